@@ -1,0 +1,50 @@
+# The one way to declare a library, a program or a test of Theater: the same flags for all, dependencies private unless a
+# public header needs them.
+
+find_package(Threads REQUIRED)
+
+add_library(theater_flags INTERFACE)
+target_compile_features(theater_flags INTERFACE cxx_std_20)
+target_include_directories(theater_flags INTERFACE ${PROJECT_SOURCE_DIR})
+target_compile_options(theater_flags INTERFACE -Wall -Wextra -Wshadow -Wnon-virtual-dtor -fno-omit-frame-pointer)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+  target_compile_options(theater_flags INTERFACE -Wthread-safety)
+endif()
+if(THEATER_WARNINGS_AS_ERRORS)
+  target_compile_options(theater_flags INTERFACE -Werror)
+endif()
+target_link_libraries(theater_flags INTERFACE Threads::Threads)
+
+set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin)
+
+# theater_library(NAME SOURCES … [USES …] [PRIVATELY_USES …]): the folder's one library, target theater_NAME.
+function(theater_library name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;USES;PRIVATELY_USES" ${ARGN})
+  add_library(theater_${name} STATIC ${ARG_SOURCES})
+  target_link_libraries(theater_${name} PUBLIC theater_flags ${ARG_USES} PRIVATE ${ARG_PRIVATELY_USES})
+endfunction()
+
+# theater_program(NAME SOURCES … [USES …]): an executable in bin/.
+function(theater_program name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;USES" ${ARGN})
+  add_executable(${name} ${ARG_SOURCES})
+  target_link_libraries(${name} PRIVATE theater_flags ${ARG_USES})
+endfunction()
+
+# theater_test(NAME SOURCES … [USES …] [LABEL unit|sim|e2e|fuzz] [TIMEOUT seconds]): one GoogleTest program, one ctest entry.
+function(theater_test name)
+  cmake_parse_arguments(ARG "" "LABEL;TIMEOUT" "SOURCES;USES" ${ARGN})
+  if(NOT ARG_LABEL)
+    set(ARG_LABEL unit)
+  endif()
+  if(NOT ARG_TIMEOUT)
+    set(ARG_TIMEOUT 120)
+  endif()
+  add_executable(${name} ${ARG_SOURCES})
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
+  target_link_libraries(${name} PRIVATE theater_flags ${ARG_USES} GTest::gmock GTest::gtest_main)
+  target_compile_definitions(${name} PRIVATE THEATER_SOURCE_DIR="${PROJECT_SOURCE_DIR}"
+                             THEATER_BUILD_DIR="${PROJECT_BINARY_DIR}")
+  add_test(NAME ${name} COMMAND ${name})
+  set_tests_properties(${name} PROPERTIES LABELS ${ARG_LABEL} TIMEOUT ${ARG_TIMEOUT} SKIP_RETURN_CODE 77)
+endfunction()

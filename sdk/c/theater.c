@@ -1,0 +1,181 @@
+#include "theater.h"
+
+#include <stdlib.h>
+
+// --- Memory until the end of the call: a list of blocks ---
+
+typedef struct block {
+  struct block *previous;
+  struct block *next;
+  // The content follows, aligned to 16 bytes.
+} block;
+
+enum { kHeaderSize = 16, kAlignmentMax = 16 };
+_Static_assert(sizeof(block) <= kHeaderSize, "the header of a block must fit");
+
+static block blocks = {&blocks, &blocks};
+
+static void *content_of(block *b) { return (char *)b + kHeaderSize; }
+static block *block_of(void *content) { return (block *)((char *)content - kHeaderSize); }
+
+// Also moves: `old` is NULL or a block that is in the list.
+static void *resize(block *old, size_t size) {
+  if (size > SIZE_MAX - kHeaderSize) __builtin_trap();
+  block *b = realloc(old, size + kHeaderSize);
+  if (b == NULL) __builtin_trap();
+  if (old == NULL) {
+    b->previous = &blocks;
+    b->next = blocks.next;
+  }
+  b->previous->next = b;
+  b->next->previous = b;
+  return content_of(b);
+}
+
+void *theater_alloc(size_t size) { return resize(NULL, size); }
+
+theater_view theater_copy(const void *data, size_t size) {
+  void *copy = theater_alloc(size);
+  if (size > 0) memcpy(copy, data, size);
+  return theater_bytes(copy, size);
+}
+
+void theater_end_call_(void) {
+  block *b = blocks.next;
+  while (b != &blocks) {
+    block *next = b->next;
+    free(b);
+    b = next;
+  }
+  blocks.previous = blocks.next = &blocks;
+}
+
+// The host asks for memory for what it passes in.
+__attribute__((export_name("cabi_realloc"), used)) void *theater_cabi_realloc_(void *old, size_t old_size,
+                                                                               size_t alignment, size_t size) {
+  if (alignment > kAlignmentMax) __builtin_trap();
+  if (size == 0) return (void *)alignment;
+  return resize(old_size == 0 ? NULL : block_of(old), size);
+}
+
+// --- Answers, as the canonical ABI lays them out ---
+
+typedef struct {
+  uint32_t tag;  // 0 ok, 1 error
+  union {
+    theater_view error;
+    struct {
+      uint32_t state_present;
+      theater_view state;
+      uint32_t reply_present;
+      theater_view reply;
+    } ok;
+  } as;
+} return_area;
+
+static return_area returned;
+
+void *theater_return_state_and_reply_(theater_answer answer) {
+  returned.tag = answer.failed;
+  if (answer.failed) {
+    returned.as.error = answer.error;
+  } else {
+    returned.as.ok.state_present = answer.state.present;
+    returned.as.ok.state = answer.state.bytes;
+    returned.as.ok.reply_present = answer.reply.present;
+    returned.as.ok.reply = answer.reply.bytes;
+  }
+  return &returned;
+}
+
+// The first three fields are all that a function without a reply returns.
+void *theater_return_state_(theater_answer answer) { return theater_return_state_and_reply_(answer); }
+
+// --- Host functions ---
+
+#define IMPORT(interface, name) __attribute__((import_module("theater:simple/" interface "@0.1.0"), import_name(name)))
+
+// option<T> and result<T, string>, where T is a list, a string or nothing: a tag, then a pointer and a size.
+typedef struct {
+  uint32_t tag;
+  theater_view content;
+} tagged_view;
+
+IMPORT("runtime", "log") void import_log(const char *text, size_t size);
+IMPORT("runtime", "get-self") void import_get_self(theater_view *result);
+IMPORT("runtime", "get-chain-head") void import_get_chain_head(tagged_view *result);
+IMPORT("runtime", "shutdown") void import_shutdown(int32_t present, const char *data, size_t size, tagged_view *result);
+IMPORT("timing", "now") uint64_t import_now(void);
+IMPORT("timing", "sleep") void import_sleep(uint64_t duration_ns, tagged_view *result);
+IMPORT("random", "bytes") void import_random_bytes(uint32_t size, tagged_view *result);
+IMPORT("random", "u64") uint64_t import_random_u64(void);
+
+static theater_outcome outcome_of(const tagged_view *result, bool has_value) {
+  const theater_view nothing = {NULL, 0};
+  const bool failed = (result->tag & 0xff) != 0;  // the upper bytes of a tag are undefined
+  theater_outcome outcome = {failed, failed ? result->content : nothing,
+                             !failed && has_value ? result->content : nothing};
+  return outcome;
+}
+
+void theater_log(const char *zero_terminated) { import_log(zero_terminated, strlen(zero_terminated)); }
+
+void theater_log_view(theater_view message) { import_log(message.data, message.size); }
+
+theater_view theater_self(void) {
+  theater_view id;
+  import_get_self(&id);
+  return id;
+}
+
+theater_option theater_chain_head(void) {
+  tagged_view result;
+  import_get_chain_head(&result);
+  return (result.tag & 0xff) != 0 ? theater_some(result.content) : theater_none();
+}
+
+theater_outcome theater_shutdown(theater_option data) {
+  tagged_view result;
+  import_shutdown(data.present, data.bytes.data, data.bytes.size, &result);
+  return outcome_of(&result, false);
+}
+
+uint64_t theater_now_ns(void) { return import_now(); }
+
+theater_outcome theater_sleep_ns(uint64_t duration_ns) {
+  tagged_view result;
+  import_sleep(duration_ns, &result);
+  return outcome_of(&result, false);
+}
+
+theater_outcome theater_random_bytes(uint32_t size) {
+  tagged_view result;
+  import_random_bytes(size, &result);
+  return outcome_of(&result, true);
+}
+
+uint64_t theater_random_u64(void) { return import_random_u64(); }
+
+// --- Decimal numbers ---
+
+bool theater_parse_u64(theater_view text, uint64_t *value) {
+  uint64_t sum = 0;
+  if (text.size == 0) return false;
+  for (size_t i = 0; i < text.size; i++) {
+    if (text.data[i] < '0' || text.data[i] > '9') return false;
+    if (__builtin_mul_overflow(sum, 10u, &sum)) return false;
+    if (__builtin_add_overflow(sum, (uint64_t)(text.data[i] - '0'), &sum)) return false;
+  }
+  *value = sum;
+  return true;
+}
+
+theater_view theater_format_u64(uint64_t value) {
+  char digits[20];
+  size_t start = sizeof digits;
+  do {
+    digits[--start] = (char)('0' + value % 10);
+    value /= 10;
+  } while (value != 0);
+  return theater_copy(digits + start, sizeof digits - start);
+}

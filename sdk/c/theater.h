@@ -1,0 +1,182 @@
+// Everything a Theater actor in C or C++ needs, without a code generator: the host functions of the package
+// theater:simple@0.1.0 (sdk/wit/theater.wit), and macros that export an actor's own functions under the names the host
+// looks for. Compile theater.c with it, once per actor.
+//
+//   static theater_answer on_request(theater_option state, theater_view sender, theater_view message) {
+//     return theater_reply(state, message);
+//   }
+//   THEATER_INIT(theater_keep_state)
+//   THEATER_HANDLE_REQUEST(on_request)
+//
+// Memory: what the host passes in, what host functions return and what theater_alloc() gives lives until the host has
+// read the answer of the current call; then it is freed. So an answer may point at any of these, at literals and at
+// static storage, but not at local variables. Nothing has to be freed by hand. The stack and malloc() are yours as
+// usual.
+//
+// Text is UTF-8 and not terminated by a zero byte. Text that isn't UTF-8 is a trap: the host refuses it.
+// An actor has one thread, and its functions are never entered twice at the same time.
+#ifndef THEATER_H
+#define THEATER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+// Bytes, or text, that somebody else owns.
+typedef struct {
+  const char *data;
+  size_t size;
+} theater_view;
+
+// Bytes that may be absent, which is not the same as empty.
+typedef struct {
+  bool present;
+  theater_view bytes;
+} theater_option;
+
+// What an actor's function returns. Made by the functions below.
+typedef struct {
+  bool failed;
+  theater_view error;    // if failed
+  theater_option state;  // if not: what the next call gets as its state
+  theater_option reply;  // if not, and the call was a request: the answer
+} theater_answer;
+
+static inline theater_view theater_bytes(const void *data, size_t size) {
+  theater_view view = {(const char *)data, size};
+  return view;
+}
+static inline theater_view theater_text(const char *zero_terminated) {
+  return theater_bytes(zero_terminated, strlen(zero_terminated));
+}
+static inline theater_option theater_some(theater_view bytes) {
+  theater_option option = {true, bytes};
+  return option;
+}
+static inline theater_option theater_none(void) {
+  theater_option option = {false, {NULL, 0}};
+  return option;
+}
+
+// Memory until the end of the current call, aligned for anything. Never NULL: an actor that is out of memory traps.
+void *theater_alloc(size_t size);
+// A copy that lives until the end of the current call.
+theater_view theater_copy(const void *data, size_t size);
+
+// Success, without and with a reply.
+static inline theater_answer theater_ok(theater_option state) {
+  theater_answer answer = {false, {NULL, 0}, state, {false, {NULL, 0}}};
+  return answer;
+}
+static inline theater_answer theater_reply(theater_option state, theater_view reply) {
+  theater_answer answer = {false, {NULL, 0}, state, {true, reply}};
+  return answer;
+}
+// Failure: the caller gets the message, and the actor's state stays what it was.
+static inline theater_answer theater_fail(const char *message) {
+  theater_answer answer = {true, theater_text(message), {false, {NULL, 0}}, {false, {NULL, 0}}};
+  return answer;
+}
+
+// An init function for actors that have nothing to do there.
+static inline theater_answer theater_keep_state(theater_option state, theater_view self) {
+  (void)self;
+  return theater_ok(state);
+}
+
+// Decimal numbers without sign: false if `text` is anything else or doesn't fit. The text lives until the end of the
+// call.
+bool theater_parse_u64(theater_view text, uint64_t *value);
+theater_view theater_format_u64(uint64_t value);
+
+// --- Host functions. Each handler has to be granted by the actor's manifest. ---
+
+// What the host answers where it may refuse: `failed` and why, or else the value (empty where there is none).
+typedef struct {
+  bool failed;
+  theater_view error;
+  theater_view value;
+} theater_outcome;
+
+// Handler `runtime`.
+void theater_log(const char *zero_terminated);
+void theater_log_view(theater_view message);
+theater_view theater_self(void);                        // this actor's id, 64 hexadecimal digits
+theater_option theater_chain_head(void);                // the hash of the newest event, 64 hexadecimal digits
+theater_outcome theater_shutdown(theater_option data);  // the actor ends when the current call has returned
+
+// Handler `timing`.
+uint64_t theater_now_ns(void);  // since 1970-01-01 UTC; stands still within a call, except across calls that wait
+theater_outcome theater_sleep_ns(uint64_t duration_ns);
+
+// Handler `random`.
+theater_outcome theater_random_bytes(uint32_t size);
+uint64_t theater_random_u64(void);
+
+// --- Exports. Each macro stands once in the whole actor, at file scope, after the function that it names. ---
+
+// Used by the macros only: puts an answer where the host reads it, and ends the call.
+void *theater_return_state_(theater_answer answer);
+void *theater_return_state_and_reply_(theater_answer answer);
+void theater_end_call_(void);
+
+#ifdef __cplusplus
+}
+#define THEATER_EXTERN_C_ extern "C"
+#else
+#define THEATER_EXTERN_C_
+#endif
+
+#define THEATER_EXPORT_(name) THEATER_EXTERN_C_ __attribute__((export_name(name), used, visibility("default")))
+
+// theater_answer function(theater_option state, theater_view self): the first call of the actor's life. Every actor has
+// it. `state` is the manifest's `initial_state`, `self` the actor's id.
+#define THEATER_INIT(function)                                                                         \
+  THEATER_EXPORT_("theater:simple/actor@0.1.0#init")                                                   \
+  void *theater_export_init_(int32_t present, const char *state, size_t state_size, const char *self,  \
+                             size_t self_size) {                                                       \
+    theater_option option = {present != 0, {state, state_size}};                                       \
+    return theater_return_state_(function(option, theater_bytes(self, self_size)));                    \
+  }                                                                                                    \
+  THEATER_EXPORT_("cabi_post_theater:simple/actor@0.1.0#init") void theater_post_init_(void *answer) { \
+    (void)answer;                                                                                      \
+    theater_end_call_();                                                                               \
+  }
+
+// theater_answer function(theater_option state, theater_view sender, theater_view message): a message that expects no
+// answer. `sender` is an actor's id, or `operator`.
+#define THEATER_HANDLE_SEND(function)                                                                   \
+  THEATER_EXPORT_("theater:simple/message-server-client@0.1.0#handle-send")                             \
+  void *theater_export_send_(int32_t present, const char *state, size_t state_size, const char *sender, \
+                             size_t sender_size, const char *message, size_t message_size) {            \
+    theater_option option = {present != 0, {state, state_size}};                                        \
+    return theater_return_state_(                                                                       \
+        function(option, theater_bytes(sender, sender_size), theater_bytes(message, message_size)));    \
+  }                                                                                                     \
+  THEATER_EXPORT_("cabi_post_theater:simple/message-server-client@0.1.0#handle-send")                   \
+  void theater_post_send_(void *answer) {                                                               \
+    (void)answer;                                                                                       \
+    theater_end_call_();                                                                                \
+  }
+
+// The same for a message that expects an answer: return theater_reply(state, reply).
+#define THEATER_HANDLE_REQUEST(function)                                                                   \
+  THEATER_EXPORT_("theater:simple/message-server-client@0.1.0#handle-request")                             \
+  void *theater_export_request_(int32_t present, const char *state, size_t state_size, const char *sender, \
+                                size_t sender_size, const char *message, size_t message_size) {            \
+    theater_option option = {present != 0, {state, state_size}};                                           \
+    return theater_return_state_and_reply_(                                                                \
+        function(option, theater_bytes(sender, sender_size), theater_bytes(message, message_size)));       \
+  }                                                                                                        \
+  THEATER_EXPORT_("cabi_post_theater:simple/message-server-client@0.1.0#handle-request")                   \
+  void theater_post_request_(void *answer) {                                                               \
+    (void)answer;                                                                                          \
+    theater_end_call_();                                                                                   \
+  }
+
+#endif
