@@ -4,6 +4,8 @@
 #
 #   build.sh           makes sure that the archive exists, and prints the folder that holds it
 #   build.sh --where   prints the folder only
+#   build.sh --is-made exits with 0 if the archive exists
+#   build.sh --cargo   prints the cargo that would build it, or exits with 1: it takes 1.95 or newer
 #
 # The folder is CACHE/wasmtime-KEY with lib/libwasmtime.a and include/. CACHE is $THEATER_CACHE, or theater/ in
 # $XDG_CACHE_HOME or ~/.cache. KEY covers the lock file, the features and the machine's architecture. Two runs at once wait for each
@@ -16,14 +18,29 @@ cache=${THEATER_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/theater}
 key=$({ uname -m; cat "$here/Cargo.lock" "$here/Cargo.toml" "$here/src/lib.rs"; } | sha256sum | cut -c1-16)
 result=$cache/wasmtime-$key
 
-if [ "${1:-}" = --where ]; then
-  echo "$result"
-  exit 0
-fi
-
 say() { echo "wasmtime: $*" >&2; }
 
 is_made() { [ -f "$result/lib/libwasmtime.a" ] && [ -f "$result/include/wasmtime/conf.h" ]; }
+
+# The first cargo that is new enough. Debian's own is 0.66 or, as cargo-web, new enough in /usr/bin.
+find_cargo() {
+  local candidate version
+  for candidate in "${CARGO:-cargo}" /usr/bin/cargo; do
+    version=$("$candidate" --version 2>/dev/null | cut -d' ' -f2) || continue
+    [ "$(printf '1.95\n%s\n' "$version" | sort -V | head -n 1)" = 1.95 ] || continue
+    command -v "$candidate"
+    return
+  done
+  return 1
+}
+
+case ${1:-} in
+  --where) echo "$result"; exit ;;
+  --is-made) is_made; exit ;;
+  --cargo) find_cargo; exit ;;
+  '') ;;
+  *) say "unknown option $1"; exit 2 ;;
+esac
 
 # Prints "compiled/total, elapsed" while process $1 writes cargo's messages to file $2.
 show_progress() {
@@ -43,21 +60,24 @@ show_progress() {
 }
 
 build() {
-  command -v cargo >/dev/null || {
-    say "cargo isn't installed: run './dev setup', or pass -DTHEATER_WASMTIME_ROOT=FOLDER to CMake"
+  local cargo
+  cargo=$(find_cargo) || {
+    say "no cargo 1.95 or newer: run './dev setup', or pass -DTHEATER_WASMTIME_ROOT=FOLDER to CMake"
     exit 1
   }
+  # cargo takes the rustc that comes first in PATH, which need not be the one beside it.
+  PATH=$(dirname "$cargo"):$PATH
   local target=${THEATER_WASMTIME_TARGET_DIR:-$result.target} log=$result.log
   cd "$here"
   say "building the C API into $result"
-  cargo fetch --locked --quiet >&2 || {
+  "$cargo" fetch --locked --quiet >&2 || {
     say "the crates could not be fetched (is the network there?)"
     exit 1
   }
   local total
-  total=$(cargo tree --locked --offline -e normal,build --prefix none 2>/dev/null | sed 's/ .*//' | sort -u | wc -l)
+  total=$("$cargo" tree --locked --offline -e normal,build --prefix none 2>/dev/null | sed 's/ .*//' | sort -u | wc -l)
 
-  CARGO_TARGET_DIR=$target cargo build --release --locked --offline --color never >"$log" 2>&1 &
+  CARGO_TARGET_DIR=$target "$cargo" build --release --locked --offline --color never >"$log" 2>&1 &
   local pid=$!
   trap 'kill '"$pid"' 2>/dev/null || true' EXIT
   show_progress "$pid" "$log" "$total"
