@@ -1,0 +1,43 @@
+"""The rules that check_structure.py holds the tree to, as data. A new edge or a new home for a library is a decision: make
+it here, and in ARCHITECTURE.md."""
+
+# Which folders a folder may include, beside itself. Data takes the same way: a guest's call crosses wasm, is chained in
+# node, becomes bytes by schema, leaves by bus, ends in persist, and comes alive again in replay.
+FOLDERS = {
+    "base": [],
+    "schema": ["base"],
+    "bus": ["schema", "base"],
+    "wasm": ["schema", "base"],
+    "persist": ["bus", "schema", "base"],
+    "node": ["bus", "wasm", "schema", "base"],
+    "replay": ["persist", "wasm", "bus", "schema", "base"],
+    "cli": ["replay", "node", "persist", "wasm", "bus", "schema", "base"],
+    "bench": ["replay", "node", "persist", "wasm", "bus", "schema", "base"],
+}
+
+# Tests may include every folder, and each other's helpers.
+TESTS = "tests"
+
+# Which files may include a third-party library: its headers (a regular expression), then the files (glob patterns).
+THIRD_PARTY = [
+    ("OpenSSL", r"openssl/.*", ["base/crypto.cc"]),
+    ("Cap'n Proto", r"(capnp|kj)/.*|.*\.capnp\.h", ["schema/*.cc", "tests/schema/*", "tests/fuzz/*"]),
+    ("ZeroMQ", r"zmq(_addon)?\.h(pp)?", ["bus/zmq_*.cc", "tests/bus/*"]),
+    ("Wasmtime", r"(wasm|wasmtime|wasi)\.hh?|wasmtime/.*", ["wasm/wasmtime_*"]),
+    ("RocksDB", r"rocksdb/.*", ["persist/rocksdb_*.cc"]),
+    ("CLI11", r"CLI/.*", ["cli/*"]),
+    ("toml++", r"toml\+\+/.*|toml\.hpp", ["node/actor/manifest*.cc", "cli/config*.cc"]),
+    ("spdlog", r"(spdlog|fmt)/.*", []),
+    ("Google Benchmark", r"benchmark/.*", ["bench/*"]),
+    ("GoogleTest", r"(gtest|gmock)/.*", ["tests/*"]),
+]
+
+# C and POSIX headers that count as part of the platform; C++ headers are known by having neither dot nor slash.
+PLATFORM = r"(sys|netinet|arpa|linux)/.*|(assert|dirent|dlfcn|errno|fcntl|fenv|grp|inttypes|limits|math|net/if|netdb|" \
+           r"poll|pthread|pwd|sched|semaphore|signal|stdbool|stddef|stdint|stdio|stdlib|string|strings|spawn|" \
+           r"termios|time|ucontext|unistd)\.h"
+
+# A file that grows past this usually has two jobs.
+LINES_MAX = 600
+# Files that were longer when the rule came, with their length: it may only go down.
+LINES_KNOWN = {}
