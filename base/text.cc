@@ -1,0 +1,105 @@
+#include "base/text.h"
+
+namespace theater {
+namespace {
+
+constexpr char kDigits[] = "0123456789abcdef";
+
+int digit_value(char digit) {
+  if (digit >= '0' && digit <= '9') return digit - '0';
+  if (digit >= 'a' && digit <= 'f') return digit - 'a' + 10;
+  if (digit >= 'A' && digit <= 'F') return digit - 'A' + 10;
+  return -1;
+}
+
+// The length of the well-formed UTF-8 sequence at the front of `bytes`, or 0. Ranges: Unicode 15, table 3-7.
+size_t utf8_length(BytesView bytes) {
+  const uint8_t first = bytes[0];
+  if (first < 0x80) return 1;
+  size_t length;
+  uint8_t second_min = 0x80, second_max = 0xBF;
+  if (first >= 0xC2 && first <= 0xDF) {
+    length = 2;
+  } else if (first >= 0xE0 && first <= 0xEF) {
+    length = 3;
+    if (first == 0xE0) second_min = 0xA0;
+    if (first == 0xED) second_max = 0x9F;
+  } else if (first >= 0xF0 && first <= 0xF4) {
+    length = 4;
+    if (first == 0xF0) second_min = 0x90;
+    if (first == 0xF4) second_max = 0x8F;
+  } else {
+    return 0;
+  }
+  if (bytes.size() < length || bytes[1] < second_min || bytes[1] > second_max) return 0;
+  for (size_t i = 2; i < length; ++i) {
+    if (bytes[i] < 0x80 || bytes[i] > 0xBF) return 0;
+  }
+  return length;
+}
+
+void append_hex(std::string& out, uint8_t byte) {
+  out.push_back(kDigits[byte >> 4]);
+  out.push_back(kDigits[byte & 15]);
+}
+
+}  // namespace
+
+std::string to_hex(BytesView bytes) {
+  std::string out;
+  out.reserve(bytes.size() * 2);
+  for (const uint8_t byte : bytes) append_hex(out, byte);
+  return out;
+}
+
+std::optional<Bytes> from_hex(std::string_view digits) {
+  if (digits.size() % 2 != 0) return std::nullopt;
+  Bytes out;
+  out.reserve(digits.size() / 2);
+  for (size_t i = 0; i < digits.size(); i += 2) {
+    const int high = digit_value(digits[i]);
+    const int low = digit_value(digits[i + 1]);
+    if (high < 0 || low < 0) return std::nullopt;
+    out.push_back(static_cast<uint8_t>(high * 16 + low));
+  }
+  return out;
+}
+
+std::string escape(BytesView bytes) {
+  std::string out;
+  out.reserve(bytes.size());
+  while (!bytes.empty()) {
+    const size_t length = utf8_length(bytes);
+    const uint8_t first = bytes[0];
+    const bool c1_control = length == 2 && first == 0xC2 && bytes[1] < 0xA0;
+    if (first == '\\') {
+      out += "\\\\";
+    } else if (first == '\n') {
+      out += "\\n";
+    } else if (first == '\r') {
+      out += "\\r";
+    } else if (first == '\t') {
+      out += "\\t";
+    } else if (length == 0 || c1_control || first < 0x20 || first == 0x7F) {
+      out += "\\x";
+      append_hex(out, first);
+      bytes = bytes.subspan(1);
+      continue;
+    } else {
+      out += as_text(bytes.first(length));
+    }
+    bytes = bytes.subspan(length);
+  }
+  return out;
+}
+
+bool is_utf8(BytesView bytes) {
+  while (!bytes.empty()) {
+    const size_t length = utf8_length(bytes);
+    if (length == 0) return false;
+    bytes = bytes.subspan(length);
+  }
+  return true;
+}
+
+}  // namespace theater

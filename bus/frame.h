@@ -1,0 +1,100 @@
+// CONTRACT. A frame: what one PUSH message carries, and the unit that is stored, linked and acknowledged. Layout, rules and
+// a worked example: docs/formats/frame.md. All numbers little-endian.
+//
+//   header (112 bytes): magic "THFR", version, flags, sequence, item count, body bytes, node time, previous link hash,
+//                       body digest, stream id
+//   body: items, each 8 bytes of head {kind u8, 3 zero bytes, length u32} and content padded with zeros to 8 bytes
+//
+// A stream is one node process's numbering of frames to one auditor; its id is 16 random bytes. The link hash of a frame is
+// the SHA-256 of its header, which holds the previous frame's link hash and, by the body digest, every item: SHA-256 over
+// the item digests in order. An event's digest is its own hash, so that linking frames costs no second pass over the events.
+//
+// FrameView borrows the bytes it was parsed from. parse_frame checks layout, bounds and padding, not hashes:
+// verify_frame_digest does that given the item digests.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include "base/ids.h"
+#include "base/result.h"
+
+namespace theater::bus {
+
+using StreamId = std::array<uint8_t, 16>;
+
+inline constexpr size_t kFrameHeaderSize = 112;
+inline constexpr size_t kFrameBodyMax = 160 * 1024;  // a frame is sealed at kFrameBodyTarget; one item may overshoot it
+inline constexpr size_t kFrameBodyTarget = 64 * 1024;
+inline constexpr size_t kFrameItemsMax = 1024;
+
+enum class ItemKind : uint8_t {
+  kEvent = 1,  // canonical event bytes
+  kBlob = 2,   // hash 32, length u64, offset u64, then the piece
+  kGap = 3,    // actor 32, first sequence u64, last sequence u64, head after it 32: dropped in best-effort mode
+};
+
+struct FrameHeader {
+  uint64_t sequence = 0;  // 1 for the first frame of a stream
+  uint32_t items = 0;
+  uint32_t body_bytes = 0;
+  uint64_t time_ns = 0;
+  Hash previous;          // link hash of the frame before; zero for the first
+  Hash body_digest;
+  StreamId stream{};
+};
+
+struct ItemView {
+  ItemKind kind;
+  BytesView content;
+};
+
+struct BlobPiece {
+  Hash hash;
+  uint64_t length = 0, offset = 0;
+  BytesView bytes;
+};
+
+struct Gap {
+  ActorId actor;
+  uint64_t first = 0, last = 0;
+  Hash head;
+};
+
+struct FrameView {
+  FrameHeader header;
+  Hash link_hash;
+  std::vector<ItemView> items;
+  BytesView bytes;
+};
+
+Result<FrameView> parse_frame(BytesView bytes);
+Result<BlobPiece> parse_blob_piece(BytesView content);
+Result<Gap> parse_gap(BytesView content);
+Hash item_digest(const ItemView& item);  // SHA-256 of the content; of an event: its hash
+
+// Builds bodies: append items, then seal with the link's numbers.
+class FrameBuilder {
+ public:
+  void append_event(BytesView event, const Hash& hash);
+  void append_blob(const Hash& hash, uint64_t length, uint64_t offset, BytesView piece);
+  void append_gap(const Gap& gap);
+  bool empty() const { return items_ == 0; }
+  uint32_t items() const { return items_; }
+  size_t body_bytes() const { return bytes_.empty() ? 0 : bytes_.size() - kFrameHeaderSize; }
+  // The finished frame and its link hash; the builder is empty again.
+  struct Sealed {
+    Bytes bytes;
+    Hash link_hash;
+  };
+  Sealed seal(uint64_t sequence, uint64_t time_ns, const Hash& previous, const StreamId& stream);
+
+ private:
+  void append_item(ItemKind kind, BytesView a, BytesView b, const Hash& digest);
+  Bytes bytes_;  // room for the header first
+  Bytes digests_;
+  uint32_t items_ = 0;
+};
+
+}  // namespace theater::bus

@@ -1,0 +1,46 @@
+// CONTRACT. The table of functions at an actor's boundary: what a guest may import, what the host may call, and what each
+// means for the record. Plain data; the WIT in sdk/wit says the same and a test holds the two together. What a host
+// function does is not here but in node/handlers (live) and replay/ (from the record).
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "schema/event.h"
+#include "wasm/type.h"
+
+namespace theater::wasm {
+
+struct HostFunction {
+  std::string interface;  // import module: "theater:simple/runtime@0.1.0"
+  std::string name;       // import name: "log"
+  std::string type_name;  // the event's type: interface + "/" + name
+  FunctionType type;
+  schema::Effect effect;  // declared by every function; there is no default
+  // False for the few answers that are a pure function of what the record holds anyway (clocks, and preview1 calls whose
+  // answer is the same for every actor): they leave no event and replay computes them again.
+  bool recorded;
+  std::string_view handler;  // the manifest's [[handler]] type that grants it
+};
+
+struct ExportFunction {
+  std::string name;       // export name: "theater:simple/actor@0.1.0#init"
+  std::string type_name;  // the event's type: "theater:simple/actor@0.1.0/init"
+  FunctionType type;
+};
+
+// All host functions, preview1's subset included (as the typed calls that preview1.h makes of them).
+const std::vector<HostFunction>& host_functions();
+const HostFunction* find_host_function(std::string_view interface, std::string_view name);
+const HostFunction* find_host_function_by_type(std::string_view type_name);
+
+// The exports that Theater knows how to call.
+const std::vector<ExportFunction>& export_functions();
+const ExportFunction* find_export_function(std::string_view type_name);
+const ExportFunction& initialize_function();  // type "_initialize", no parameters, no result
+const ExportFunction& init_function();
+const ExportFunction& handle_send_function();
+const ExportFunction& handle_request_function();
+
+}  // namespace theater::wasm
