@@ -1,0 +1,136 @@
+#include "bus/messages.h"
+
+#include <capnp/message.h>
+#include <capnp/serialize.h>
+#include <kj/exception.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "bus/wire.h"
+#include "schema/bus.capnp.h"
+
+namespace theater::bus {
+
+namespace {
+
+Error bad(const std::string& what) { return Error{ErrorCode::kCorrupt, str_cat("link message: ", what)}; }
+
+std::string cut(const std::string& text) { return text.substr(0, kLinkTextMax); }
+
+void write_mark(wire::Mark::Builder out, const StreamMark& mark) {
+  out.setSequence(mark.sequence);
+  out.setBytes(mark.bytes);
+  wire::set_data(out.initLinkHash(Hash::kSize), mark.link_hash.view());
+}
+
+Result<StreamMark> read_mark(wire::Mark::Reader in) {
+  const auto hash = Hash::from_view(wire::view_of(in.getLinkHash()));
+  if (!hash) return bad("a mark's link hash isn't 32 bytes");
+  return StreamMark{in.getSequence(), *hash, in.getBytes()};
+}
+
+struct Writer {
+  wire::Link::Builder out;
+
+  void operator()(const Hello& hello) const {
+    auto to = out.initHello();
+    to.setVersion(hello.version);
+    wire::set_data(to.initIdentity(PublicKey::kSize), hello.identity.view());
+    to.setName(cut(hello.name).c_str());
+    to.setNextSequence(hello.next_sequence);
+    write_mark(to.initOldest(), hello.oldest);
+  }
+  void operator()(const Welcome& welcome) const {
+    auto to = out.initWelcome();
+    write_mark(to.initDurable(), welcome.durable);
+    to.setExpected(welcome.expected);
+    to.setCreditBytes(welcome.credit_bytes);
+    to.setCreditFrames(welcome.credit_frames);
+    to.setBodyMax(welcome.body_max);
+  }
+  void operator()(const Ack& ack) const {
+    auto to = out.initAck();
+    write_mark(to.initDurable(), ack.durable);
+    to.setCreditBytes(ack.credit_bytes);
+    to.setCreditFrames(ack.credit_frames);
+  }
+  void operator()(const Nack& nack) const { out.setNack(nack.expected); }
+  void operator()(const Refuse& refuse) const {
+    auto to = out.initRefuse();
+    to.setReason(cut(refuse.reason).c_str());
+    to.setFinal(refuse.final);
+  }
+  void operator()(const Goodbye& goodbye) const { out.setGoodbye(goodbye.last_sequence); }
+};
+
+Result<std::string> read_text(capnp::Text::Reader in, const char* field) {
+  if (in.size() > kLinkTextMax) return bad(str_cat(field, " has ", in.size(), " bytes; at most ", kLinkTextMax));
+  const std::string text(in.begin(), in.size());
+  if (!is_utf8(as_bytes(text))) return bad(str_cat(field, " isn't UTF-8"));
+  return text;
+}
+
+Result<LinkMessage> read_hello(wire::Link::Hello::Reader in) {
+  const auto identity = PublicKey::from_view(wire::view_of(in.getIdentity()));
+  if (!identity) return bad("the identity isn't 32 bytes");
+  Hello hello;
+  hello.version = in.getVersion();
+  hello.identity = *identity;
+  TRY_ASSIGN(hello.name, read_text(in.getName(), "name"));
+  hello.next_sequence = in.getNextSequence();
+  TRY_ASSIGN(hello.oldest, read_mark(in.getOldest()));
+  if (hello.next_sequence <= hello.oldest.sequence) return bad("the next sequence isn't after the oldest");
+  return LinkMessage{{}, std::move(hello)};
+}
+
+Result<LinkMessage> read_body(wire::Link::Reader in) {
+  switch (in.which()) {
+    case wire::Link::HELLO: return read_hello(in.getHello());
+    case wire::Link::WELCOME: {
+      const auto from = in.getWelcome();
+      TRY_ASSIGN(const StreamMark durable, read_mark(from.getDurable()));
+      if (from.getExpected() <= durable.sequence) return bad("it expects a frame that it says is durable");
+      return LinkMessage{{}, Welcome{durable, from.getExpected(), from.getCreditBytes(), from.getCreditFrames(),
+                                     from.getBodyMax()}};
+    }
+    case wire::Link::ACK: {
+      const auto from = in.getAck();
+      TRY_ASSIGN(const StreamMark durable, read_mark(from.getDurable()));
+      return LinkMessage{{}, Ack{durable, from.getCreditBytes(), from.getCreditFrames()}};
+    }
+    case wire::Link::NACK: return LinkMessage{{}, Nack{in.getNack()}};
+    case wire::Link::REFUSE: {
+      TRY_ASSIGN(std::string reason, read_text(in.getRefuse().getReason(), "reason"));
+      return LinkMessage{{}, Refuse{std::move(reason), in.getRefuse().getFinal()}};
+    }
+    case wire::Link::GOODBYE: return LinkMessage{{}, Goodbye{in.getGoodbye()}};
+    case wire::Link::NOTHING: break;
+  }
+  return bad("of a kind that this version doesn't know; update the older side");
+}
+
+}  // namespace
+
+Bytes encode_link(const LinkMessage& message) {
+  capnp::MallocMessageBuilder builder;
+  auto root = builder.initRoot<wire::Link>();
+  wire::set_data(root.initStream(message.stream.size()), message.stream);
+  std::visit(Writer{root}, message.body);
+  return wire::flatten(builder);
+}
+
+Result<LinkMessage> decode_link(BytesView bytes) {
+  if (bytes.size() > kLinkMessageMax) return bad(str_cat(bytes.size(), " bytes; at most ", kLinkMessageMax));
+  return wire::read<LinkMessage>(bytes, "link message", [](capnp::MessageReader& reader) -> Result<LinkMessage> {
+    const auto root = reader.getRoot<wire::Link>();
+    const BytesView stream = wire::view_of(root.getStream());
+    LinkMessage message;
+    if (stream.size() != message.stream.size()) return bad("the stream id isn't 16 bytes");
+    TRY_ASSIGN(message, read_body(root));
+    std::copy(stream.begin(), stream.end(), message.stream.begin());
+    return message;
+  });
+}
+
+}  // namespace theater::bus

@@ -1,0 +1,74 @@
+// What node and auditor say to each other about a link, beside the frames: who I am, how far you are, how much you may
+// send, what is durable. docs/formats/bus.md tells the protocol; schema/bus.capnp is the layout.
+//
+// Every message but HELLO's answer can be lost, doubled or late without harm: all numbers are absolute within a stream,
+// and each message names its stream. Decoding refuses (kCorrupt) what is too long, malformed or out of bounds; it never
+// throws. Pure functions; any thread.
+#pragma once
+
+#include <string>
+#include <variant>
+
+#include "base/ids.h"
+#include "base/result.h"
+#include "bus/frame.h"
+
+namespace theater::bus {
+
+inline constexpr uint16_t kLinkVersion = 1;
+inline constexpr size_t kLinkMessageMax = 4096;  // bytes, encoded
+inline constexpr size_t kLinkTextMax = 1024;     // bytes of a name or a reason; longer ones are cut when encoding
+
+// How far a stream has come: its newest frame, that frame's link hash, and the body bytes of all its frames so far. Zero
+// throughout: nothing yet.
+struct StreamMark {
+  uint64_t sequence = 0;
+  Hash link_hash;
+  uint64_t bytes = 0;
+  bool operator==(const StreamMark&) const = default;
+};
+
+struct Hello {  // node: begins a session, and asks again whenever nothing is heard
+  uint16_t version = kLinkVersion;
+  PublicKey identity;
+  std::string name;
+  uint64_t next_sequence = 1;  // the one after the newest sealed frame
+  StreamMark oldest;           // the newest frame that the node no longer holds
+};
+
+// The two limits of a credit are positions in the stream: frame `credit_frames` may be sent, the one after it may not, and
+// the body bytes of all frames sent may add up to `credit_bytes`.
+struct Welcome {  // auditor: the answer to each HELLO
+  StreamMark durable;
+  uint64_t expected = 1;  // the next frame it wants: after `durable`, or further if it holds some that aren't durable yet
+  uint64_t credit_bytes = 0, credit_frames = 0;
+  uint32_t body_max = kFrameBodyMax;
+};
+
+struct Ack {  // auditor: everything up to `durable` is on disk
+  StreamMark durable;
+  uint64_t credit_bytes = 0, credit_frames = 0;
+};
+
+struct Nack {  // auditor: a frame came that isn't the next one
+  uint64_t expected = 0;  // 0: the auditor doesn't know this stream; say HELLO
+};
+
+struct Refuse {  // either: why this link stops
+  std::string reason;
+  bool final = false;  // true: trying again can't help, a person has to act
+};
+
+struct Goodbye {  // node: nothing follows the last sequence
+  uint64_t last_sequence = 0;
+};
+
+struct LinkMessage {
+  StreamId stream{};
+  std::variant<Hello, Welcome, Ack, Nack, Refuse, Goodbye> body;
+};
+
+Bytes encode_link(const LinkMessage& message);
+Result<LinkMessage> decode_link(BytesView bytes);
+
+}  // namespace theater::bus

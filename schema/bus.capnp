@@ -1,0 +1,64 @@
+# Messages of a link between a node and an auditor, and the envelope of the control endpoint. docs/formats/bus.md and
+# docs/formats/control.md have the rules. Fields are only ever added, at the end. Hashes and keys are Data of 32 bytes.
+@0xe6a1c2b7d05f3948;
+
+using Cxx = import "/capnp/c++.capnp";
+$Cxx.namespace("theater::bus::wire");
+
+# How far a stream has come: its newest frame, that frame's link hash, and the body bytes of all frames up to it.
+struct Mark {
+  sequence @0 :UInt64;
+  bytes @1 :UInt64;
+  linkHash @2 :Data;
+}
+
+struct Link {
+  stream @0 :Data;  # 16 bytes
+  union {
+    nothing @1 :Void;  # never written
+    hello :group {     # node to auditor
+      version @2 :UInt16;
+      identity @3 :Data;
+      name @4 :Text;
+      nextSequence @5 :UInt64;
+      oldest @6 :Mark;  # the newest frame that the node no longer holds
+    }
+    welcome :group {  # auditor to node
+      durable @7 :Mark;
+      expected @8 :UInt64;
+      creditBytes @9 :UInt64;
+      creditFrames @10 :UInt64;
+      bodyMax @11 :UInt32;
+    }
+    ack :group {  # auditor to node
+      durable @12 :Mark;
+      creditBytes @13 :UInt64;
+      creditFrames @14 :UInt64;
+    }
+    nack @15 :UInt64;   # auditor to node: the sequence expected next; 0: say hello first
+    refuse :group {     # either way
+      reason @16 :Text;
+      final @17 :Bool;
+    }
+    goodbye @18 :UInt64;  # node to auditor: the last sequence of the stream
+  }
+}
+
+struct ControlRequest {
+  id @0 :UInt64;
+  verb @1 :Text;
+  requestId @2 :Text;
+  args @3 :Data;  # a canonical Value message
+}
+
+struct ControlResponse {
+  id @0 :UInt64;
+  more @1 :Bool;
+  union {
+    result @2 :Data;  # a canonical Value message
+    error :group {
+      code @3 :UInt16;
+      message @4 :Text;
+    }
+  }
+}
