@@ -26,7 +26,7 @@ THIRD_PARTY = [
     ("Wasmtime", r"(wasm|wasmtime|wasi)\.hh?|wasmtime/.*", ["wasm/wasmtime_*"]),
     ("RocksDB", r"rocksdb/.*", ["persist/rocksdb_*.cc"]),
     ("CLI11", r"CLI/.*", ["cli/*"]),
-    ("toml++", r"toml\+\+/.*|toml\.hpp", ["node/actor/manifest*.cc", "cli/config*.cc"]),
+    ("toml++", r"toml\+\+/.*|toml\.hpp", ["base/config.cc"]),
     ("spdlog", r"(spdlog|fmt)/.*", []),
     ("Google Benchmark", r"benchmark/.*", ["bench/*"]),
     ("GoogleTest", r"(gtest|gmock)/.*", ["tests/*"]),
