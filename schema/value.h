@@ -1,0 +1,175 @@
+// CONTRACT. A Value is one WIT value as the record keeps it: self-describing, so that an auditor can read a payload
+// without the package that made it. Guest memory is lifted into Values (wasm/), Values stand in events
+// (schema/event.h), and replay lowers them again.
+//
+// Owned, movable, copyable, comparable. A tree of Values is at most kDepthMax deep: lifting and decoding refuse more.
+// Floats compare by bits; NaN has one bit pattern (f32() and f64() canonicalize it), so that equal values have equal
+// bytes.
+//
+// Two kinds never come from a guest. kReference stands for a value whose encoding is larger than kInlineMax: its bytes
+// travel and are stored once, as a blob. kSecret is a salted commitment to a value that the record must not hold.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "base/ids.h"
+#include "base/text.h"
+
+namespace theater::schema {
+
+class Value {
+ public:
+  enum class Kind : uint8_t {
+    kBool,
+    kS8,
+    kU8,
+    kS16,
+    kU16,
+    kS32,
+    kU32,
+    kS64,
+    kU64,
+    kF32,
+    kF64,
+    kChar,
+    kString,
+    kBytes,  // list<u8>
+    kList,
+    kRecord,
+    kTuple,
+    kVariant,
+    kEnum,
+    kOption,
+    kResult,
+    kFlags,
+    kReference,
+    kSecret,
+  };
+
+  static constexpr size_t kDepthMax = 32;
+  static constexpr size_t kInlineMax = 4096;  // bytes of a value's own encoding that may stand in an event
+
+  struct Field;
+  struct List {
+    std::vector<Value> items;
+    bool operator==(const List&) const;
+  };
+  struct Tuple {
+    std::vector<Value> items;
+    bool operator==(const Tuple&) const;
+  };
+  struct Record {
+    std::vector<Field> fields;
+    bool operator==(const Record&) const;
+  };
+  struct Variant {
+    std::string name;
+    std::shared_ptr<const Value> payload;
+    bool operator==(const Variant&) const;
+  };
+  struct Enum {
+    std::string name;
+    bool operator==(const Enum&) const = default;
+  };
+  struct Option {
+    std::shared_ptr<const Value> payload;
+    bool operator==(const Option&) const;
+  };
+  struct ResultOf {
+    bool ok;
+    std::shared_ptr<const Value> payload;
+    bool operator==(const ResultOf&) const;
+  };
+  struct Flags {
+    std::vector<std::string> names;
+    bool operator==(const Flags&) const = default;
+  };  // those that are set
+  struct Char {
+    char32_t code_point;
+    bool operator==(const Char&) const = default;
+  };
+  // What a large value was replaced by. The blob of kBytes and kString is their content; of any other kind (kRecord
+  // stands for all of them here: see `of`) it is the value's own canonical message.
+  struct Reference {
+    Hash hash;
+    uint64_t length;
+    Kind of;
+    bool operator==(const Reference&) const = default;
+  };
+  struct Secret {
+    Hash commitment;
+    bool operator==(const Secret&) const = default;
+  };
+
+  static Value boolean(bool v) { return Value(Kind::kBool, v); }
+  static Value s8(int8_t v) { return Value(Kind::kS8, int64_t{v}); }
+  static Value s16(int16_t v) { return Value(Kind::kS16, int64_t{v}); }
+  static Value s32(int32_t v) { return Value(Kind::kS32, int64_t{v}); }
+  static Value s64(int64_t v) { return Value(Kind::kS64, v); }
+  static Value u8(uint8_t v) { return Value(Kind::kU8, uint64_t{v}); }
+  static Value u16(uint16_t v) { return Value(Kind::kU16, uint64_t{v}); }
+  static Value u32(uint32_t v) { return Value(Kind::kU32, uint64_t{v}); }
+  static Value u64(uint64_t v) { return Value(Kind::kU64, v); }
+  static Value f32(float v);
+  static Value f64(double v);
+  static Value character(char32_t v) { return Value(Kind::kChar, Char{v}); }
+  static Value string(std::string v) { return Value(Kind::kString, std::move(v)); }
+  static Value bytes(Bytes v) { return Value(Kind::kBytes, std::move(v)); }
+  static Value list(std::vector<Value> v) { return Value(Kind::kList, List{std::move(v)}); }
+  static Value tuple(std::vector<Value> v) { return Value(Kind::kTuple, Tuple{std::move(v)}); }
+  static Value record(std::vector<Field> v);
+  static Value variant(std::string name) { return Value(Kind::kVariant, Variant{std::move(name), nullptr}); }
+  static Value variant(std::string name, Value payload);
+  static Value enumeration(std::string name) { return Value(Kind::kEnum, Enum{std::move(name)}); }
+  static Value none() { return Value(Kind::kOption, Option{nullptr}); }
+  static Value some(Value payload);
+  static Value ok() { return Value(Kind::kResult, ResultOf{true, nullptr}); }
+  static Value ok(Value payload);
+  static Value err() { return Value(Kind::kResult, ResultOf{false, nullptr}); }
+  static Value err(Value payload);
+  static Value flags(std::vector<std::string> v) { return Value(Kind::kFlags, Flags{std::move(v)}); }
+  static Value reference(Reference v) { return Value(Kind::kReference, std::move(v)); }
+  static Value secret(Secret v) { return Value(Kind::kSecret, std::move(v)); }
+
+  Kind kind() const { return kind_; }
+
+  // The content, if the kind is the right one; nullptr otherwise. Signed kinds share int64_t, unsigned ones uint64_t.
+  template <typename T>
+  const T* get() const {
+    return std::get_if<T>(&content_);
+  }
+  template <typename T>
+  T* get() {
+    return std::get_if<T>(&content_);
+  }
+
+  bool operator==(const Value&) const;
+
+ private:
+  using Content = std::variant<bool, int64_t, uint64_t, float, double, Char, std::string, Bytes, List, Tuple, Record,
+                               Variant, Enum, Option, ResultOf, Flags, Reference, Secret>;
+  Value(Kind kind, Content content) : kind_(kind), content_(std::move(content)) {}
+
+  Kind kind_;
+  Content content_;
+};
+
+struct Value::Field {
+  std::string name;
+  Value value;
+  bool operator==(const Field&) const = default;
+};
+
+const char* kind_name(Value::Kind kind);
+
+// One line for people, in WIT's WAVE notation: {name: "x", size: 3}, some([1, 2]), bytes as "…" with \xNN escapes;
+// a reference as <4711 B sha256:3fa…>. Not meant to be parsed back. `length_max` cuts with an ellipsis; 0 means whole.
+std::string to_display(const Value& value, size_t length_max = 0);
+
+}  // namespace theater::schema
