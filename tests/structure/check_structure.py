@@ -31,12 +31,19 @@ def folders_of(root):
     return found
 
 
+def is_guest(path):
+    """Guests are compiled for WebAssembly and see sdk/c only. In tests/, C is a guest and C++ is a test."""
+    if path.parts[0] in ("sdk", "examples") or path.parts[:2] == ("tests", "guests"):
+        return True
+    return path.parts[0] == rules.TESTS and path.suffix == ".c"
+
+
 def check_quoted_include(path, included, root):
     """A sentence, or None if `path` may include "included"."""
     own = path.parts[0]
     target = included.split("/")[0]
-    if own in ("sdk", "examples") or path.parts[:2] == ("tests", "guests"):
-        return None  # guests: they see sdk/c only, which their compiler's include path takes care of
+    if is_guest(path):
+        return None
     if "/" not in included:
         return f'"{included}": includes are written from the root, as "folder/file.h"'
     if target not in rules.FOLDERS and target != rules.TESTS:
@@ -68,7 +75,7 @@ def check_angle_include(path, included):
         return None
     if any(re.fullmatch(pattern, included) for _, pattern, _ in rules.THIRD_PARTY):
         return check_library(path, included)
-    if path.parts[0] in ("sdk", "examples") or path.parts[:2] == ("tests", "guests"):
+    if is_guest(path):
         return None
     return f"<{included}> is neither in PLATFORM nor in THIRD_PARTY of tests/structure/rules.py"
 

@@ -30,6 +30,7 @@ THIRD_PARTY = [
     ("toml++", r"toml\+\+/.*|toml\.hpp", ["base/config.cc"]),
     ("spdlog", r"(spdlog|fmt)/.*", []),
     ("Google Benchmark", r"benchmark/.*", ["bench/*"]),
+    ("The guest headers", r"theater\.h", ["sdk/*", "examples/*", "tests/*"]),
     ("GoogleTest", r"(gtest|gmock)/.*", ["tests/*"]),
 ]
 

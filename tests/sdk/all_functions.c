@@ -1,0 +1,27 @@
+// Uses everything that theater.h offers, so that its imports and exports can be compared with the generator's.
+#include <theater.h>
+
+static void check(theater_outcome outcome) {
+  if (outcome.failed) theater_log_view(outcome.error);
+}
+
+static theater_answer on_send(theater_option state, theater_view sender, theater_view message) {
+  (void)message;
+  theater_log_view(sender);
+  theater_log_view(theater_self());
+  theater_log_view(theater_chain_head().bytes);
+  check(theater_shutdown(theater_none()));
+  return theater_ok(state);
+}
+
+static theater_answer on_request(theater_option state, theater_view sender, theater_view message) {
+  (void)sender;
+  (void)message;
+  check(theater_sleep_ns(1));
+  check(theater_random_bytes(8));
+  return theater_reply(state, theater_format_u64(theater_now_ns() + theater_random_u64()));
+}
+
+THEATER_INIT(theater_keep_state)
+THEATER_HANDLE_SEND(on_send)
+THEATER_HANDLE_REQUEST(on_request)
