@@ -1,4 +1,4 @@
-#include "random_content.h"
+#include "tests/schema/random_content.h"
 
 #include <bit>
 

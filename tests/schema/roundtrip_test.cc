@@ -1,7 +1,7 @@
 // What is encoded decodes to the same content, and that encodes to the same bytes.
 #include <gtest/gtest.h>
 
-#include "random_content.h"
+#include "tests/schema/random_content.h"
 
 namespace theater::schema {
 namespace {
