@@ -1,0 +1,134 @@
+// theater auditor start|check
+#include <filesystem>
+#include <memory>
+
+#include "base/clock.h"
+#include "base/random.h"
+#include "bus/loop.h"
+#include "cli/auditor_config.h"
+#include "cli/checks.h"
+#include "cli/commands.h"
+#include "cli/daemon_log.h"
+#include "cli/output.h"
+#include "cli/signals.h"
+#include "persist/auditor.h"
+#include "persist/chain_reader.h"
+
+namespace theater::cli {
+namespace {
+
+constexpr uint64_t kGoodbyeGraceMs = 2'000;
+constexpr int kStatusIntervalMs = 1'000;
+
+struct Options {
+  std::string config;
+  bool json = false;
+};
+
+// Everything that runs in an auditor's process, stopped in the order that loses nothing: what arrived is made durable
+// and acknowledged before the sockets close.
+struct Running {
+  std::unique_ptr<persist::Auditor> auditor;
+  std::unique_ptr<bus::Loop> loop;
+
+  ~Running() { stop(); }
+  void stop() {
+    if (auditor) auditor->stop();
+    if (loop) loop->stop(kGoodbyeGraceMs);
+  }
+};
+
+Result<void> begin(Running& running, const AuditorConfig& config, const bus::SecretKeys& keys, Clock& clock,
+                   Random& random, const std::function<void(const std::string&)>& log) {
+  TRY_ASSIGN(
+      running.loop,
+      bus::make_loop(
+          {.keys = &keys, .identity = keys.public_keys().identity, .clock = &clock, .random = &random, .log = log}));
+  persist::AuditorOptions options;
+  options.store_path = config.store;
+  options.window_bytes = config.window_bytes;
+  options.batch_bytes = config.batch_bytes;
+  options.clock = &clock;
+  options.log = log;
+  options.reply = [loop = running.loop.get()](const bus::CurveKey& peer, Bytes message) {
+    loop->reply(peer, std::move(message));
+  };
+  TRY_ASSIGN(running.auditor, persist::start_auditor(std::move(options)));
+  return running.loop->listen(
+      {.data_endpoint = config.data,
+       .control_endpoint = config.control,
+       .authorized_keys_file = config.authorized_keys},
+      [auditor = running.auditor.get()](bus::Inbound message) { return auditor->offer(std::move(message)); });
+}
+
+// Until a signal; says once when the store can't be written and once when it can again.
+int watch(StopSignals& signals, const persist::Auditor& auditor, const std::function<void(const std::string&)>& log) {
+  std::string last_error;
+  while (!signals.received()) {
+    signals.wait(kStatusIntervalMs);
+    const auto status = auditor.status();
+    if (status.last_error == last_error) continue;
+    last_error = status.last_error;
+    log(last_error.empty() ? "acknowledging again" : "nothing is acknowledged: " + last_error);
+  }
+  return *signals.received();
+}
+
+Result<ExitCode> start(const Options& options) {
+  StopSignals signals;
+  TRY_ASSIGN(const auto config, load_auditor_config(options.config));
+  TRY_ASSIGN(const auto keys, bus::SecretKeys::load(config.key));
+  const auto log = daemon_log("auditor");
+  SystemClock clock;
+  SystemRandom random;
+  Running running;
+  TRY(begin(running, config, keys, clock, random, log));
+  log(str_cat("ready: store ", config.store, ", data ", config.data, ", control ", config.control, ", public key ",
+              keys.public_keys().text()));
+  const int signal = watch(signals, *running.auditor, log);
+  log("stopping");
+  running.stop();
+  const auto status = running.auditor->status();
+  log(str_cat("stopped: ", counted(status.events, "event"), " made durable in ",
+              counted(status.commits, "synced write"), ", ", status.evidence,
+              " recorded as evidence of something wrong"));
+  return exit_code_of_signal(signal);
+}
+
+Result<std::string> check_store(const std::string& path) {
+  if (!std::filesystem::exists(path)) return str_cat(path, " isn't there yet and will be made");
+  TRY_ASSIGN(const auto reader, persist::open_chain_reader(path));
+  TRY_ASSIGN(const auto chains, reader->list());
+  return str_cat(path, ", ", counted(chains.size(), "chain"));
+}
+
+Result<ExitCode> check(const Options& options) {
+  TRY_ASSIGN(const auto config, load_auditor_config(options.config));
+  Checks checks(options.json);
+  checks.add("configuration", options.config);
+  checks.add("key", check_secret_keys(config.key));
+  checks.add("authorized_keys", check_authorized_keys(config.authorized_keys));
+  checks.add("store", check_store(config.store));
+  checks.add("data", check_port_is_free(config.data));
+  checks.add("control", check_port_is_free(config.control));
+  return checks.exit_code();
+}
+
+}  // namespace
+
+void add_auditor_commands(Command& root) {
+  Command noun = root.add("auditor", "Takes chains from nodes, verifies them and keeps them");
+
+  auto starting = std::make_shared<Options>();
+  Command verb = noun.add("start", "Runs an auditor until SIGINT or SIGTERM");
+  verb.required_option("--config", starting->config, "FILE", "auditor.toml (see docs/configuration.md)");
+  verb.runs([starting] { return start(*starting); });
+
+  auto checking = std::make_shared<Options>();
+  Command trying = noun.add("check", "Tests a configuration, its keys, store and ports, and starts nothing");
+  trying.required_option("--config", checking->config, "FILE", "auditor.toml (see docs/configuration.md)");
+  trying.flag("--json", checking->json, kJsonHelp);
+  trying.runs([checking] { return check(*checking); });
+}
+
+}  // namespace theater::cli

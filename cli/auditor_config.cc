@@ -1,0 +1,48 @@
+#include "cli/auditor_config.h"
+
+#include "base/config.h"
+#include "base/file.h"
+#include "cli/paths.h"
+
+namespace theater::cli {
+namespace {
+
+constexpr ConfigKey kKeys[] = {
+    {"store", "path", "theater-data", "Folder of the store. Made if it isn't there."},
+    {"key", "path", "required", "The auditor's secret keys, as made by `theater keys new`. Mode 0600."},
+    {"data", "endpoint", "tcp://127.0.0.1:7401", "Where nodes push their events to."},
+    {"control", "endpoint", "tcp://127.0.0.1:7402", "Where nodes take acknowledgements from."},
+    {"authorized_keys", "path", "required", "Who may connect: one line a node, `node tk1… NAME`."},
+    {"window", "size", "8 MiB", "How many unacknowledged bytes each node may have in flight."},
+    {"batch", "size", "1 MiB", "The most that one synced write to the store takes."},
+};
+
+}  // namespace
+
+std::span<const ConfigKey> auditor_config_keys() { return kKeys; }
+
+Result<AuditorConfig> parse_auditor_config(std::string_view text, const std::string& path) {
+  TRY_ASSIGN(const auto file, Config::parse(text, path));
+  const auto root = file.root();
+  AuditorConfig config;
+  config.store = beside(path, root.text("store", "theater-data"));
+  config.key = beside(path, root.required_text("key"));
+  config.data = root.text("data", "tcp://127.0.0.1:7401");
+  config.control = root.text("control", "tcp://127.0.0.1:7402");
+  config.authorized_keys = beside(path, root.required_text("authorized_keys"));
+  config.window_bytes = root.size_bytes("window", 8u << 20, 64u << 10, uint64_t{1} << 30);
+  config.batch_bytes = root.size_bytes("batch", 1u << 20, 4u << 10, 64u << 20);
+  for (const auto key : {"data", "control"}) {
+    const auto& endpoint = key == std::string_view("data") ? config.data : config.control;
+    if (auto checked = check_tcp_endpoint(endpoint); !checked.ok()) root.fail(key, checked.error().message);
+  }
+  TRY(file.finish());
+  return config;
+}
+
+Result<AuditorConfig> load_auditor_config(const std::string& path) {
+  TRY_ASSIGN(const auto text, read_file(path, Config::kTextMax));
+  return parse_auditor_config(as_text(text), path);
+}
+
+}  // namespace theater::cli

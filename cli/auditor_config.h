@@ -1,0 +1,28 @@
+// auditor.toml: where an auditor keeps what it is sent, on which ports it listens, and whom it lets in.
+// Paths in the file are relative to the file's folder.
+#pragma once
+
+#include <span>
+#include <string>
+
+#include "base/result.h"
+#include "cli/config_key.h"
+
+namespace theater::cli {
+
+struct AuditorConfig {
+  std::string store;            // path
+  std::string key;              // path of the secret keys
+  std::string data;             // tcp://host:port
+  std::string control;          // tcp://host:port
+  std::string authorized_keys;  // path
+  uint64_t window_bytes = 0;
+  uint64_t batch_bytes = 0;
+};
+
+std::span<const ConfigKey> auditor_config_keys();
+
+Result<AuditorConfig> parse_auditor_config(std::string_view text, const std::string& path);
+Result<AuditorConfig> load_auditor_config(const std::string& path);
+
+}  // namespace theater::cli

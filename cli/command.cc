@@ -1,0 +1,123 @@
+#include "cli/command.h"
+
+#include <CLI/CLI.hpp>
+#include <iostream>
+#include <sstream>
+
+#include "cli/output.h"
+
+namespace theater::cli {
+
+struct Program {
+  explicit Program(const std::string& about) : root(about) {}
+
+  CLI::App root;
+  std::function<Result<ExitCode>()> chosen;
+};
+
+namespace {
+
+CLI::App& app(void* parser) { return *static_cast<CLI::App*>(parser); }
+
+constexpr const char* kExitCodes =
+    "Exit codes: 0 done, 1 failure, 2 usage, 3 not found, 4 verification failed, 5 replay diverged,\n"
+    "6 the actor failed, 7 unreachable or timed out, 8 refused, 130 and 143 after SIGINT and SIGTERM.";
+
+// The words of the deepest command on the line: "theater chain show".
+std::string command_words(const CLI::App& root) {
+  std::string words = root.get_name();
+  const CLI::App* at = &root;
+  while (!at->get_subcommands().empty()) {
+    at = at->get_subcommands().front();
+    words += ' ';
+    words += at->get_name();
+  }
+  return words;
+}
+
+int finish(Result<ExitCode> result) {
+  if (!result.ok()) {
+    const auto flushed = finish_stdout();
+    (void)flushed;  // the command failed already, and says why
+    print_error(result.error().message);
+    return static_cast<int>(exit_code_of(result.error().code));
+  }
+  if (auto flushed = finish_stdout(); !flushed.ok()) {
+    print_error(flushed.error().message);
+    return static_cast<int>(ExitCode::kFailure);
+  }
+  return static_cast<int>(*result);
+}
+
+}  // namespace
+
+Command Command::add(const std::string& name, const std::string& help) {
+  CLI::App* child = app(parser_).add_subcommand(name, help);
+  app(parser_).require_subcommand(1);
+  return Command(*program_, child);
+}
+
+void Command::flag(const std::string& name, bool& value, const std::string& help) {
+  app(parser_).add_flag(name, value, help);
+}
+
+void Command::option(const std::string& name, std::string& value, const std::string& placeholder,
+                     const std::string& help) {
+  app(parser_).add_option(name, value, help)->type_name(placeholder)->capture_default_str();
+}
+
+void Command::option(const std::string& name, std::optional<std::string>& value, const std::string& placeholder,
+                     const std::string& help) {
+  app(parser_).add_option(name, value, help)->type_name(placeholder);
+}
+
+void Command::option(const std::string& name, std::optional<uint64_t>& value, const std::string& placeholder,
+                     const std::string& help) {
+  app(parser_).add_option(name, value, help)->type_name(placeholder);
+}
+
+void Command::option(const std::string& name, std::vector<std::string>& values, const std::string& placeholder,
+                     const std::string& help) {
+  app(parser_).add_option(name, values, help)->type_name(placeholder)->expected(1)->take_all();
+}
+
+void Command::required_option(const std::string& name, std::string& value, const std::string& placeholder,
+                              const std::string& help) {
+  app(parser_).add_option(name, value, help)->type_name(placeholder)->required();
+}
+
+void Command::argument(const std::string& name, std::string& value, const std::string& help) {
+  app(parser_).add_option(name, value, help)->type_name("")->required();
+}
+
+void Command::optional_argument(const std::string& name, std::optional<std::string>& value, const std::string& help) {
+  app(parser_).add_option(name, value, help)->type_name("");
+}
+
+void Command::footer(const std::string& text) { app(parser_).footer(text); }
+
+void Command::runs(std::function<Result<ExitCode>()> body) {
+  app(parser_).callback([program = program_, body = std::move(body)] { program->chosen = body; });
+}
+
+int run_program(const std::string& name, const std::string& about, const std::function<void(Command&)>& add_commands,
+                int argc, char** argv) {
+  Program program(about);
+  program.root.name(name);
+  program.root.footer(kExitCodes);
+  Command root(program, &program.root);
+  add_commands(root);
+  try {
+    program.root.parse(argc, argv);
+  } catch (const CLI::Success& help) {
+    return program.root.exit(help, std::cout, std::cerr);
+  } catch (const CLI::ParseError& error) {
+    print_error(error.what());
+    note(str_cat("see: ", command_words(program.root), " --help"));
+    return static_cast<int>(ExitCode::kUsage);
+  }
+  CHECK(program.chosen != nullptr, "a command without a body");
+  return finish(program.chosen());
+}
+
+}  // namespace theater::cli

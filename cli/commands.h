@@ -1,0 +1,27 @@
+// What the two programs are made of. Each function adds one noun or verb; its file holds everything that belongs to it.
+// Commands in the first group need no WebAssembly engine and are in theater-auditor, too.
+#pragma once
+
+#include "cli/command.h"
+
+namespace theater::cli {
+
+// In both programs.
+void add_auditor_commands(Command& root);  // auditor start|check
+void add_chain_commands(Command& root);    // chain list|show|verify|tail
+void add_chain_list(Command& noun);
+void add_chain_show(Command& noun);
+void add_chain_verify(Command& noun);
+void add_chain_tail(Command& noun);
+void add_keys_commands(Command& root);  // keys new|show
+void add_version_command(Command& root, const std::string& engine);
+
+// In theater only.
+void add_context_commands(Command& root);  // context add|select|list
+void add_run_command(Command& root);
+void add_node_commands(Command& root);   // node start|check
+void add_actor_commands(Command& root);  // actor spawn|list|show|send|request|logs|stop|kill
+void add_replay_command(Command& root);
+void add_package_commands(Command& root);  // package show
+
+}  // namespace theater::cli

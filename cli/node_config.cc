@@ -1,0 +1,110 @@
+#include "cli/node_config.h"
+
+#include <set>
+
+#include "base/config.h"
+#include "base/file.h"
+#include "cli/paths.h"
+
+namespace theater::cli {
+namespace {
+
+constexpr ConfigKey kKeys[] = {
+    {"name", "text", "node", "The name of the node's own chain, for people."},
+    {"key", "path", "required", "The node's secret keys, as made by `theater keys new`. Mode 0600."},
+    {"control", "endpoint", "unix:theater-node.sock", "The Unix socket that `theater actor …` talks to. Mode 0600."},
+    {"control_tcp", "endpoint", "none", "The same over TCP: `tcp://host:port`, encrypted, only for authorized keys."},
+    {"authorized_keys", "path", "none",
+     "Who may use control_tcp: one line a key, `operator tk1… NAME` or `reader tk1… NAME`."},
+    {"workers", "number", "0", "Threads that run actors. 0 means one a core."},
+    {"stop_grace", "duration", "10 s", "How long a stop waits for calls in progress and for acknowledgements."},
+    {"limits.memory_max", "size", "64 MiB", "The most memory that a manifest may ask for."},
+    {"limits.instances_max", "number", "16000", "Actors alive at once; further spawns are refused."},
+    {"auditor[].name", "text", "required", "How messages call this auditor."},
+    {"auditor[].data", "endpoint", "required", "The auditor's `data`: `tcp://host:port`."},
+    {"auditor[].control", "endpoint", "required", "The auditor's `control`: `tcp://host:port`."},
+    {"auditor[].key", "key", "required", "The auditor's public key: `tk1…`, or the path of a file that holds it."},
+    {"auditor[].window", "size", "8 MiB", "The node's own cap on what this auditor hasn't acknowledged yet."},
+};
+
+Result<bus::PublicKeys> read_public_keys(const std::string& text_or_path, const std::string& config_path) {
+  if (text_or_path.starts_with("tk1")) return bus::PublicKeys::parse(text_or_path);
+  TRY_ASSIGN(const auto content, read_file(beside(config_path, text_or_path), 4096));
+  return bus::PublicKeys::parse(first_line(as_text(content)));
+}
+
+AuditorLink read_auditor(const Config::Table& table, const std::string& path) {
+  AuditorLink link;
+  link.name = table.required_text("name");
+  link.data = table.required_text("data");
+  link.control = table.required_text("control");
+  link.window_bytes = table.size_bytes("window", 8u << 20, 256u << 10, uint64_t{1} << 30);
+  if (auto checked = check_tcp_endpoint(link.data); !checked.ok()) table.fail("data", checked.error().message);
+  if (auto checked = check_tcp_endpoint(link.control); !checked.ok()) table.fail("control", checked.error().message);
+  const auto key = table.required_text("key");
+  if (key.empty()) return link;
+  auto keys = read_public_keys(key, path);
+  if (keys.ok()) {
+    link.key = *keys;
+  } else {
+    table.fail("key", keys.error().message);
+  }
+  return link;
+}
+
+void read_control(const Config::Table& root, const std::string& path, NodeConfig& config) {
+  config.control = root.text("control", "unix:theater-node.sock");
+  if (auto made = unix_endpoint_beside(path, config.control); made.ok()) {
+    config.control = *made;
+  } else {
+    root.fail("control", made.error().message);
+  }
+  config.control_tcp = root.text("control_tcp");
+  if (const auto file = root.optional_text("authorized_keys")) config.authorized_keys = beside(path, *file);
+  if (config.control_tcp.empty()) return;
+  if (auto checked = check_tcp_endpoint(config.control_tcp); !checked.ok()) {
+    root.fail("control_tcp", checked.error().message);
+  }
+  if (config.authorized_keys.empty()) root.fail("control_tcp", "control_tcp needs authorized_keys: who may connect");
+}
+
+}  // namespace
+
+std::span<const ConfigKey> node_config_keys() { return kKeys; }
+
+Result<NodeConfig> parse_node_config(std::string_view text, const std::string& path) {
+  TRY_ASSIGN(const auto file, Config::parse(text, path));
+  const auto root = file.root();
+  NodeConfig config;
+  config.text = text;
+  config.name = root.text("name", "node");
+  config.key = beside(path, root.required_text("key"));
+  read_control(root, path, config);
+  config.workers = root.number("workers", 0, 0, 1024);
+  config.stop_grace_ms = root.duration_ms("stop_grace", 10'000, 0, 3'600'000);
+  const auto limits = root.table("limits");
+  config.memory_max_bytes =
+      limits ? limits->size_bytes("memory_max", 64u << 20, 64u << 10, uint64_t{4} << 30) : uint64_t{64} << 20;
+  config.instances_max = limits ? limits->number("instances_max", 16'000, 1, 1'000'000) : 16'000;
+
+  std::set<std::string> names;
+  for (const auto& table : root.tables("auditor")) {
+    config.auditors.push_back(read_auditor(table, path));
+    const auto& name = config.auditors.back().name;
+    if (!names.insert(name).second) table.fail("name", str_cat("there is another auditor called '", name, "' above"));
+  }
+  if (config.auditors.empty()) {
+    root.fail(
+        "auditor",
+        "a node hands its chains to auditors, and none is named: add [[auditor]] with name, data, control and key");
+  }
+  TRY(file.finish());
+  return config;
+}
+
+Result<NodeConfig> load_node_config(const std::string& path) {
+  TRY_ASSIGN(const auto text, read_file(path, Config::kTextMax));
+  return parse_node_config(as_text(text), path);
+}
+
+}  // namespace theater::cli

@@ -1,0 +1,150 @@
+#include "cli/output.h"
+
+#include <sys/ioctl.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+
+#include "cli/progress.h"
+#include "schema/display.h"
+
+namespace theater::cli {
+namespace {
+
+bool wants_color() {
+  const char* no_color = std::getenv("NO_COLOR");
+  const char* term = std::getenv("TERM");
+  return (no_color == nullptr || *no_color == '\0') && (term == nullptr || std::strcmp(term, "dumb") != 0);
+}
+
+const char* code_of(Style style) {
+  switch (style) {
+    case Style::kPlain: return "";
+    case Style::kBold: return "\033[1m";
+    case Style::kDim: return "\033[2m";
+    case Style::kRed: return "\033[31m";
+    case Style::kGreen: return "\033[32m";
+    case Style::kYellow: return "\033[33m";
+  }
+  return "";
+}
+
+std::string paint(bool terminal, Style style, std::string_view text) {
+  if (!terminal || !wants_color() || style == Style::kPlain) return std::string(text);
+  return str_cat(code_of(style), text, "\033[0m");
+}
+
+void write_line(FILE* file, std::string_view text) {
+  clear_progress();
+  std::string line(text);
+  line.push_back('\n');
+  std::fwrite(line.data(), 1, line.size(), file);
+}
+
+void write_note(std::string_view text) {
+  write_line(stderr, text);
+  std::fflush(stderr);
+}
+
+size_t code_points(std::string_view text) {
+  return static_cast<size_t>(
+      std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<uint8_t>(c) & 0xc0) != 0x80; }));
+}
+
+}  // namespace
+
+void print_line(std::string_view text) { write_line(stdout, text); }
+
+void print_raw(BytesView bytes) {
+  clear_progress();
+  std::fwrite(bytes.data(), 1, bytes.size(), stdout);
+}
+
+void note(std::string_view text) { write_note(text); }
+void warn(std::string_view text) {
+  write_note(str_cat(paint(stderr_is_terminal(), Style::kYellow, "warning:"), " ", text));
+}
+void print_error(std::string_view text) {
+  write_note(str_cat(paint(stderr_is_terminal(), Style::kRed, "error:"), " ", text));
+}
+
+Result<void> finish_stdout() {
+  if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
+    return Error{ErrorCode::kIo, str_cat("stdout can't be written: ", std::strerror(errno))};
+  }
+  return Ok{};
+}
+
+bool stdout_is_terminal() { return isatty(STDOUT_FILENO) == 1; }
+bool stderr_is_terminal() { return isatty(STDERR_FILENO) == 1; }
+
+size_t terminal_width() {
+  winsize size{};
+  if (!stdout_is_terminal() || ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0) return 0;
+  return size.ws_col;
+}
+
+std::string styled(Style style, std::string_view text) { return paint(stdout_is_terminal(), style, text); }
+
+void print_table(const std::vector<std::vector<std::string>>& rows) {
+  std::vector<size_t> widths;
+  for (const auto& row : rows) {
+    widths.resize(std::max(widths.size(), row.size()));
+    for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], code_points(row[i]));
+  }
+  bool heading = true;
+  for (const auto& row : rows) {
+    std::string line;
+    for (size_t i = 0; i < row.size(); ++i) {
+      line += row[i];
+      if (i + 1 < row.size()) line.append(widths[i] + 2 - code_points(row[i]), ' ');
+    }
+    print_line(styled(heading ? Style::kBold : Style::kPlain, line));
+    heading = false;
+  }
+}
+
+std::string format_time(uint64_t time_ns) {
+  const auto seconds = static_cast<time_t>(time_ns / 1'000'000'000);
+  tm parts{};
+  if (gmtime_r(&seconds, &parts) == nullptr) return "-";
+  char buffer[64];
+  const size_t length = std::strftime(buffer, sizeof buffer, "%Y-%m-%dT%H:%M:%SZ", &parts);
+  return std::string(buffer, length);
+}
+
+std::string counted(uint64_t count, std::string_view singular) {
+  return str_cat(count, " ", singular, count == 1 ? "" : "s");
+}
+
+void JsonLine::begin(std::string_view name) {
+  if (out_.size() > 1) out_ += ',';
+  out_ += schema::json_string(name);
+  out_ += ':';
+}
+
+JsonLine& JsonLine::text(std::string_view name, std::string_view value) {
+  return raw(name, schema::json_string(value));
+}
+JsonLine& JsonLine::number(std::string_view name, uint64_t value) { return raw(name, str_cat(value)); }
+JsonLine& JsonLine::boolean(std::string_view name, bool value) { return raw(name, value ? "true" : "false"); }
+JsonLine& JsonLine::raw(std::string_view name, std::string_view json) {
+  begin(name);
+  out_ += json;
+  return *this;
+}
+
+std::string json_array(const std::vector<std::string>& elements) {
+  std::string out = "[";
+  for (const auto& element : elements) {
+    if (out.size() > 1) out += ',';
+    out += element;
+  }
+  return out + "]";
+}
+
+}  // namespace theater::cli

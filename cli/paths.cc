@@ -1,0 +1,52 @@
+#include "cli/paths.h"
+
+#include <sys/un.h>
+
+#include <filesystem>
+
+namespace theater::cli {
+
+std::string beside(const std::string& file, const std::string& path) {
+  if (path.empty()) return path;
+  const std::filesystem::path given(path);
+  if (given.is_absolute()) return path;
+  return (std::filesystem::path(file).parent_path() / given).lexically_normal().string();
+}
+
+Result<void> check_tcp_endpoint(std::string_view endpoint) {
+  constexpr std::string_view kScheme = "tcp://";
+  const auto bad = [&] {
+    return Error{ErrorCode::kInvalid, str_cat("'", endpoint, "' is no endpoint; tcp://host:port is expected")};
+  };
+  if (!endpoint.starts_with(kScheme)) return bad();
+  const auto rest = endpoint.substr(kScheme.size());
+  const auto colon = rest.rfind(':');
+  if (colon == std::string_view::npos || colon == 0) return bad();
+  const auto port_text = rest.substr(colon + 1);
+  unsigned port = 0;
+  const auto [end, error] = std::from_chars(port_text.data(), port_text.data() + port_text.size(), port);
+  if (error != std::errc() || end != port_text.data() + port_text.size() || port == 0 || port > 65'535) return bad();
+  return Ok{};
+}
+
+Result<std::string> unix_endpoint_beside(const std::string& file, std::string_view endpoint) {
+  constexpr std::string_view kScheme = "unix:";
+  if (!endpoint.starts_with(kScheme) || endpoint.size() == kScheme.size()) {
+    return Error{ErrorCode::kInvalid, str_cat("'", endpoint, "' is no Unix socket; unix:/path is expected")};
+  }
+  const auto path = beside(file, std::string(endpoint.substr(kScheme.size())));
+  if (path.size() >= sizeof(sockaddr_un::sun_path)) {
+    return Error{ErrorCode::kInvalid,
+                 str_cat("the path of a Unix socket has at most ", sizeof(sockaddr_un::sun_path) - 1,
+                         " bytes, this has ", path.size(), ": ", path)};
+  }
+  return str_cat(kScheme, path);
+}
+
+std::string_view first_line(std::string_view text) {
+  text = text.substr(0, text.find('\n'));
+  const auto last = text.find_last_not_of(" \t\r");
+  return last == std::string_view::npos ? std::string_view() : text.substr(0, last + 1);
+}
+
+}  // namespace theater::cli

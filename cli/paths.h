@@ -1,0 +1,23 @@
+// Paths and endpoints as people write them in files and on the command line.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace theater::cli {
+
+// `path` as it stands in the file `file`: relative to the file's folder, unless absolute. Empty stays empty.
+std::string beside(const std::string& file, const std::string& path);
+
+// "tcp://host:port" with a port of 1 to 65535; host may be a name, an address or [an IPv6 address].
+Result<void> check_tcp_endpoint(std::string_view endpoint);
+
+// "unix:/path" as it stands in the file `file`. kInvalid if it is no such thing or longer than a socket's path may be.
+Result<std::string> unix_endpoint_beside(const std::string& file, std::string_view endpoint);
+
+// Without the line break, and without blanks at the end.
+std::string_view first_line(std::string_view text);
+
+}  // namespace theater::cli
