@@ -27,9 +27,9 @@ enum class ReplayStatus : uint8_t {
 const char* replay_status_name(ReplayStatus status);
 
 struct ReplayOptions {
-  std::optional<uint64_t> to;       // stop after this sequence
-  std::optional<Bytes> package;     // instead of the recorded one
-  std::function<void(const std::string& message)> on_guest_log;  // optional
+  std::optional<uint64_t> to;                                      // stop after this sequence
+  std::optional<Bytes> package;                                    // instead of the recorded one
+  std::function<void(const std::string& message)> on_guest_log;    // optional
   std::function<void(uint64_t done, uint64_t total)> on_progress;  // optional; every few thousand events
 };
 
@@ -45,13 +45,13 @@ struct ReplayReport {
   uint64_t matched = 0;     // from the front, events that came out as recorded
   uint64_t host_calls = 0;  // made by the replayed guest
   ReplayStatus status = ReplayStatus::kSame;
-  std::string reason;       // kInconclusive: why; kDiverged: in words
+  std::string reason;  // kInconclusive: why; kDiverged: in words
   std::optional<Difference> first_difference;
-  bool same_profile = true; // the engine profile is the recorded one
+  bool same_profile = true;  // the engine profile is the recorded one
 };
 
-// Fails if the chain doesn't verify (kCorrupt: replaying a forged record proves nothing), isn't there, or its package isn't
-// in the store. Divergence is not an error but a status.
+// Fails if the chain doesn't verify (kCorrupt: replaying a forged record proves nothing), isn't there, or its package
+// isn't in the store. Divergence is not an error but a status.
 Result<ReplayReport> replay_chain(persist::ChainReader& reader, const ActorId& actor, wasm::Engine& engine,
                                   const ReplayOptions& options);
 

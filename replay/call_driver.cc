@@ -1,0 +1,304 @@
+#include "replay/call_driver.h"
+
+#include <utility>
+
+#include "schema/codec.h"
+#include "wasm/lower.h"
+
+namespace theater::replay {
+namespace {
+
+using schema::BodyKind;
+using schema::ErrorKind;
+using wasm::Instance;
+
+// Fuel that a guest may burn without doing anything recorded, before replay gives up on it: some minutes. A recorded
+// call that took longer would have met its deadline.
+constexpr uint64_t kStallFuel = 1'000'000'000'000;
+
+bool ends_from_outside(ErrorKind kind) {
+  return kind == ErrorKind::kKilled || kind == ErrorKind::kDeadline || kind == ErrorKind::kLimit ||
+         kind == ErrorKind::kHostFailure;
+}
+
+// Where the stack or another resource of the engine ends is no decision of the guest's.
+bool is_resource_trap(ErrorKind kind, std::string_view message) {
+  return kind == ErrorKind::kLimit || message.find("stack") != std::string_view::npos;
+}
+
+Result<schema::ErrorBody> error_body(const Tape::Entry& recorded) {
+  TRY_ASSIGN(auto event, schema::decode_event(recorded.bytes));
+  return std::get<schema::ErrorBody>(std::move(event.body));
+}
+
+bool arguments_fit(const std::vector<schema::Value>& args, const wasm::FunctionType& type) {
+  if (args.size() != type.params.size()) return false;
+  for (size_t i = 0; i < args.size(); ++i) {
+    if (!wasm::fits(args[i], type.params[i].second)) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+CallDriver::CallDriver(persist::ChainReader& reader, Tape& tape, std::shared_ptr<wasm::Module> module,
+                       const wasm::Limits& limits, const ReplayOptions& options, bool same_profile)
+    : reader_(reader),
+      tape_(tape),
+      comparer_(!options.package && same_profile),
+      host_(tape, comparer_, options.on_guest_log),
+      module_(std::move(module)),
+      limits_(limits),
+      recorded_package_(!options.package),
+      same_profile_(same_profile) {}
+
+void CallDriver::set_other_profile() {
+  same_profile_ = false;
+  comparer_.set_exact(false);
+}
+
+Result<void> CallDriver::activate() {
+  instance_.reset();
+  initialized_ = false;
+  TRY_ASSIGN(instance_, module_->instantiate(host_, limits_));
+  return Ok{};
+}
+
+Result<CallDriver::Verdict> CallDriver::run_call(const Tape::Entry& recorded) {
+  TRY_ASSIGN(auto event, schema::decode_event(recorded.bytes));
+  const uint64_t sequence = event.header.sequence;
+  function_ = wasm::find_export_function(event.header.type);
+  if (function_ == nullptr)
+    return Verdict{str_cat("event ", sequence, ": no call ", event.header.type, " is known here")};
+  const bool initializes = function_ == &wasm::initialize_function();
+  if (initializes == initialized_ || !instance_) {
+    comparer_.differs(recorded, "a life begins with one _initialize, and only with that");
+    return Verdict{};
+  }
+  if (!initializes && !module_->exports(*function_)) {
+    comparer_.differs(recorded, str_cat("the package doesn't export ", function_->name));
+    return Verdict{};
+  }
+  auto& args = std::get<schema::WasmCall>(event.body).args;
+  const auto fetched = schema::internalize(args, [&](const Hash& hash) { return reader_.blob(hash); });
+  if (!fetched.ok()) return Verdict{str_cat("event ", sequence, ": ", fetched.error().message)};
+  if (!arguments_fit(args, function_->type)) {
+    comparer_.differs(recorded, str_cat("the recorded arguments don't fit ", function_->type.wit()));
+    return Verdict{};
+  }
+  initialized_ = true;
+  host_.begin_call(event.header.time_ns);
+  tape_.pop();
+  stop_fuel_ = seen_fuel_ = 0;
+  seen_popped_ = tape_.popped();
+  instance_->start(*function_, std::move(args));
+  Verdict verdict;
+  TRY(drive(verdict));
+  TRY(excuse_resource_limit(verdict));
+  return verdict;
+}
+
+Result<void> CallDriver::drive(Verdict& verdict) {
+  for (;;) {
+    TRY(tape_.refill());
+    TRY_ASSIGN(const Step before, before_run());
+    if (before == Step::kEnd) return Ok{};
+    const auto progress = instance_->run();
+    TRY_ASSIGN(const Step after, after_run(progress, verdict));
+    if (after == Step::kEnd) return Ok{};
+  }
+}
+
+const Tape::Entry* CallDriver::next_event() {
+  while (tape_.peek() != nullptr && tape_.peek()->view.kind == BodyKind::kFact) tape_.pop();
+  return tape_.peek();
+}
+
+// The instance of a call that didn't return is good for nothing.
+CallDriver::Step CallDriver::end_call() {
+  instance_.reset();
+  return Step::kEnd;
+}
+
+// Whether the record has anything left that the guest has to do in this call.
+Result<CallDriver::Step> CallDriver::before_run() {
+  const Tape::Entry* recorded = next_event();
+  if (recorded == nullptr && tape_.ended()) {
+    note_ = "the record ends in the middle of a call";
+    return end_call();
+  }
+  if (recorded == nullptr) return Step::kGoOn;
+  if (recorded->view.kind == BodyKind::kResumed) return end_call();  // the node died here
+  if (recorded->view.kind == BodyKind::kError) {
+    TRY_ASSIGN(const auto error, error_body(*recorded));
+    if (error.in_call && ends_from_outside(error.kind)) {
+      if (!comparer_.exact()) {
+        note_ =
+            "the last call was cut off from outside, at an instruction that can't be told with another package or "
+            "engine";
+        tape_.pop();
+        return end_call();
+      }
+      if (instance_->fuel_used() == error.fuel) {
+        tape_.pop();
+        return end_call();
+      }
+    }
+  }
+  TRY(arm_stop());
+  return Step::kGoOn;
+}
+
+// If the record's last event cuts off the call in progress, the guest is to be stopped at the same instruction.
+Result<void> CallDriver::arm_stop() {
+  const Tape::Entry* last = tape_.last();
+  if (stop_fuel_ != 0 || last == nullptr || last->view.kind != BodyKind::kError || !comparer_.exact()) return Ok{};
+  for (size_t i = 0; tape_.at(i) != last; ++i) {
+    const BodyKind kind = tape_.at(i)->view.kind;
+    if (kind == BodyKind::kWasmResult || kind == BodyKind::kResumed) return Ok{};
+  }
+  TRY_ASSIGN(const auto error, error_body(*last));
+  if (!error.in_call || !ends_from_outside(error.kind) || error.fuel == 0) return Ok{};
+  stop_fuel_ = error.fuel;
+  instance_->stop_at_fuel(stop_fuel_);
+  return Ok{};
+}
+
+Result<CallDriver::Step> CallDriver::after_run(Instance::Progress progress, Verdict& verdict) {
+  switch (host_.need()) {
+    case RecordedHost::Need::kStop: verdict.inconclusive = host_.stop_reason(); return end_call();
+    case RecordedHost::Need::kCut: return cut_in_host_call();
+    case RecordedHost::Need::kBlobs:
+      if (progress == Instance::Progress::kParked) return fetch_blobs(verdict);
+      break;
+    default: break;
+  }
+  switch (progress) {
+    case Instance::Progress::kParked: return Step::kGoOn;
+    case Instance::Progress::kYielded: return check_overrun(verdict);
+    case Instance::Progress::kDone: break;
+  }
+  if (host_.need() != RecordedHost::Need::kNothing) {
+    verdict.inconclusive = "the guest couldn't be held while the record was read";
+    return end_call();
+  }
+  return compare_outcome();
+}
+
+Result<CallDriver::Step> CallDriver::fetch_blobs(Verdict& verdict) {
+  const auto fetched =
+      schema::internalize(host_.pending_results(), [&](const Hash& hash) { return reader_.blob(hash); });
+  if (!fetched.ok()) {
+    verdict.inconclusive = str_cat("event ", tape_.peek()->view.header.sequence, ": ", fetched.error().message);
+    return end_call();
+  }
+  host_.set_results_ready();
+  return Step::kGoOn;
+}
+
+// The guest is inside a host call to which the record has no answer: right if its life ended just here.
+Result<CallDriver::Step> CallDriver::cut_in_host_call() {
+  const Tape::Entry* recorded = next_event();
+  if (recorded == nullptr) {
+    note_ = "the record ends in the middle of a call";
+    return end_call();
+  }
+  if (recorded->view.kind == BodyKind::kResumed) return end_call();
+  const std::string did = str_cat("calls ", host_.last_function()->type_name);
+  if (recorded->view.kind != BodyKind::kError) {
+    comparer_.differs(*recorded, did);
+    return end_call();
+  }
+  TRY_ASSIGN(const auto error, error_body(*recorded));
+  const uint64_t fuel = instance_->fuel_used();
+  if (!error.in_call) {
+    comparer_.differs(*recorded, did);
+  } else if (comparer_.exact() ? fuel == error.fuel : ends_from_outside(error.kind)) {
+    tape_.pop();
+  } else {
+    comparer_.differs(*recorded, comparer_.exact() ? str_cat(did, " after ", fuel, " units of fuel") : did);
+  }
+  return end_call();
+}
+
+// The guest used up a slice. It may go on, unless it has burnt more than the record says that it did.
+Result<CallDriver::Step> CallDriver::check_overrun(Verdict& verdict) {
+  const uint64_t fuel = instance_->fuel_used();
+  if (tape_.popped() != seen_popped_) {
+    seen_popped_ = tape_.popped();
+    seen_fuel_ = fuel;
+  }
+  const Tape::Entry* recorded = next_event();
+  if (recorded == nullptr) return Step::kGoOn;
+  if (comparer_.exact()) {
+    TRY_ASSIGN(const auto event, schema::decode_event(recorded->bytes));
+    const auto* result = std::get_if<schema::WasmResult>(&event.body);
+    const auto* error = std::get_if<schema::ErrorBody>(&event.body);
+    if ((result != nullptr && fuel > result->fuel) || (error != nullptr && fuel > error->fuel)) {
+      comparer_.differs(*recorded, str_cat("still runs after ", fuel, " units of fuel"));
+      return end_call();
+    }
+  }
+  if (fuel - seen_fuel_ > kStallFuel) {
+    verdict.inconclusive = str_cat("event ", recorded->view.header.sequence, ": the guest ran ", fuel - seen_fuel_,
+                                   " units of fuel without coming to it, and was stopped");
+    return end_call();
+  }
+  return Step::kGoOn;
+}
+
+Result<CallDriver::Step> CallDriver::compare_outcome() {
+  auto outcome = instance_->take_outcome();
+  TRY(tape_.refill());
+  const Tape::Entry* recorded = next_event();
+  if (recorded == nullptr) {  // it returned, and the record was cut before that
+    note_ = "the record ends in the middle of a call";
+    return end_call();
+  }
+  if (recorded->view.kind == BodyKind::kResumed) return end_call();
+  if (outcome.trap) {
+    compare_trap(outcome, *recorded);
+    return end_call();
+  }
+  schema::WasmResult result{std::move(outcome.results), outcome.fuel};
+  schema::externalize(result.results, [](const Hash&, Bytes) {});
+  const schema::Body replayed{std::move(result)};
+  if (!comparer_.matches(*recorded, function_->type_name, replayed)) return end_call();
+  tape_.pop();
+  return Step::kEnd;
+}
+
+void CallDriver::compare_trap(const wasm::CallOutcome& outcome, const Tape::Entry& recorded) {
+  const wasm::Trap& trap = *outcome.trap;
+  schema::ErrorBody replayed{trap.kind, trap.message, outcome.fuel, true, {}};
+  if (recorded.view.kind == BodyKind::kError) {
+    const auto error = error_body(recorded);
+    const bool stopped = stop_fuel_ != 0 && outcome.fuel == stop_fuel_;  // by us, where the record says so
+    if (error.ok() && stopped && error->in_call) {
+      tape_.pop();
+      return;
+    }
+  }
+  if (comparer_.matches(recorded, schema::kTypeError, schema::Body{replayed})) {
+    tape_.pop();
+    return;
+  }
+  if (is_resource_trap(trap.kind, trap.message)) limit_trap_ = trap.message;
+}
+
+// Under another profile, a first difference at a limit of the engine accuses nobody.
+Result<void> CallDriver::excuse_resource_limit(Verdict& verdict) {
+  if (!comparer_.failed() || same_profile_ || !recorded_package_) return Ok{};
+  const Tape::Entry* recorded = tape_.peek();
+  if (limit_trap_.empty() && recorded != nullptr && recorded->view.kind == BodyKind::kError) {
+    TRY_ASSIGN(const auto error, error_body(*recorded));
+    if (is_resource_trap(error.kind, error.message)) limit_trap_ = error.message;
+  }
+  if (limit_trap_.empty()) return Ok{};
+  verdict.inconclusive =
+      str_cat("event ", comparer_.difference()->sequence,
+              ": the first difference is at a limit of the engine, under another engine profile: ", limit_trap_);
+  return Ok{};
+}
+
+}  // namespace theater::replay
