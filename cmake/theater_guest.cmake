@@ -9,7 +9,8 @@ find_program(THEATER_WAT2WASM wat2wasm REQUIRED)
 set(THEATER_GUEST_FLAGS --target=wasm32-wasi -Os -Wall -Wextra -I${PROJECT_SOURCE_DIR}/sdk/c)
 
 # theater_compile_guest(OUT.wasm SOURCES … [FLAGS …] [LINK_FLAGS …] [NO_SDK]): the rule that makes OUT.wasm.
-# One .wat source is assembled as it stands. NO_SDK leaves theater.c out: the guest exports its own cabi_realloc.
+# One .wat source is assembled as it stands. NO_SDK leaves theater.c and theater_cxx.cc out: the
+# guest exports its own cabi_realloc.
 function(theater_compile_guest out)
   cmake_parse_arguments(ARG "NO_SDK" "" "SOURCES;FLAGS;LINK_FLAGS" ${ARGN})
   get_filename_component(out_dir ${out} DIRECTORY)
@@ -25,6 +26,9 @@ function(theater_compile_guest out)
 
   if(NOT ARG_NO_SDK)
     list(APPEND ARG_SOURCES ${PROJECT_SOURCE_DIR}/sdk/c/theater.c)
+    if(ARG_SOURCES MATCHES "\\.(cc|cpp)(;|$)")
+      list(APPEND ARG_SOURCES ${PROJECT_SOURCE_DIR}/sdk/c/theater_cxx.cc)
+    endif()
   endif()
   set(linker ${THEATER_GUEST_CC})
   set(objects)
