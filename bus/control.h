@@ -7,13 +7,17 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 #include "bus/keys.h"
 #include "schema/value.h"
 
 namespace theater::bus {
+
+inline constexpr size_t kControlMessageMax = 32u << 20;  // bytes, encoded; more is refused on both sides
 
 struct ControlRequest {
   uint64_t id = 0;         // the client's, unique in its session; responses carry it

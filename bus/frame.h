@@ -15,6 +15,7 @@
 
 #include <array>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "base/ids.h"
@@ -73,12 +74,22 @@ Result<FrameView> parse_frame(BytesView bytes);
 Result<BlobPiece> parse_blob_piece(BytesView content);
 Result<Gap> parse_gap(BytesView content);
 Hash item_digest(const ItemView& item);  // SHA-256 of the content; of an event: its hash
+// True if the header's body digest is that of these item digests, in the items' order.
+bool verify_frame_digest(const FrameView& frame, std::span<const Hash> item_digests);
+
+// Bytes that an item with `content` bytes takes in a body.
+constexpr size_t item_size(size_t content) { return 8 + (content + 7) / 8 * 8; }
+inline constexpr size_t kBlobHeadSize = 48;
+inline constexpr size_t kGapSize = 80;
 
 // Builds bodies: append items, then seal with the link's numbers.
 class FrameBuilder {
  public:
   void append_event(BytesView event, const Hash& hash);
   void append_blob(const Hash& hash, uint64_t length, uint64_t offset, BytesView piece);
+  // The same in two steps, so that hashing the piece needs no lock around the builder.
+  static Bytes blob_content(const Hash& hash, uint64_t length, uint64_t offset, BytesView piece);
+  void append_blob_content(BytesView content, const Hash& digest);
   void append_gap(const Gap& gap);
   bool empty() const { return items_ == 0; }
   uint32_t items() const { return items_; }
@@ -91,7 +102,7 @@ class FrameBuilder {
   Sealed seal(uint64_t sequence, uint64_t time_ns, const Hash& previous, const StreamId& stream);
 
  private:
-  void append_item(ItemKind kind, BytesView a, BytesView b, const Hash& digest);
+  void append_item(ItemKind kind, BytesView content, const Hash& digest);
   Bytes bytes_;  // room for the header first
   Bytes digests_;
   uint32_t items_ = 0;

@@ -30,6 +30,10 @@ struct PublicKeys {
 
 class SecretKeys {
  public:
+  SecretKeys(SecretKeys&&) noexcept;
+  SecretKeys& operator=(SecretKeys&&) noexcept;
+  ~SecretKeys();  // wipes the CURVE secret
+
   static SecretKeys generate();
   static Result<SecretKeys> load(const std::string& path);    // kRefused if others may read it
   Result<void> save(const std::string& path) const;           // 0600; never overwrites

@@ -59,6 +59,7 @@ class Loop {
  public:
   virtual ~Loop() = default;
 
+  // dial, listen and serve wait for the bus thread to open the sockets; nothing else here waits.
   virtual Result<std::shared_ptr<Outbox>> dial(const DialOptions& options) = 0;
   virtual Result<void> listen(const ListenOptions& options, InboundSink sink) = 0;
   // To the node with that key, on its current session; dropped if it has none. Any thread; bounded queue, oldest dropped
@@ -74,6 +75,7 @@ class Loop {
 struct LoopOptions {
   const SecretKeys* keys = nullptr;  // required as soon as anything uses tcp
   PublicKey identity;                // what HELLO says; the keys' own if there are keys
+  std::string name;                  // what HELLO says: the node's, for people
   Clock* clock = nullptr;            // required
   Random* random = nullptr;          // required
   std::function<void(const std::string&)> log;  // one line for people: connected, refused, lost. Any thread

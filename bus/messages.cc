@@ -48,6 +48,7 @@ struct Writer {
     to.setCreditBytes(welcome.credit_bytes);
     to.setCreditFrames(welcome.credit_frames);
     to.setBodyMax(welcome.body_max);
+    to.setOldestSequence(welcome.oldest_sequence);
   }
   void operator()(const Ack& ack) const {
     auto to = out.initAck();
@@ -91,8 +92,8 @@ Result<LinkMessage> read_body(wire::Link::Reader in) {
       const auto from = in.getWelcome();
       TRY_ASSIGN(const StreamMark durable, read_mark(from.getDurable()));
       if (from.getExpected() <= durable.sequence) return bad("it expects a frame that it says is durable");
-      return LinkMessage{{}, Welcome{durable, from.getExpected(), from.getCreditBytes(), from.getCreditFrames(),
-                                     from.getBodyMax()}};
+      return LinkMessage{{}, Welcome{from.getOldestSequence(), durable, from.getExpected(), from.getCreditBytes(),
+                                     from.getCreditFrames(), from.getBodyMax()}};
     }
     case wire::Link::ACK: {
       const auto from = in.getAck();

@@ -39,6 +39,7 @@ struct Hello {  // node: begins a session, and asks again whenever nothing is he
 // The two limits of a credit are positions in the stream: frame `credit_frames` may be sent, the one after it may not, and
 // the body bytes of all frames sent may add up to `credit_bytes`.
 struct Welcome {  // auditor: the answer to each HELLO
+  uint64_t oldest_sequence = 0;  // of the HELLO that it answers: a lower `durable` means that the auditor lost frames
   StreamMark durable;
   uint64_t expected = 1;  // the next frame it wants: after `durable`, or further if it holds some that aren't durable yet
   uint64_t credit_bytes = 0, credit_frames = 0;

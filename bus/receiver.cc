@@ -13,12 +13,9 @@ Bytes refusal(const StreamId& stream, const std::string& reason, bool final) {
   return encode_link({stream, Refuse{reason, final}});
 }
 
-// What speaks against taking up a stream where the store left it; empty if nothing does.
+// What speaks against taking up a stream where the store left it; empty if nothing does. A store that ends before the
+// node's oldest frame is the node's to see, by WELCOME.
 std::string contradiction(const Hello& hello, const StreamMark& mark) {
-  if (mark.sequence >= hello.next_sequence) {
-    return str_cat("this auditor holds ", mark.sequence, " frames of the stream, the node says it made ",
-                   hello.next_sequence - 1);
-  }
   if (mark.sequence == hello.oldest.sequence && mark.link_hash != hello.oldest.link_hash) {
     return str_cat("the node's link hash of frame ", mark.sequence, " is another than the stored one");
   }
@@ -38,9 +35,9 @@ Bytes Receiver::ack(State& session, uint64_t now_ns) const {
                                           session.durable.sequence + options_.window_frames}});
 }
 
-Bytes Receiver::welcome(State& session, uint64_t now_ns) const {
+Bytes Receiver::welcome(State& session, const Hello& hello, uint64_t now_ns) const {
   session.acked_ns = now_ns;
-  return encode_link({session.stream, Welcome{session.durable, session.accepted.sequence + 1,
+  return encode_link({session.stream, Welcome{hello.oldest.sequence, session.durable, session.accepted.sequence + 1,
                                               session.durable.bytes + options_.window_bytes,
                                               session.durable.sequence + options_.window_frames, kFrameBodyMax}});
 }
@@ -161,7 +158,7 @@ Receiver::ControlVerdict Receiver::on_hello(const CurveKey& peer, const PublicKe
     if (!session.refused) {  // asked again
       session.traffic_ns = now_ns;
       session.nacked_ns = 0;
-      verdict.reply = welcome(session, now_ns);
+      verdict.reply = welcome(session, hello, now_ns);
       return verdict;
     }
   }
@@ -177,7 +174,7 @@ Receiver::ControlVerdict Receiver::on_hello(const CurveKey& peer, const PublicKe
   session.stream = stream;
   session.accepted = session.durable = *mark;
   session.traffic_ns = now_ns;
-  verdict.reply = welcome(session, now_ns);
+  verdict.reply = welcome(session, hello, now_ns);
   verdict.note = str_cat("node ", name, " (", hello.identity.short_hex(), ") connected, stream ",
                          to_hex(stream).substr(0, 12), " from frame ", mark->sequence + 1);
   verdict.hello = hello;
@@ -190,8 +187,9 @@ Bytes Receiver::durable(const CurveKey& peer, const StreamId& stream, const Stre
   const auto found = sessions_.find(peer);
   if (found == sessions_.end() || found->second.stream != stream) return {};
   State& session = found->second;
-  CHECK(mark.sequence <= session.accepted.sequence, "durable beyond what was accepted");
   if (mark.sequence > session.durable.sequence) session.durable = mark;
+  // Only after a session began anew while older frames of the stream were still on their way to the disk.
+  if (mark.sequence > session.accepted.sequence) session.accepted = mark;
   return ack(session, now_ns);
 }
 

@@ -105,7 +105,7 @@ class Receiver {
   };
 
   Bytes ack(State& session, uint64_t now_ns) const;
-  Bytes welcome(State& session, uint64_t now_ns) const;
+  Bytes welcome(State& session, const Hello& hello, uint64_t now_ns) const;
   ControlVerdict on_hello(const CurveKey& peer, const PublicKey& identity, const StreamId& stream, const Hello& hello,
                           uint64_t now_ns);
   FrameVerdict on_known_frame(State& session, FrameView frame, uint64_t now_ns);

@@ -29,6 +29,7 @@ struct Link {
       creditBytes @9 :UInt64;
       creditFrames @10 :UInt64;
       bodyMax @11 :UInt32;
+      oldestSequence @19 :UInt64;
     }
     ack :group {  # auditor to node
       durable @12 :Mark;

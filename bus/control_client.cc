@@ -1,0 +1,157 @@
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "base/clock.h"
+#include "bus/control.h"
+#include "bus/zmq_socket.h"
+
+namespace theater::bus {
+
+namespace {
+
+Result<void> probe_unix(const std::string& path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.empty() || path.size() >= sizeof address.sun_path) {
+    return Error{ErrorCode::kInvalid, str_cat("the path of a Unix socket has 1 to ", sizeof address.sun_path - 1, " bytes: ", path)};
+  }
+  std::memcpy(address.sun_path, path.c_str(), path.size());
+  const int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (probe < 0) return Error{ErrorCode::kIo, str_cat("can't make a socket: ", std::strerror(errno))};
+  const int failure = ::connect(probe, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 ? 0 : errno;
+  ::close(probe);
+  if (failure == 0 || failure == EAGAIN) return Ok{};
+  if (failure == EACCES || failure == EPERM) {
+    return Error{ErrorCode::kRefused, str_cat("unix:", path, " belongs to another user; only its owner (and root) may use it")};
+  }
+  return Error{ErrorCode::kUnavailable, str_cat("nobody listens on unix:", path, " (", std::strerror(failure),
+                                                "); is it running, and with this control endpoint?")};
+}
+
+class SocketClient final : public ControlClient {
+ public:
+  explicit SocketClient(Options options) : options_(std::move(options)), context_(1) {}
+
+  Result<void> open();
+  Result<schema::Value> call(const std::string& verb, schema::Value args, const std::string& request_id) override;
+  Result<void> stream(const std::string& verb, schema::Value args,
+                      const std::function<bool(schema::Value)>& each) override;
+
+ private:
+  Result<uint64_t> send(const std::string& verb, schema::Value args, const std::string& request_id);
+  Result<ControlResponse> receive(uint64_t id, uint64_t deadline_ns);
+  // Waits for the socket; an error if the connection was refused meanwhile.
+  Result<void> wait(bool out, uint64_t deadline_ns, const char* what);
+  uint64_t deadline_ns() { return clock_.monotonic_ns() + options_.timeout_ms * 1'000'000; }
+
+  const Options options_;
+  SystemClock clock_;  // only for timeouts of a person's command
+  ZmqContext context_;
+  std::optional<SecretKeys> keys_;
+  std::unique_ptr<ZmqSocket> watch_, socket_;  // the watcher is closed last
+  uint64_t next_id_ = 1;
+};
+
+Result<void> SocketClient::open() {
+  const std::string& endpoint = options_.endpoint;
+  SocketSecurity security;
+  std::string address;
+  if (endpoint.starts_with("unix:")) {
+    TRY(probe_unix(endpoint.substr(5)));
+    address = str_cat("ipc://", endpoint.substr(5));
+  } else if (endpoint.starts_with("tcp://")) {
+    if (!options_.key_file || !options_.server) {
+      return Error{ErrorCode::kInvalid, str_cat(endpoint, " needs your key file and the server's public key; a context holds both "
+                                                          "(`theater context add`)")};
+    }
+    TRY_ASSIGN(SecretKeys keys, SecretKeys::load(*options_.key_file));
+    keys_.emplace(std::move(keys));
+    security.keys = &*keys_;
+    security.server = options_.server->curve;
+    address = endpoint;
+  } else {
+    return Error{ErrorCode::kInvalid, str_cat("`", endpoint, "` is neither unix:/PATH nor tcp://HOST:PORT")};
+  }
+  TRY_ASSIGN(ZmqSocket socket, ZmqSocket::make(context_, SocketRole::kTalk, security, kControlMessageMax));
+  TRY_ASSIGN(ZmqSocket watch, socket.watch(context_));
+  watch_ = std::make_unique<ZmqSocket>(std::move(watch));
+  socket_ = std::make_unique<ZmqSocket>(std::move(socket));
+  return socket_->connect(address);
+}
+
+Result<void> SocketClient::wait(bool out, uint64_t deadline_ns, const char* what) {
+  const uint64_t now = clock_.monotonic_ns();
+  if (now >= deadline_ns) {
+    return Error{ErrorCode::kUnavailable, str_cat(options_.endpoint, " ", what, " within ", options_.timeout_ms, " ms")};
+  }
+  const PollItem items[] = {{socket_.get(), -1, out}, {watch_.get()}};
+  poll(items, deadline_ns - now);
+  while (const auto watched = watch_->next_watched()) {
+    switch (watched->event) {
+      case WatchEvent::kRefusedKey:
+        return Error{ErrorCode::kRefused, str_cat(options_.endpoint, " refused this key; its authorized-keys file must name it "
+                                                                     "with the role operator or reader")};
+      case WatchEvent::kHandshakeFailed:
+        return Error{ErrorCode::kRefused, str_cat("the handshake with ", options_.endpoint,
+                                                  " failed: the public key given for it is probably not its own")};
+      case WatchEvent::kDisconnected:
+        return Error{ErrorCode::kUnavailable, str_cat(options_.endpoint, " closed the connection")};
+    }
+  }
+  return Ok{};
+}
+
+Result<uint64_t> SocketClient::send(const std::string& verb, schema::Value args, const std::string& request_id) {
+  ControlRequest request{next_id_++, verb, request_id, std::move(args)};
+  const Bytes bytes = encode_control(request);
+  if (bytes.size() > kControlMessageMax) {
+    return Error{ErrorCode::kRefused, str_cat("the request has ", bytes.size(), " bytes; a control message has at most ", kControlMessageMax)};
+  }
+  const uint64_t deadline = deadline_ns();
+  while (socket_->send(bytes) != SendOutcome::kSent) TRY(wait(true, deadline, "took no request"));
+  return request.id;
+}
+
+Result<ControlResponse> SocketClient::receive(uint64_t id, uint64_t deadline_ns) {
+  for (;;) {
+    while (const auto received = socket_->receive()) {
+      TRY_ASSIGN(ControlResponse response, decode_control_response(received->bytes));
+      if (response.id == id || (response.id == 0 && response.error)) return response;
+      // of an earlier request that nobody waits for any more
+    }
+    TRY(wait(false, deadline_ns, "didn't answer"));
+  }
+}
+
+Result<schema::Value> SocketClient::call(const std::string& verb, schema::Value args, const std::string& request_id) {
+  TRY_ASSIGN(const uint64_t id, send(verb, std::move(args), request_id));
+  TRY_ASSIGN(ControlResponse response, receive(id, deadline_ns()));
+  if (response.error) return *response.error;
+  return std::move(response.result);
+}
+
+Result<void> SocketClient::stream(const std::string& verb, schema::Value args,
+                                  const std::function<bool(schema::Value)>& each) {
+  TRY_ASSIGN(const uint64_t id, send(verb, std::move(args), ""));
+  for (bool more = true; more;) {
+    TRY_ASSIGN(ControlResponse response, receive(id, deadline_ns()));
+    if (response.error) return *response.error;
+    more = response.more;
+    if (!each(std::move(response.result))) break;
+  }
+  return Ok{};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<ControlClient>> ControlClient::connect(const Options& options) {
+  auto client = std::make_unique<SocketClient>(options);
+  TRY(client->open());
+  return std::unique_ptr<ControlClient>(std::move(client));
+}
+
+}  // namespace theater::bus

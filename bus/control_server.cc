@@ -1,0 +1,245 @@
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <deque>
+#include <mutex>
+#include <set>
+
+#include "bus/station.h"
+
+namespace theater::bus {
+
+namespace {
+
+constexpr int kRequestsATurn = 64;
+constexpr size_t kOutgoingMax = 8192;
+constexpr size_t kOutgoingBytesMax = 2 * kControlMessageMax;
+constexpr int kBacklog = 64;
+
+Error unix_error(const std::string& what, const std::string& path) {
+  return Error{ErrorCode::kIo, str_cat(what, " ", path, ": ", std::strerror(errno))};
+}
+
+// True if somebody listens there.
+bool somebody_answers(const sockaddr_un& address) {
+  const int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (probe < 0) return true;
+  const bool answers = connect(probe, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 || errno == EAGAIN;
+  ::close(probe);
+  return answers;
+}
+
+// A listening Unix socket that only its owner can use from the first moment on.
+Result<int> listen_unix(const std::string& path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.empty() || path.size() >= sizeof address.sun_path) {
+    return Error{ErrorCode::kInvalid, str_cat("the path of a Unix socket has 1 to ", sizeof address.sun_path - 1, " bytes: ", path)};
+  }
+  std::memcpy(address.sun_path, path.c_str(), path.size());
+  struct stat info{};
+  if (lstat(path.c_str(), &info) == 0) {
+    if (!S_ISSOCK(info.st_mode)) return Error{ErrorCode::kRefused, str_cat(path, " exists and is no socket; it stays as it is")};
+    if (somebody_answers(address)) {
+      return Error{ErrorCode::kRefused, str_cat("another process already answers on ", path, "; stop it or choose another path")};
+    }
+    unlink(path.c_str());
+  }
+  const int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (listener < 0) return unix_error("can't make a Unix socket for", path);
+  // On Linux the socket file inherits the descriptor's mode.
+  if (fchmod(listener, 0600) != 0 || ::bind(listener, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
+      listen(listener, kBacklog) != 0) {
+    const Error error = unix_error("can't listen on", path);
+    ::close(listener);
+    return error;
+  }
+  return listener;
+}
+
+}  // namespace
+
+// What is to be sent, from any thread to the bus thread.
+struct ControlServer::Outgoing {
+  struct Client {
+    std::atomic<bool> gone{false};
+    Bytes routing_id;
+  };
+  struct Item {
+    std::shared_ptr<Client> client;
+    Bytes bytes;
+  };
+  std::mutex mutex;
+  std::deque<Item> items;
+  size_t bytes = 0;
+  bool closed = false;
+};
+
+class ControlServer::SocketResponder final : public Responder {
+ public:
+  SocketResponder(std::shared_ptr<Outgoing> outgoing, std::shared_ptr<Outgoing::Client> client, uint64_t id,
+                  std::function<void()> wake)
+      : outgoing_(std::move(outgoing)), client_(std::move(client)), id_(id), wake_(std::move(wake)) {}
+
+  void respond(ControlResponse response) override {
+    response.id = id_;
+    if (gone()) return;
+    Bytes bytes = encode_control(response);
+    if (bytes.size() > kControlMessageMax) {
+      response.error = Error{ErrorCode::kRefused, str_cat("the answer has ", bytes.size(), " bytes, more than a control message's ",
+                                                          kControlMessageMax, "; ask for less")};
+      response.more = false;
+      bytes = encode_control(response);
+    }
+    {
+      std::lock_guard lock(outgoing_->mutex);
+      if (outgoing_->closed) return;
+      if (outgoing_->items.size() >= kOutgoingMax || outgoing_->bytes + bytes.size() > kOutgoingBytesMax) {
+        client_->gone = true;  // it doesn't read as fast as it asks
+        return;
+      }
+      outgoing_->bytes += bytes.size();
+      outgoing_->items.push_back({client_, std::move(bytes)});
+      if (outgoing_->items.size() > 1) return;  // the bus thread was woken already
+      wake_();
+    }
+  }
+  bool gone() const override { return client_->gone; }
+
+ private:
+  const std::shared_ptr<Outgoing> outgoing_;
+  const std::shared_ptr<Outgoing::Client> client_;
+  const uint64_t id_;
+  const std::function<void()> wake_;
+};
+
+ControlServer::ControlServer(const Surroundings& around, ServeOptions options, ControlHandler& handler)
+    : around_(around), options_(std::move(options)), handler_(handler), outgoing_(std::make_shared<Outgoing>()) {}
+
+ControlServer::~ControlServer() {
+  {
+    std::lock_guard lock(outgoing_->mutex);
+    outgoing_->closed = true;
+    for (auto& item : outgoing_->items) item.client->gone = true;
+    outgoing_->items.clear();
+  }
+  if (!unix_path_.empty()) unlink(unix_path_.c_str());
+}
+
+Result<std::unique_ptr<ControlServer>> ControlServer::make(const Surroundings& around, const ServeOptions& options,
+                                                           ControlHandler& handler, Gatekeeper& gatekeeper, size_t index) {
+  std::unique_ptr<ControlServer> server(new ControlServer(around, options, handler));
+  const bool is_unix = options.endpoint.starts_with("unix:");
+  SocketSecurity security;
+  if (!is_unix) {
+    if (!options.endpoint.starts_with("tcp://")) {
+      return Error{ErrorCode::kInvalid, str_cat("`", options.endpoint, "` is neither unix:/PATH nor tcp://HOST:PORT")};
+    }
+    if (around.options.keys == nullptr) {
+      return Error{ErrorCode::kInvalid, str_cat("a control endpoint on ", options.endpoint, " needs a key file (`theater keys new`)")};
+    }
+    TRY_ASSIGN(KeyGate gate, KeyGate::open(options.authorized_keys_file, {Role::kOperator, Role::kReader}));
+    server->gate_ = std::make_unique<KeyGate>(std::move(gate));
+    security.keys = around.options.keys;
+    security.domain = str_cat("control-", index);
+  }
+  TRY_ASSIGN(ZmqSocket socket, ZmqSocket::make(around.context, SocketRole::kAnswer, security, kControlMessageMax));
+  TRY_ASSIGN(ZmqSocket watch, socket.watch(around.context));
+  server->watch_ = std::make_unique<ZmqSocket>(std::move(watch));
+  server->socket_ = std::make_unique<ZmqSocket>(std::move(socket));
+  if (is_unix) {
+    TRY(server->open_unix(options.endpoint.substr(5)));
+  } else {
+    TRY(server->socket_->bind(options.endpoint));
+    gatekeeper.add_gate(security.domain, server->gate_.get());
+  }
+  return server;
+}
+
+Result<void> ControlServer::open_unix(const std::string& path) {
+  TRY_ASSIGN(const int listener, listen_unix(path));
+  unix_path_ = path;
+  return socket_->bind_listening(path, listener);  // ZeroMQ closes it
+}
+
+void ControlServer::add_poll_items(std::vector<PollItem>& items) const {
+  items.push_back({watch_.get()});
+  items.push_back({socket_.get()});
+}
+
+void ControlServer::turn(const Now& now) {
+  if (gate_ != nullptr) gate_->refresh(now, around_);
+  while (const auto watched = watch_->next_watched()) {
+    if (watched->event == WatchEvent::kHandshakeFailed && slow_log_.due("handshake", now.monotonic_ns)) {
+      around_.log(str_cat("a handshake failed at the control endpoint ", options_.endpoint,
+                          ": somebody connects who has another public key for this process"));
+    }
+  }
+  take_requests(now);
+  send_responses();
+}
+
+void ControlServer::take_requests(const Now&) {
+  for (int i = 0; i < kRequestsATurn; ++i) {
+    auto received = socket_->receive();
+    if (!received) return;
+    ControlPeer peer;
+    if (gate_ == nullptr) {
+      peer = {{}, "local", true, {Role::kOperator, Role::kReader}};
+    } else {
+      const AuthorizedKey* key = received->user ? gate_->admit(*received->user) : nullptr;
+      if (key == nullptr) continue;  // revoked since it connected
+      peer = {key->keys.identity, key->name, false, key->roles};
+    }
+    auto client = std::make_shared<Outgoing::Client>();
+    client->routing_id = std::move(received->routing_id);
+    auto request = decode_control_request(received->bytes);
+    auto responder = std::make_shared<SocketResponder>(outgoing_, std::move(client), request.ok() ? request->id : 0, around_.wake);
+    if (request.ok()) {
+      handler_.handle(peer, std::move(*request), std::move(responder));
+    } else {
+      responder->respond({0, false, request.error(), schema::Value::record({})});
+    }
+  }
+}
+
+void ControlServer::send_responses() {
+  std::deque<Outgoing::Item> items;
+  {
+    std::lock_guard lock(outgoing_->mutex);
+    items.swap(outgoing_->items);
+    outgoing_->bytes = 0;
+  }
+  std::deque<Outgoing::Item> blocked;
+  std::set<const Outgoing::Client*> waiting;
+  for (auto& item : items) {
+    if (item.client->gone) continue;
+    if (waiting.contains(item.client.get())) {  // in order
+      blocked.push_back(std::move(item));
+      continue;
+    }
+    const SendOutcome outcome = socket_->send_to(item.client->routing_id, item.bytes);
+    if (outcome == SendOutcome::kGone) item.client->gone = true;
+    if (outcome != SendOutcome::kFull) continue;
+    waiting.insert(item.client.get());
+    blocked.push_back(std::move(item));
+  }
+  if (blocked.empty()) return;
+  std::lock_guard lock(outgoing_->mutex);
+  for (auto at = blocked.rbegin(); at != blocked.rend(); ++at) {
+    outgoing_->bytes += at->bytes.size();
+    outgoing_->items.push_front(std::move(*at));
+  }
+}
+
+uint64_t ControlServer::wait_ns(const Now&) const {
+  std::lock_guard lock(outgoing_->mutex);
+  return outgoing_->items.empty() ? kIdleWaitNs : 10'000'000;
+}
+
+}  // namespace theater::bus

@@ -1,0 +1,102 @@
+// Who may connect: SlowLog, KeyGate and the ZAP handler.
+#include <sys/stat.h>
+
+#include <algorithm>
+
+#include "bus/station.h"
+
+namespace theater::bus {
+
+namespace {
+constexpr uint64_t kSlowLogNs = 10'000'000'000;
+constexpr size_t kSlowLogKindsMax = 256;
+constexpr uint64_t kKeyCheckNs = 1'000'000'000;
+
+int64_t modified_ns(const std::string& path) {
+  struct stat info{};
+  if (stat(path.c_str(), &info) != 0) return 0;
+  return int64_t{info.st_mtim.tv_sec} * 1'000'000'000 + info.st_mtim.tv_nsec;
+}
+}  // namespace
+
+bool SlowLog::due(const std::string& kind, uint64_t now_ns) {
+  if (last_ns_.size() > kSlowLogKindsMax) last_ns_.clear();
+  const auto [at, is_new] = last_ns_.try_emplace(kind, now_ns);
+  if (is_new) return true;
+  if (now_ns - at->second < kSlowLogNs) return false;
+  at->second = now_ns;
+  return true;
+}
+
+Result<KeyGate> KeyGate::open(const std::string& path, std::vector<Role> roles) {
+  KeyGate gate;
+  gate.path_ = path;
+  gate.roles_ = std::move(roles);
+  gate.modified_ns_ = modified_ns(path);
+  TRY_ASSIGN(gate.keys_, AuthorizedKeys::load(path));
+  return gate;
+}
+
+void KeyGate::refresh(const Now& now, const Surroundings& around) {
+  if (now.monotonic_ns - checked_ns_ < kKeyCheckNs) return;
+  checked_ns_ = now.monotonic_ns;
+  const int64_t modified = modified_ns(path_);
+  if (modified == modified_ns_) return;
+  modified_ns_ = modified;
+  auto keys = AuthorizedKeys::load(path_);
+  if (!keys.ok()) {
+    around.log(str_cat("the authorized keys stay as they were: ", keys.error().message));
+    return;
+  }
+  keys_ = std::move(*keys);
+  around.log(str_cat("read ", keys_.size(), " authorized keys from ", path_));
+}
+
+const AuthorizedKey* KeyGate::admit(const CurveKey& curve) const {
+  const AuthorizedKey* key = keys_.find(curve);
+  if (key == nullptr) return nullptr;
+  const bool fits = std::any_of(roles_.begin(), roles_.end(), [&](Role role) {
+    return std::find(key->roles.begin(), key->roles.end(), role) != key->roles.end();
+  });
+  return fits ? key : nullptr;
+}
+
+Result<std::unique_ptr<Gatekeeper>> Gatekeeper::make(const Surroundings& around) {
+  TRY_ASSIGN(ZmqSocket socket, ZmqSocket::make(around.context, SocketRole::kGatekeeper, {}, 0));
+  TRY(socket.bind("inproc://zeromq.zap.01"));
+  return std::unique_ptr<Gatekeeper>(new Gatekeeper(around, std::move(socket)));
+}
+
+void Gatekeeper::turn(const Now& now) {
+  for (int i = 0; i < 64; ++i) {
+    const auto request = socket_.receive_parts();
+    if (!request) return;
+    socket_.send_parts(decide(*request, now));
+  }
+}
+
+// The request: version, request id, domain, address, identity, mechanism, credentials. The answer: version, request id,
+// status, text, user id, metadata.
+std::vector<Bytes> Gatekeeper::decide(const std::vector<Bytes>& request, const Now& now) {
+  const auto answer = [&](std::string_view status, std::string_view text, std::string_view user) {
+    return std::vector<Bytes>{to_bytes("1.0"), request.size() > 1 ? request[1] : Bytes{}, to_bytes(status),
+                              to_bytes(text), to_bytes(user), Bytes{}};
+  };
+  if (request.size() != 7 || as_text(request[0]) != "1.0" || as_text(request[5]) != "CURVE") {
+    return answer("400", "only CURVE comes in here", "");
+  }
+  const auto curve = CurveKey::from_view(request[6]);
+  const auto gate = gates_.find(std::string(as_text(request[2])));
+  if (!curve || gate == gates_.end()) return answer("400", "nobody comes in here", "");
+  gate->second->refresh(now, around_);
+  if (gate->second->admit(*curve) == nullptr) {
+    if (slow_log_.due(curve->hex(), now.monotonic_ns)) {
+      around_.log(str_cat("refused a connection from ", escape(request[3]), ": its key (CURVE ", curve->short_hex(),
+                          ") has no fitting role in ", gate->second->path()));
+    }
+    return answer("400", "this key isn't authorized", "");
+  }
+  return answer("200", "", curve->hex());
+}
+
+}  // namespace theater::bus

@@ -1,0 +1,243 @@
+#include "bus/loop.h"
+
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <deque>
+#include <future>
+#include <mutex>
+#include <thread>
+
+#include "base/check.h"
+#include "base/thread.h"
+#include "bus/station.h"
+
+namespace theater::bus {
+
+namespace {
+
+constexpr int kIoThreads = 2;
+constexpr size_t kRepliesMax = 8192;
+constexpr uint64_t kGoodbyeLingerNs = 50'000'000;
+
+class BusLoop final : public Loop {
+ public:
+  explicit BusLoop(LoopOptions options)
+      : options_(std::move(options)),
+        wake_descriptor_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)),
+        context_(kIoThreads),
+        around_{context_, options_, [this] { wake(); }} {
+    CHECK(wake_descriptor_ >= 0, "eventfd failed");
+  }
+
+  ~BusLoop() override {
+    stop(0);
+    ::close(wake_descriptor_);
+  }
+
+  Result<void> start() {
+    TRY_ASSIGN(gatekeeper_, Gatekeeper::make(around_));
+    thread_ = start_thread("bus", [this] { run(); });
+    return Ok{};
+  }
+
+  Result<std::shared_ptr<Outbox>> dial(const DialOptions& dial_options) override {
+    return on_bus<std::shared_ptr<Outbox>>([&]() -> Result<std::shared_ptr<Outbox>> {
+      TRY_ASSIGN(auto link, DialedLink::make(around_, dial_options));
+      links_.push_back(link.get());
+      auto outbox = link->outbox();
+      stations_.push_back(std::move(link));
+      return outbox;
+    });
+  }
+
+  Result<void> listen(const ListenOptions& listen_options, InboundSink sink) override {
+    return on_bus<void>([&]() -> Result<void> {
+      TRY_ASSIGN(auto door, Door::make(around_, listen_options, std::move(sink), *gatekeeper_, doors_.size()));
+      doors_.push_back(door.get());
+      stations_.push_back(std::move(door));
+      return Ok{};
+    });
+  }
+
+  Result<void> serve(const ServeOptions& serve_options, ControlHandler& handler) override {
+    return on_bus<void>([&]() -> Result<void> {
+      TRY_ASSIGN(auto server, ControlServer::make(around_, serve_options, handler, *gatekeeper_, stations_.size()));
+      stations_.push_back(std::move(server));
+      return Ok{};
+    });
+  }
+
+  void reply(const CurveKey& peer, Bytes message) override {
+    bool first;
+    {
+      std::lock_guard lock(mutex_);
+      if (stopped_) return;
+      if (replies_.size() >= kRepliesMax) replies_.pop_front();
+      first = replies_.empty();
+      replies_.emplace_back(peer, std::move(message));
+    }
+    if (first) wake();
+  }
+
+  bool stop(uint64_t grace_ms) override;
+
+ private:
+  void wake() {
+    const uint64_t one = 1;
+    // Can only fail when the counter is full, and then the thread is awake.
+    [[maybe_unused]] const ssize_t written = write(wake_descriptor_, &one, sizeof one);
+  }
+
+  // Runs `body` on the bus thread and waits for its answer.
+  template <typename T, typename Body>
+  Result<T> on_bus(Body body) {
+    CHECK(std::this_thread::get_id() != thread_.get_id(), "the bus thread can't wait for itself");
+    std::promise<Result<T>> promise;
+    {
+      std::lock_guard lock(mutex_);
+      if (stopped_) return Error{ErrorCode::kUnavailable, "the bus is stopped"};
+      commands_.push_back([&] { promise.set_value(body()); });
+    }
+    wake();
+    return promise.get_future().get();
+  }
+
+  void run();
+  void take_commands();
+  void send_replies();
+  void drain_wake();
+  uint64_t turn_all();
+  bool stop_is_done(const Now& now);
+  Now now() { return {options_.clock->monotonic_ns(), options_.clock->wall_ns()}; }
+
+  const LoopOptions options_;
+  const int wake_descriptor_;
+  ZmqContext context_;
+  const Surroundings around_;
+  std::thread thread_;
+
+  std::mutex mutex_;
+  std::deque<std::function<void()>> commands_;  // each has a caller that waits: bounded by the number of threads
+  std::deque<std::pair<CurveKey, Bytes>> replies_;
+  bool stopping_ = false, stopped_ = false;
+  uint64_t stop_deadline_ns_ = 0;
+  bool everything_durable_ = true;
+  std::mutex stop_mutex_;  // one stop() at a time
+
+  // The bus thread's own.
+  std::unique_ptr<Gatekeeper> gatekeeper_;
+  std::vector<std::unique_ptr<Station>> stations_;
+  std::vector<DialedLink*> links_;
+  std::vector<Door*> doors_;
+  bool stop_begun_ = false;
+  uint64_t goodbyes_said_ns_ = 0;
+};
+
+void BusLoop::run() {
+  std::vector<PollItem> items;
+  uint64_t wait_ns = 0;
+  for (;;) {
+    items.clear();
+    items.push_back({nullptr, wake_descriptor_});
+    gatekeeper_->add_poll_items(items);
+    for (const auto& station : stations_) station->add_poll_items(items);
+    poll(items, wait_ns);
+    drain_wake();
+    take_commands();
+    wait_ns = turn_all();
+    if (stop_is_done(now())) break;
+  }
+  std::deque<std::function<void()>> late;
+  {
+    std::lock_guard lock(mutex_);
+    stopped_ = true;
+    late.swap(commands_);
+  }
+  for (const auto& command : late) command();
+  links_.clear();
+  doors_.clear();
+  stations_.clear();
+  gatekeeper_.reset();
+}
+
+uint64_t BusLoop::turn_all() {
+  const Now at = now();
+  gatekeeper_->turn(at);
+  send_replies();
+  uint64_t wait_ns = Station::kIdleWaitNs;
+  for (const auto& station : stations_) {
+    station->turn(at);
+    wait_ns = std::min(wait_ns, station->wait_ns(at));
+  }
+  return stop_begun_ ? std::min<uint64_t>(wait_ns, 10'000'000) : wait_ns;
+}
+
+void BusLoop::drain_wake() {
+  uint64_t count;
+  [[maybe_unused]] const ssize_t got = read(wake_descriptor_, &count, sizeof count);
+}
+
+void BusLoop::take_commands() {
+  std::deque<std::function<void()>> commands;
+  {
+    std::lock_guard lock(mutex_);
+    commands.swap(commands_);
+    if (stopping_ && !stop_begun_) {
+      stop_begun_ = true;
+      for (DialedLink* link : links_) link->begin_stop();
+    }
+  }
+  for (const auto& command : commands) command();
+}
+
+void BusLoop::send_replies() {
+  std::deque<std::pair<CurveKey, Bytes>> replies;
+  {
+    std::lock_guard lock(mutex_);
+    replies.swap(replies_);
+  }
+  for (const auto& [peer, message] : replies) {
+    for (Door* door : doors_) {
+      if (door->reply(peer, message)) break;
+    }
+  }
+}
+
+bool BusLoop::stop_is_done(const Now& at) {
+  if (!stop_begun_) return false;
+  std::lock_guard lock(mutex_);
+  const bool finished = std::all_of(links_.begin(), links_.end(), [](DialedLink* link) { return link->finished(); });
+  if (finished && goodbyes_said_ns_ == 0) goodbyes_said_ns_ = at.monotonic_ns;
+  // A moment for the goodbyes to leave: the sockets close without lingering.
+  const bool left = finished && (links_.empty() || at.monotonic_ns - goodbyes_said_ns_ >= kGoodbyeLingerNs);
+  if (!left && at.monotonic_ns < stop_deadline_ns_) return false;
+  everything_durable_ = std::all_of(links_.begin(), links_.end(), [](DialedLink* link) { return link->all_durable(); });
+  return true;
+}
+
+bool BusLoop::stop(uint64_t grace_ms) {
+  std::lock_guard stop_lock(stop_mutex_);
+  if (!thread_.joinable()) return everything_durable_;
+  {
+    std::lock_guard lock(mutex_);
+    stopping_ = true;
+    stop_deadline_ns_ = options_.clock->monotonic_ns() + grace_ms * 1'000'000;
+  }
+  wake();
+  thread_.join();
+  return everything_durable_;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Loop>> make_loop(LoopOptions options) {
+  CHECK(options.clock != nullptr && options.random != nullptr);
+  if (options.identity.is_zero() && options.keys != nullptr) options.identity = options.keys->public_keys().identity;
+  auto loop = std::make_unique<BusLoop>(std::move(options));
+  TRY(loop->start());
+  return std::unique_ptr<Loop>(std::move(loop));
+}
+
+}  // namespace theater::bus

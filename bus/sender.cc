@@ -1,0 +1,289 @@
+#include "bus/sender.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/check.h"
+
+namespace theater::bus {
+
+namespace {
+constexpr uint64_t kComplainEveryNs = 10'000'000'000;
+constexpr size_t kControlMax = 8;
+constexpr uint64_t kWaitMaxNs = 1'000'000'000;
+}  // namespace
+
+Sender::Sender(Options options, Window& window) : options_(std::move(options)), window_(window) {}
+
+void Sender::push_control(LinkMessage message) {
+  if (control_.size() >= kControlMax) return;  // nobody takes them
+  message.stream = options_.stream;
+  control_.push_back(encode_link(message));
+}
+
+void Sender::say_hello(uint64_t now_ns) {
+  if (!hello_queued_) {
+    Hello hello;
+    hello.identity = options_.identity;
+    hello.name = options_.name;
+    hello.next_sequence = sealed_.sequence + 1;
+    hello.oldest = durable_;
+    push_control({{}, std::move(hello)});
+    hello_queued_ = true;
+  }
+  hello_due_ns_ = now_ns + (state_ == State::kOpen ? options_.stalled_ns : options_.hello_again_ns);
+}
+
+const Bytes* Sender::next_control() const { return control_.empty() ? nullptr : &control_.front(); }
+
+void Sender::control_sent() {
+  CHECK(!control_.empty());
+  control_.pop_front();
+  if (control_.empty()) hello_queued_ = false;
+}
+
+void Sender::tick(uint64_t now_ns) {
+  if (heard_ns_ == 0) heard_ns_ = now_ns;  // the first time: the clock starts
+  switch (state_) {
+    case State::kGreeting:
+      if (now_ns >= hello_due_ns_) say_hello(now_ns);
+      if (now_ns - heard_ns_ >= options_.lost_ns) lose("no answer", now_ns);
+      break;
+    case State::kRefused:
+      if (now_ns >= hello_due_ns_) {
+        state_ = State::kGreeting;
+        heard_ns_ = now_ns;
+        reopen_ = std::exchange(reopen_when_due_, false) || reopen_;
+        say_hello(now_ns);
+      }
+      break;
+    case State::kOpen: {
+      const bool in_flight = durable_.sequence < sent_max_;
+      const bool stalled = in_flight && now_ns - progress_ns_ >= options_.stalled_ns;
+      const bool silent = now_ns - heard_ns_ >= options_.silent_ns;
+      if ((stalled || silent) && now_ns >= hello_due_ns_) say_hello(now_ns);
+      if (now_ns - heard_ns_ >= options_.lost_ns) lose("no answer any more", now_ns);
+      break;
+    }
+  }
+  if (stopping_ && !said_goodbye_ && state_ == State::kOpen && all_durable()) {
+    push_control({{}, Goodbye{durable_.sequence}});
+    said_goodbye_ = true;
+  }
+  complain_if_waited_for(now_ns);
+}
+
+// Closes the session; the transport connects anew.
+void Sender::lose(const std::string& why, uint64_t now_ns) {
+  if (state_ == State::kOpen) options_.log(str_cat("auditor ", options_.auditor, ": ", why, "; connecting again"));
+  if (refused_reason_.empty()) {
+    window_.set_error(str_cat(why, " from auditor ", options_.auditor, " at ", options_.endpoint,
+                              ": is it running and reachable, and does its authorized-keys file name this node's key?"));
+  } else {
+    window_.set_error(refused_reason_);
+  }
+  window_.set_connected(false);
+  state_ = State::kGreeting;
+  reopen_ = true;
+  control_.clear();
+  hello_queued_ = false;
+  hello_due_ns_ = 0;
+  heard_ns_ = now_ns;
+}
+
+void Sender::complain_if_waited_for(uint64_t now_ns) {
+  if (state_ == State::kOpen || (complained_ns_ != 0 && now_ns - complained_ns_ < kComplainEveryNs)) return;
+  const size_t waiting = window_.waiting();
+  if (waiting == 0) return;
+  complained_ns_ = now_ns;
+  options_.log(str_cat(waiting, waiting == 1 ? " actor waits" : " actors wait", " for auditor ", options_.auditor, ": ",
+                       window_.status().last_error));
+}
+
+void Sender::on_control(BytesView bytes, uint64_t now_ns) {
+  const auto message = decode_link(bytes);
+  if (!message.ok()) {
+    window_.set_error(str_cat("auditor ", options_.auditor, ": ", message.error().message));
+    return;
+  }
+  if (message->stream != options_.stream) return;  // of an earlier session of this endpoint
+  heard_ns_ = now_ns;
+  if (const auto* welcome = std::get_if<Welcome>(&message->body)) {
+    on_welcome(*welcome, now_ns);
+  } else if (const auto* ack = std::get_if<Ack>(&message->body)) {
+    if (state_ == State::kOpen) on_ack(ack->durable, ack->credit_bytes, ack->credit_frames, now_ns);
+  } else if (const auto* nack = std::get_if<Nack>(&message->body)) {
+    on_nack(nack->expected, now_ns);
+  } else if (const auto* refuse = std::get_if<Refuse>(&message->body)) {
+    on_refuse(*refuse, now_ns);
+  }
+}
+
+SentFrame* Sender::frame_at(uint64_t sequence) {
+  if (sequence <= durable_.sequence || sequence > sealed_.sequence) return nullptr;
+  return &frames_[sequence - durable_.sequence - 1];
+}
+
+std::string Sender::contradiction(const StreamMark& mark) const {
+  CHECK(mark.sequence >= durable_.sequence);
+  if (mark.sequence > sealed_.sequence) {
+    return str_cat("it holds frame ", mark.sequence, " of a stream that has ", sealed_.sequence);
+  }
+  const bool oldest = mark.sequence == durable_.sequence;
+  const SentFrame* frame = oldest ? nullptr : &frames_[mark.sequence - durable_.sequence - 1];
+  const Hash& link_hash = oldest ? durable_.link_hash : frame->link_hash;
+  const uint64_t end_bytes = oldest ? durable_.bytes : frame->end_bytes;
+  if (mark.link_hash != link_hash || mark.bytes != end_bytes) {
+    return str_cat("what it holds up to frame ", mark.sequence, " isn't what this node sent");
+  }
+  return {};
+}
+
+void Sender::stop_link(const std::string& reason, uint64_t now_ns) {
+  const std::string text =
+      str_cat("auditor ", options_.auditor, " at ", options_.endpoint, " contradicts this node's record: ", reason,
+              ". Restore its store, or take it out of the node's configuration and restart the node");
+  if (refused_reason_ != text) options_.log(text);
+  refused_reason_ = text;
+  window_.set_connected(false);
+  window_.set_error(text);
+  state_ = State::kRefused;
+  hello_due_ns_ = now_ns + options_.refused_final_ns;
+  push_control({{}, Refuse{reason, true}});
+}
+
+void Sender::on_welcome(const Welcome& welcome, uint64_t now_ns) {
+  if (welcome.durable.sequence < welcome.oldest_sequence) {
+    return stop_link(str_cat("it lost frames: it acknowledged ", welcome.oldest_sequence, " of this stream and now holds ",
+                             welcome.durable.sequence), now_ns);
+  }
+  if (welcome.durable.sequence < durable_.sequence) return;  // late: an ACK overtook it
+  const std::string reason = contradiction(welcome.durable);
+  if (!reason.empty()) return stop_link(reason, now_ns);
+  if (welcome.expected > sealed_.sequence + 1) {
+    return stop_link(str_cat("it expects frame ", welcome.expected, " of a stream that has ", sealed_.sequence), now_ns);
+  }
+  if (state_ != State::kOpen) {
+    options_.log(str_cat(was_open_ ? "connected again to auditor " : "connected to auditor ", options_.auditor, " at ",
+                         options_.endpoint));
+    state_ = State::kOpen;
+    was_open_ = true;
+    refused_reason_.clear();
+    window_.set_connected(true);
+  }
+  cursor_ = welcome.expected;
+  progress_ns_ = now_ns;
+  on_ack(welcome.durable, welcome.credit_bytes, welcome.credit_frames, now_ns);
+}
+
+void Sender::on_ack(const StreamMark& mark, uint64_t credit_bytes, uint64_t credit_frames, uint64_t now_ns) {
+  if (mark.sequence < durable_.sequence) return;  // late
+  const std::string reason = contradiction(mark);
+  if (!reason.empty()) return stop_link(reason, now_ns);
+  uint64_t events = 0;
+  while (!frames_.empty() && frames_.front().sequence <= mark.sequence) {
+    events += frames_.front().events;
+    frames_.pop_front();
+    progress_ns_ = now_ns;
+  }
+  durable_ = mark;
+  cursor_ = std::max(cursor_, mark.sequence + 1);
+  credit_bytes_ = credit_bytes;
+  credit_frames_ = credit_frames;
+  window_.acknowledge(mark.bytes, events, credit_bytes);
+}
+
+void Sender::on_nack(uint64_t expected, uint64_t now_ns) {
+  if (expected == 0) {
+    if (state_ == State::kOpen) state_ = State::kGreeting;  // it restarted: no frames until it answers
+    if (state_ == State::kGreeting) say_hello(now_ns);
+    return;
+  }
+  if (state_ == State::kOpen && expected > durable_.sequence && expected < cursor_) cursor_ = expected;
+}
+
+void Sender::on_refuse(const Refuse& refuse, uint64_t now_ns) {
+  const std::string text = str_cat("auditor ", options_.auditor, " refused this node: ", escape(as_bytes(refuse.reason)));
+  if (refused_reason_ != text) options_.log(text);
+  refused_reason_ = text;
+  window_.set_connected(false);
+  window_.set_error(text);
+  state_ = State::kRefused;
+  hello_due_ns_ = now_ns + (refuse.final ? options_.refused_final_ns : options_.refused_ns);
+}
+
+void Sender::on_handshake_failed(const std::string& why, uint64_t now_ns) {
+  const std::string text = str_cat("auditor ", options_.auditor, " at ", options_.endpoint, ": ", why);
+  if (refused_reason_ != text) options_.log(text);
+  refused_reason_ = text;
+  window_.set_connected(false);
+  window_.set_error(text);
+  // Its socket is dead for good after a refusal: connect anew, later.
+  if (state_ != State::kRefused) hello_due_ns_ = now_ns + options_.refused_ns;
+  state_ = State::kRefused;
+  reopen_when_due_ = true;
+}
+
+void Sender::on_disconnected(uint64_t now_ns) {
+  if (state_ != State::kOpen) return;
+  options_.log(str_cat("auditor ", options_.auditor, ": the connection broke; connecting again"));
+  window_.set_connected(false);
+  window_.set_error(str_cat("the connection to auditor ", options_.auditor, " at ", options_.endpoint, " broke"));
+  state_ = State::kGreeting;
+  heard_ns_ = now_ns;
+  say_hello(now_ns);
+}
+
+bool Sender::seal_next(uint64_t now_ns, uint64_t wall_ns) {
+  if (sealed_.sequence >= credit_frames_) return false;
+  bool partial = frames_.empty() || stopping_;
+  if (!partial && window_.has_partial()) {
+    if (partial_since_ns_ == 0) partial_since_ns_ = now_ns;
+    partial = now_ns - partial_since_ns_ >= options_.partial_ns;
+  }
+  auto body = window_.take_body(partial);
+  if (!body) return false;
+  partial_since_ns_ = 0;
+  if (frames_.empty()) progress_ns_ = now_ns;  // the time in flight begins
+  const uint64_t bytes = body->builder.body_bytes();
+  auto sealed = body->builder.seal(sealed_.sequence + 1, wall_ns, sealed_.link_hash, options_.stream);
+  sealed_ = {sealed_.sequence + 1, sealed.link_hash, sealed_.bytes + bytes};
+  frames_.push_back({sealed_.sequence, sealed_.bytes, body->events, sealed_.link_hash,
+                     std::make_shared<const Bytes>(std::move(sealed.bytes))});
+  return true;
+}
+
+const SentFrame* Sender::next_frame(uint64_t now_ns, uint64_t wall_ns) {
+  if (state_ != State::kOpen) return nullptr;
+  if (cursor_ > sealed_.sequence && !seal_next(now_ns, wall_ns)) return nullptr;
+  const SentFrame* frame = frame_at(cursor_);
+  CHECK(frame != nullptr, "the cursor left the window");
+  if (frame->sequence > credit_frames_ || frame->end_bytes > credit_bytes_) return nullptr;
+  return frame;
+}
+
+void Sender::frame_sent(uint64_t now_ns) {
+  if (cursor_ <= sent_max_) {
+    window_.count_resent(1);
+  } else {
+    if (durable_.sequence == sent_max_) progress_ns_ = now_ns;
+    sent_max_ = cursor_;
+  }
+  ++cursor_;
+}
+
+bool Sender::take_reopen() { return std::exchange(reopen_, false); }
+
+void Sender::begin_stop() { stopping_ = true; }
+
+uint64_t Sender::wait_ns(uint64_t now_ns) const {
+  const auto until = [&](uint64_t at_ns) { return at_ns > now_ns ? at_ns - now_ns : 0; };
+  if (window_.wakers_ready()) return options_.partial_ns;
+  uint64_t wait = kWaitMaxNs;
+  if (state_ != State::kOpen) return std::min(wait, until(hello_due_ns_));
+  if (durable_.sequence < sent_max_) wait = std::min(wait, std::max(until(progress_ns_ + options_.stalled_ns), until(hello_due_ns_)));
+  if (partial_since_ns_ != 0) wait = std::min(wait, until(partial_since_ns_ + options_.partial_ns));
+  return wait;
+}
+
+}  // namespace theater::bus

@@ -1,0 +1,253 @@
+#include "bus/window.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/check.h"
+#include "base/crypto.h"
+
+namespace theater::bus {
+
+namespace {
+
+constexpr uint32_t kBodyItems = 256;
+// With this much room any one reservation succeeds, so a waker isn't called in vain.
+constexpr uint64_t kWakeRoom = item_size(schema::kEventSizeMax);
+constexpr uint64_t kRoomPerWaker = 4096;
+
+}  // namespace
+
+size_t Outbox::event_room(size_t event_bytes) { return item_size(event_bytes); }
+size_t Outbox::blob_room(size_t piece_bytes) { return item_size(kBlobHeadSize + piece_bytes); }
+
+Window::Window(Options options) : options_(std::move(options)) {
+  CHECK(options_.window_bytes >= kWindowMin && options_.wake);
+  status_.auditor = options_.auditor;
+  status_.last_error = "not connected yet";
+}
+
+uint64_t Window::room() const {
+  const uint64_t limit = std::min(credit_bytes_, status_.durable_bytes + options_.window_bytes);
+  const uint64_t used = status_.appended_bytes + reserved_;
+  return limit > used ? limit - used : 0;
+}
+
+bool Window::wants_wake() {
+  if (wake_pending_) return false;
+  wake_pending_ = true;
+  return true;
+}
+
+bool Window::try_reserve(size_t bytes) {
+  std::lock_guard lock(mutex_);
+  if (!gaps_.empty()) flush_gaps();
+  if (!gaps_.empty() || bytes > room()) return false;
+  reserved_ += bytes;
+  return true;
+}
+
+void Window::release(size_t bytes) {
+  bool wake = false;
+  {
+    std::lock_guard lock(mutex_);
+    CHECK(reserved_ >= bytes);
+    reserved_ -= bytes;
+    if (!waiting_.empty() && room() >= kWakeRoom) wake = wants_wake();
+  }
+  if (wake) options_.wake();
+}
+
+void Window::when_room(const ActorId& actor, Waker waker) {
+  bool wake = false;
+  {
+    std::lock_guard lock(mutex_);
+    const auto found = waiting_by_actor_.find(actor);
+    if (found != waiting_by_actor_.end()) {
+      found->second->second = std::move(waker);
+    } else {
+      waiting_.emplace_back(actor, std::move(waker));
+      waiting_by_actor_.emplace(actor, std::prev(waiting_.end()));
+    }
+    if (room() >= kWakeRoom) wake = wants_wake();  // it came between the failed reservation and this call
+  }
+  if (wake) options_.wake();
+}
+
+void Window::forget_waker(const ActorId& actor) {
+  std::lock_guard lock(mutex_);
+  const auto found = waiting_by_actor_.find(actor);
+  if (found == waiting_by_actor_.end()) return;
+  waiting_.erase(found->second);
+  waiting_by_actor_.erase(found);
+}
+
+void Window::after_append(uint64_t bytes) {
+  status_.appended_bytes += bytes;
+  if (open_.builder.body_bytes() >= kFrameBodyTarget || open_.builder.items() >= kBodyItems) {
+    full_.push_back(std::move(open_));
+    open_ = Body{};
+  }
+}
+
+void Window::append(const schema::EncodedEvent& event) {
+  const size_t bytes = event_room(event.bytes.size());
+  bool wake;
+  {
+    std::lock_guard lock(mutex_);
+    CHECK(reserved_ >= bytes, "an event was appended without a reservation");
+    const bool edge = open_.builder.empty();
+    const size_t full_before = full_.size();
+    if (!gaps_.empty()) {
+      const auto gap = gaps_.find(event.actor);  // dropped after this event's reservation
+      if (gap != gaps_.end()) {
+        open_.builder.append_gap(gap->second);
+        gaps_.erase(gap);
+        after_append(item_size(kGapSize));
+      }
+    }
+    reserved_ -= bytes;
+    open_.builder.append_event(event.bytes, event.hash);
+    ++open_.events;
+    ++status_.appended_events;
+    after_append(bytes);
+    wake = (edge || full_.size() != full_before) && wants_wake();
+  }
+  if (wake) options_.wake();
+}
+
+void Window::drop(const schema::EncodedEvent& event) {
+  std::lock_guard lock(mutex_);
+  ++status_.dropped_events;
+  const auto [gap, is_new] = gaps_.try_emplace(event.actor, Gap{event.actor, event.sequence, event.sequence, event.hash});
+  if (is_new) return;
+  gap->second.last = event.sequence;
+  gap->second.head = event.hash;
+}
+
+void Window::flush_gaps() {
+  while (!gaps_.empty() && room() >= item_size(kGapSize)) {
+    const auto gap = gaps_.begin();
+    open_.builder.append_gap(gap->second);
+    gaps_.erase(gap);
+    after_append(item_size(kGapSize));
+  }
+}
+
+bool Window::needs_blob(const Hash& hash) {
+  std::lock_guard lock(mutex_);
+  return !blobs_known_.contains(hash);
+}
+
+void Window::append_blob(const Hash& hash, uint64_t length, uint64_t offset, BytesView piece) {
+  const size_t bytes = blob_room(piece.size());
+  const Bytes content = FrameBuilder::blob_content(hash, length, offset, piece);
+  const Hash digest = sha256(content);
+  bool wake;
+  {
+    std::lock_guard lock(mutex_);
+    CHECK(reserved_ >= bytes, "a blob piece was appended without a reservation");
+    const bool edge = open_.builder.empty();
+    const size_t full_before = full_.size();
+    reserved_ -= bytes;
+    open_.builder.append_blob_content(content, digest);
+    after_append(bytes);
+    if (offset + piece.size() == length && blobs_known_.insert(hash).second) {
+      blobs_known_order_.push_back(hash);
+      if (blobs_known_order_.size() > options_.blobs_known_max) {
+        blobs_known_.erase(blobs_known_order_.front());
+        blobs_known_order_.pop_front();
+      }
+    }
+    wake = (edge || full_.size() != full_before) && wants_wake();
+  }
+  if (wake) options_.wake();
+}
+
+Outbox::Status Window::status() const {
+  std::lock_guard lock(mutex_);
+  return status_;
+}
+
+std::optional<Window::Body> Window::take_body(bool partial) {
+  std::lock_guard lock(mutex_);
+  if (!full_.empty()) {
+    Body body = std::move(full_.front());
+    full_.pop_front();
+    return body;
+  }
+  if (!partial || open_.builder.empty()) return std::nullopt;
+  return std::exchange(open_, Body{});
+}
+
+bool Window::has_partial() const {
+  std::lock_guard lock(mutex_);
+  return full_.empty() && !open_.builder.empty();
+}
+
+bool Window::has_full() const {
+  std::lock_guard lock(mutex_);
+  return !full_.empty();
+}
+
+bool Window::empty() const {
+  std::lock_guard lock(mutex_);
+  return full_.empty() && open_.builder.empty() && gaps_.empty();
+}
+
+void Window::acknowledge(uint64_t durable_bytes, uint64_t events_more, uint64_t credit_bytes) {
+  std::lock_guard lock(mutex_);
+  CHECK(durable_bytes >= status_.durable_bytes && durable_bytes <= status_.appended_bytes);
+  status_.durable_bytes = durable_bytes;
+  status_.durable_events += events_more;
+  credit_bytes_ = credit_bytes;
+  flush_gaps();
+}
+
+void Window::woken() {
+  std::lock_guard lock(mutex_);
+  wake_pending_ = false;
+}
+
+std::vector<Waker> Window::take_wakers() {
+  std::vector<Waker> wakers;
+  std::lock_guard lock(mutex_);
+  if (!gaps_.empty()) flush_gaps();
+  const uint64_t now_free = room();
+  if (waiting_.empty() || now_free < kWakeRoom) return wakers;
+  for (uint64_t left = now_free / kRoomPerWaker; left > 0 && !waiting_.empty(); --left) {
+    wakers.push_back(std::move(waiting_.front().second));
+    waiting_by_actor_.erase(waiting_.front().first);
+    waiting_.pop_front();
+  }
+  return wakers;
+}
+
+bool Window::wakers_ready() const {
+  std::lock_guard lock(mutex_);
+  return !waiting_.empty() && room() >= kWakeRoom;
+}
+
+size_t Window::waiting() const {
+  std::lock_guard lock(mutex_);
+  return waiting_.size();
+}
+
+void Window::set_connected(bool connected) {
+  std::lock_guard lock(mutex_);
+  if (connected && !status_.connected && was_connected_) ++status_.reconnects;
+  status_.connected = connected;
+  was_connected_ |= connected;
+  if (connected) status_.last_error.clear();
+}
+
+void Window::set_error(std::string error) {
+  std::lock_guard lock(mutex_);
+  status_.last_error = std::move(error);
+}
+
+void Window::count_resent(uint64_t frames) {
+  std::lock_guard lock(mutex_);
+  status_.resent_frames += frames;
+}
+
+}  // namespace theater::bus

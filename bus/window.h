@@ -1,0 +1,94 @@
+// The Outbox as it is: what was emitted to one auditor and isn't durable there yet. Producers append to an open body under
+// one short mutex; a full body is put aside; the bus thread takes bodies out, seals them into frames (bus/sender.h) and
+// tells here what became durable.
+//
+// Threads: the Outbox's methods any; the rest is the bus thread's, by way of Sender. `wake` may be called from any thread,
+// with the mutex not held, and at most once until the bus thread calls woken().
+// Bounds: appended and not durable ≤ min(credit, window_bytes); `blobs_known_max` remembered offers; one pending gap for
+// each chain that is dropping; one waker an actor. Without room: try_reserve says no, and the producer waits or drops.
+#pragma once
+
+#include <deque>
+#include <list>
+#include <mutex>
+#include <optional>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "bus/frame.h"
+#include "bus/outbox.h"
+
+namespace theater::bus {
+
+class Window final : public Outbox {
+ public:
+  struct Options {
+    std::string auditor;
+    uint64_t window_bytes = 8u << 20;
+    size_t blobs_known_max = 64 * 1024;
+    std::function<void()> wake;
+  };
+  // Smaller windows would make an actor with one large event wait for ever.
+  static constexpr uint64_t kWindowMin = 512 * 1024;
+
+  explicit Window(Options options);
+
+  bool try_reserve(size_t bytes) override;
+  void release(size_t bytes) override;
+  void when_room(const ActorId& actor, Waker waker) override;
+  void forget_waker(const ActorId& actor) override;
+  void append(const schema::EncodedEvent& event) override;
+  void drop(const schema::EncodedEvent& event) override;
+  bool needs_blob(const Hash& hash) override;
+  void append_blob(const Hash& hash, uint64_t length, uint64_t offset, BytesView piece) override;
+  Status status() const override;
+
+  // --- The bus thread's side.
+
+  struct Body {
+    FrameBuilder builder;
+    uint64_t events = 0;
+  };
+  // The oldest full body; with `partial`, the open one if there is no full one.
+  std::optional<Body> take_body(bool partial);
+  bool has_partial() const;  // something is appended, but no full body
+  bool has_full() const;
+  bool empty() const;        // nothing appended that wasn't taken, and no gap pending
+
+  // Bytes up to `durable_bytes` of the stream, with so many events more, are durable; `credit_bytes` is the new limit.
+  void acknowledge(uint64_t durable_bytes, uint64_t events_more, uint64_t credit_bytes);
+
+  void woken();  // the bus thread is up and looks: the next append wakes it again
+  // Those to call now: in the order of asking, as many as the room suggests.
+  std::vector<Waker> take_wakers();
+  bool wakers_ready() const;
+  size_t waiting() const;
+
+  void set_connected(bool connected);
+  void set_error(std::string error);
+  void count_resent(uint64_t frames);
+
+ private:
+  uint64_t room() const;
+  void flush_gaps();
+  void after_append(uint64_t bytes);
+  // Returns true if the caller has to wake the bus thread once the mutex is free.
+  bool wants_wake();
+
+  const Options options_;
+  mutable std::mutex mutex_;
+  Body open_;
+  std::deque<Body> full_;
+  uint64_t reserved_ = 0;
+  uint64_t credit_bytes_ = 0;
+  bool wake_pending_ = false, was_connected_ = false;
+  Status status_;
+  std::unordered_map<ActorId, Gap> gaps_;
+  std::list<std::pair<ActorId, Waker>> waiting_;
+  std::unordered_map<ActorId, std::list<std::pair<ActorId, Waker>>::iterator> waiting_by_actor_;
+  std::unordered_set<Hash> blobs_known_;
+  std::deque<Hash> blobs_known_order_;
+};
+
+}  // namespace theater::bus

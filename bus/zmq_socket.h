@@ -1,0 +1,102 @@
+// ZeroMQ, wrapped: what the bus thread and the control client need of it, with failures as values and never blocking except
+// in poll(). The options that make a socket safe (docs/formats/bus.md, "Sockets") are set here and nowhere else.
+//
+// A socket belongs to one thread. A context outlives its sockets; one context a process.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "base/text.h"
+#include "bus/keys.h"
+
+namespace theater::bus {
+
+class ZmqContext {
+ public:
+  explicit ZmqContext(int io_threads);
+  ~ZmqContext();
+  ZmqContext(const ZmqContext&) = delete;
+  ZmqContext& operator=(const ZmqContext&) = delete;
+  void* raw() const { return context_; }
+
+ private:
+  void* context_;
+};
+
+// Who a socket is to the other side. kDataOut pushes frames to one auditor, kDataIn takes them; kTalk asks, kAnswer answers
+// many; kGatekeeper decides about keys (ZAP); kWatch reads another socket's monitor.
+enum class SocketRole : uint8_t { kDataOut, kDataIn, kTalk, kAnswer, kGatekeeper, kWatch };
+
+struct SocketSecurity {
+  const SecretKeys* keys = nullptr;       // null: no CURVE (inproc and Unix sockets only)
+  std::optional<CurveKey> server;         // a client's: the pinned key of the other side
+  std::string domain;                     // a server's: what the gatekeeper is asked about
+};
+
+struct Received {
+  Bytes routing_id;                       // kAnswer: who sent it
+  std::optional<CurveKey> user;           // authenticated; nothing without CURVE
+  std::shared_ptr<const void> owner;      // keeps `bytes` alive
+  BytesView bytes;
+};
+
+enum class SendOutcome : uint8_t { kSent, kFull, kGone };
+
+enum class WatchEvent : uint8_t { kDisconnected, kRefusedKey, kHandshakeFailed };
+struct Watched {
+  WatchEvent event;
+  std::string address;
+};
+
+class ZmqSocket {
+ public:
+  static Result<ZmqSocket> make(ZmqContext& context, SocketRole role, const SocketSecurity& security,
+                                size_t message_max);
+  ZmqSocket(ZmqSocket&&) noexcept;
+  ZmqSocket& operator=(ZmqSocket&&) noexcept;
+  ~ZmqSocket();
+
+  Result<void> bind(const std::string& endpoint);
+  // Binds to a Unix socket that this process already listens on.
+  Result<void> bind_listening(const std::string& path, int descriptor);
+  Result<void> connect(const std::string& endpoint);
+  // A socket that tells what happens to this one. Made before bind or connect, and closed after it.
+  Result<ZmqSocket> watch(ZmqContext& context);
+  void linger(int ms);
+
+  SendOutcome send(BytesView bytes);
+  SendOutcome send_shared(const std::shared_ptr<const Bytes>& bytes);
+  SendOutcome send_to(BytesView routing_id, BytesView bytes);
+  // The next message; nothing if there is none now. Messages of another shape than the role's are dropped.
+  std::optional<Received> receive();
+  std::optional<Watched> next_watched();                      // kWatch
+  std::optional<std::vector<Bytes>> receive_parts();          // kGatekeeper
+  void send_parts(std::span<const Bytes> parts);              // kGatekeeper
+
+  void* raw() const { return socket_; }
+
+ private:
+  ZmqSocket(void* socket, SocketRole role) : socket_(socket), role_(role) {}
+  void close();
+  bool more() const;
+
+  void* socket_;
+  SocketRole role_;
+  bool watched_ = false;
+};
+
+struct PollItem {
+  const ZmqSocket* socket = nullptr;
+  int descriptor = -1;  // if socket is null
+  bool out = false;     // wait for room to send too
+};
+// Waits until one of them is ready, at most so long.
+void poll(std::span<const PollItem> items, uint64_t timeout_ns);
+
+}  // namespace theater::bus
