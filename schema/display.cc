@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "schema/utf8.h"
+
 namespace theater::schema {
 namespace {
 
@@ -29,20 +31,8 @@ void append_float(std::string& out, Float value) {
 }
 
 void append_char(std::string& out, char32_t point) {
-  Bytes utf8;
-  if (point < 0x80) {
-    utf8 = {static_cast<uint8_t>(point)};
-  } else if (point < 0x800) {
-    utf8 = {static_cast<uint8_t>(0xC0 | point >> 6), static_cast<uint8_t>(0x80 | (point & 63))};
-  } else if (point < 0x10000) {
-    utf8 = {static_cast<uint8_t>(0xE0 | point >> 12), static_cast<uint8_t>(0x80 | (point >> 6 & 63)),
-            static_cast<uint8_t>(0x80 | (point & 63))};
-  } else {
-    utf8 = {static_cast<uint8_t>(0xF0 | point >> 18), static_cast<uint8_t>(0x80 | (point >> 12 & 63)),
-            static_cast<uint8_t>(0x80 | (point >> 6 & 63)), static_cast<uint8_t>(0x80 | (point & 63))};
-  }
   out += '\'';
-  out += escape(utf8);
+  out += point == '\'' ? "\\'" : escape(as_bytes(utf8_of(point)));
   out += '\'';
 }
 
