@@ -37,7 +37,7 @@ std::function<void()> StopSignals::waker() const {
   };
 }
 
-void StopSignals::wait(int timeout_ms) {
+bool StopSignals::wait(int timeout_ms) {
   pollfd fds[] = {{signal_fd_, POLLIN, 0}, {wake_fd_->fd, POLLIN, 0}};
   const int ready = poll(fds, 2, timeout_ms);
   CHECK(ready >= 0 || errno == EINTR, "poll failed");
@@ -49,6 +49,7 @@ void StopSignals::wait(int timeout_ms) {
     if (received_) _exit(128 + signal);
     received_ = signal;
   }
+  return ready != 0;
 }
 
 }  // namespace theater::cli

@@ -26,8 +26,8 @@ class StopSignals {
   // Ends a wait() on the main thread. Callable from any thread, also when this object is gone.
   std::function<void()> waker() const;
 
-  // Returns after the waker was called, a signal came, or `timeout_ms` went by. Main thread.
-  void wait(int timeout_ms = -1);
+  // Returns after the waker was called or a signal came; false if `timeout_ms` went by first. Main thread.
+  bool wait(int timeout_ms);
 
  private:
   struct WakeFd;
@@ -36,10 +36,10 @@ class StopSignals {
   std::optional<int> received_;
 };
 
-// Calls `start` with a callback and waits until that was called. Nothing if a signal came first; the callback may then
-// still come, and is ignored.
+// Calls `start` with a callback and waits until that was called; meanwhile calls `every_second`. Nothing if a signal came
+// first; the callback may then still come, and is ignored.
 template <typename T, typename Start>
-std::optional<Result<T>> await(StopSignals& signals, Start&& start) {
+std::optional<Result<T>> await(StopSignals& signals, Start&& start, const std::function<void()>& every_second = [] {}) {
   struct State {
     std::mutex mutex;
     std::optional<Result<T>> result;
@@ -59,7 +59,7 @@ std::optional<Result<T>> await(StopSignals& signals, Start&& start) {
       if (state->result) return std::move(state->result);
     }
     if (signals.received() != signal_before) return std::nullopt;
-    signals.wait();
+    if (!signals.wait(1'000)) every_second();
   }
 }
 

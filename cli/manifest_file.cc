@@ -1,0 +1,86 @@
+#include "cli/manifest_file.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <iterator>
+#include <set>
+
+#include "base/config.h"
+#include "base/file.h"
+#include "cli/paths.h"
+#include "schema/display.h"
+
+namespace theater::cli {
+namespace {
+
+constexpr std::string_view kWasmMagic("\0asm", 4);
+
+// What `package` says, without judging the rest of the manifest: the node does that, with all its rules.
+Result<std::string> package_of(const std::string& text, const std::string& path) {
+  TRY_ASSIGN(const auto config, Config::parse(text, path));
+  return config.root().text("package");
+}
+
+std::string name_from(const std::string& package_path) {
+  std::string name = std::filesystem::path(package_path).stem().string();
+  std::erase_if(name, [](char c) { return !(std::isalnum(static_cast<unsigned char>(c)) || c == '-' || c == '_'); });
+  return name.empty() ? "actor" : name;
+}
+
+}  // namespace
+
+bool is_package(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::string start(kWasmMagic.size(), ' ');
+  file.read(start.data(), static_cast<std::streamsize>(start.size()));
+  return file && start == kWasmMagic;
+}
+
+Result<ManifestFile> load_manifest(const std::string& path) {
+  ManifestFile manifest;
+  manifest.path = std::filesystem::is_directory(path) ? (std::filesystem::path(path) / "manifest.toml").string() : path;
+  if (is_package(manifest.path)) {
+    return Error{ErrorCode::kInvalid,
+                 str_cat(path, " is a package; an actor needs a manifest that names it. See: theater package show ", path)};
+  }
+  TRY_ASSIGN(const auto bytes, read_file(manifest.path, Config::kTextMax));
+  manifest.text = as_text(bytes);
+  TRY_ASSIGN(const auto package, package_of(manifest.text, manifest.path));
+  if (package.empty() || package.starts_with("sha256:")) return manifest;  // the node says what it thinks of that
+  const auto package_path = beside(manifest.path, package);
+  auto content = read_file(package_path);
+  if (!content.ok()) {
+    return Error{content.error().code, str_cat(manifest.path, ": the package it names: ", content.error().message)};
+  }
+  if (content->empty()) return Error{ErrorCode::kInvalid, str_cat(package_path, " is empty, not a WebAssembly module")};
+  manifest.package = std::move(*content);
+  return manifest;
+}
+
+std::string manifest_for(const std::string& package_path, const wasm::Module& module) {
+  std::set<std::string> handlers;
+  for (const auto* function : module.imports()) {
+    if (!function->handler.empty()) handlers.emplace(function->handler);
+  }
+  if (module.exports(wasm::handle_request_function()) || module.exports(wasm::handle_send_function())) {
+    handlers.emplace("message-server");
+  }
+  std::string text = str_cat("name = ", schema::json_string(name_from(package_path)), "\npackage = ",
+                             schema::json_string(std::filesystem::path(package_path).filename().string()), "\n");
+  for (const auto& handler : handlers) text += str_cat("\n[[handler]]\ntype = ", schema::json_string(handler), "\n");
+  return text;
+}
+
+Result<Bytes> read_argument(const std::string& argument) {
+  if (!argument.starts_with('@')) return to_bytes(argument);
+  if (argument.starts_with("@@")) return to_bytes(std::string_view(argument).substr(1));
+  if (argument == "@-") {
+    const std::string all{std::istreambuf_iterator<char>(std::cin), std::istreambuf_iterator<char>()};
+    return to_bytes(all);
+  }
+  return read_file(argument.substr(1));
+}
+
+}  // namespace theater::cli

@@ -1,0 +1,51 @@
+// Talking to a node: what the `actor` commands share. The node is found as cli/contexts.h says; the connection is made when
+// the first call needs it.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "bus/control.h"
+#include "cli/command.h"
+
+namespace theater::cli {
+
+struct NodeOptions {
+  std::optional<std::string> node, node_key, key;
+  bool json = false;
+};
+
+// --node, --node-key, --key and --json.
+void add_node_options(Command& verb, NodeOptions& options);
+
+// An actor as the node describes it.
+struct RemoteActor {
+  std::string id;  // hexadecimal
+  std::string name, state, waits_for, head, ended;
+  uint64_t events = 0, mailbox = 0, memory_bytes = 0;
+};
+Result<RemoteActor> read_actor(const schema::Value& record);
+std::string to_json(const RemoteActor& actor);
+
+class NodeClient {
+ public:
+  static Result<NodeClient> connect(const NodeOptions& options, uint64_t timeout_ms = 30'000);
+
+  // One request, one response. While it takes longer than a second, a terminal is told what the node waits for.
+  Result<schema::Value> call(const std::string& verb, std::vector<schema::Value::Field> args);
+  Result<void> stream(const std::string& verb, std::vector<schema::Value::Field> args,
+                      const std::function<bool(schema::Value)>& each);
+  // Stands in the chain as who asked; the same one again is answered from the record.
+  void set_request_id(std::string id) { request_id_ = std::move(id); }
+
+ private:
+  explicit NodeClient(std::unique_ptr<bus::ControlClient> client) : client_(std::move(client)) {}
+
+  std::unique_ptr<bus::ControlClient> client_;
+  std::string request_id_;
+};
+
+}  // namespace theater::cli
