@@ -34,6 +34,7 @@ struct EngineOptions {
   uint64_t memory_max_bytes = uint64_t{64} << 20;  // of one instance: the size class of the pooled slots
   uint32_t instances_max = 16'000;                 // alive at once; more are refused with a message that names the limit
   uint64_t slice_fuel = 1'000'000;                 // per run(), before it yields
+  std::vector<HostFunction> more_functions;        // importable beside the table's; for tests
 };
 
 struct Limits {
@@ -47,12 +48,13 @@ struct HostCall {
   std::vector<schema::Value> args;
   std::vector<schema::Value> results;
   std::string error;  // for kTrap
+  schema::ErrorKind trap_kind = schema::ErrorKind::kTrap;  // for kTrap: what the guest dies of
 };
 
 enum class HostStatus : uint8_t {
   kDone,    // results are there
   kParked,  // not yet: run() returns kParked; at the next run() the host is asked again by resume()
-  kTrap,    // the guest traps with `error`; as kHostFailure if host_failure() below says so
+  kTrap,    // the guest traps with `error`, as `trap_kind`
 };
 
 // The other side of the boundary. Called on the thread that runs the instance, on the guest's stack: don't recurse deeply,
@@ -87,7 +89,8 @@ class Instance {
   virtual ~Instance() = default;
 
   // Begins a call; the instance must be idle. The first call must be initialize_function(): it instantiates the module,
-  // runs its start function and `_initialize` where they exist. Arguments that don't fit the type are a bug (CHECK).
+  // runs its start function and `_initialize` where they exist. Arguments that don't fit the type (they may come from a
+  // record), and results of a Host that don't, end the call as kHostFailure.
   virtual void start(const ExportFunction& function, std::vector<schema::Value> args) = 0;
   virtual Progress run() = 0;
   virtual CallOutcome take_outcome() = 0;  // once, after kDone

@@ -19,8 +19,10 @@ struct HostFunction {
   FunctionType type;
   schema::Effect effect;  // declared by every function; there is no default
   // False for the few answers that are a pure function of what the record holds anyway (clocks, and preview1 calls whose
-  // answer is the same for every actor): they leave no event and replay computes them again.
+  // answer is the same for every actor): the engine itself answers, from Host's two clocks at most; they leave no event,
+  // never reach Host::call, and replay computes them again.
   bool recorded;
+  bool waits;  // may take as long as it likes (timers): not to be called while the host is inside cabi_realloc
   std::string_view handler;  // the manifest's [[handler]] type that grants it
 };
 
@@ -30,7 +32,8 @@ struct ExportFunction {
   FunctionType type;
 };
 
-// All host functions, preview1's subset included (as the typed calls that preview1.h makes of them).
+// All host functions, preview1's subset included: the recorded ones as the typed calls that wasm/preview1.h makes of them,
+// the others with no type that means anything (their core signature stands in preview1.h).
 const std::vector<HostFunction>& host_functions();
 const HostFunction* find_host_function(std::string_view interface, std::string_view name);
 const HostFunction* find_host_function_by_type(std::string_view type_name);

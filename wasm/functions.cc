@@ -1,0 +1,120 @@
+#include "wasm/functions.h"
+
+#include <unordered_map>
+
+#include "base/check.h"
+#include "base/text.h"
+
+namespace theater::wasm {
+namespace {
+
+using schema::Effect;
+
+constexpr std::string_view kRuntime = "theater:simple/runtime@0.1.0";
+constexpr std::string_view kTiming = "theater:simple/timing@0.1.0";
+constexpr std::string_view kRandom = "theater:simple/random@0.1.0";
+constexpr std::string_view kActor = "theater:simple/actor@0.1.0";
+constexpr std::string_view kMessageClient = "theater:simple/message-server-client@0.1.0";
+constexpr std::string_view kPreview1 = "wasi_snapshot_preview1";
+
+Type bytes() { return Type::list(Type::u8()); }
+
+struct Traits {
+  bool recorded = true;
+  bool waits = false;
+};
+
+HostFunction host_function(std::string_view interface, std::string_view name, FunctionType type, Effect effect,
+                           std::string_view handler, Traits traits = {}) {
+  return HostFunction{std::string(interface), std::string(name), str_cat(interface, "/", name), std::move(type), effect,
+                      traits.recorded, traits.waits, handler};
+}
+
+std::vector<HostFunction> make_host_functions() {
+  const Type error = Type::string();
+  std::vector<HostFunction> table = {
+      host_function(kRuntime, "log", {{{"msg", Type::string()}}, std::nullopt}, Effect::kNone, "runtime"),
+      host_function(kRuntime, "get-self", {{}, Type::string()}, Effect::kNone, "runtime"),
+      host_function(kRuntime, "get-chain-head", {{}, Type::option(Type::string())}, Effect::kNone, "runtime"),
+      host_function(kRuntime, "shutdown", {{{"data", Type::option(bytes())}}, Type::result(std::nullopt, error)},
+                    Effect::kNone, "runtime"),
+      host_function(kTiming, "now", {{}, Type::u64()}, Effect::kNone, "timing", {.recorded = false}),
+      host_function(kTiming, "sleep", {{{"duration-ns", Type::u64()}}, Type::result(std::nullopt, error)}, Effect::kNone,
+                    "timing", {.waits = true}),
+      host_function(kRandom, "bytes", {{{"len", Type::u32()}}, Type::result(bytes(), error)}, Effect::kNone, "random"),
+      host_function(kRandom, "u64", {{}, Type::u64()}, Effect::kNone, "random"),
+
+      host_function(kPreview1, "random_get", {{{"len", Type::u32()}}, bytes()}, Effect::kNone, "wasi"),
+      host_function(kPreview1, "fd_write", {{{"fd", Type::u32()}, {"data", bytes()}}, Type::u16()}, Effect::kNone, "wasi"),
+      host_function(kPreview1, "proc_exit", {{{"code", Type::u32()}}, std::nullopt}, Effect::kNone, "wasi"),
+      host_function(kPreview1, "poll_oneoff", {{{"duration-ns", Type::u64()}}, std::nullopt}, Effect::kNone, "wasi",
+                    {.waits = true}),
+  };
+  for (const char* name :
+       {"args_get", "args_sizes_get", "clock_res_get", "clock_time_get", "environ_get", "environ_sizes_get", "fd_close",
+        "fd_fdstat_get", "fd_fdstat_set_flags", "fd_prestat_dir_name", "fd_prestat_get", "fd_read", "fd_seek",
+        "sched_yield"}) {
+    table.push_back(host_function(kPreview1, name, {}, Effect::kNone, "wasi", {.recorded = false}));
+  }
+  return table;
+}
+
+ExportFunction export_function(std::string_view interface, std::string_view name, FunctionType type) {
+  return ExportFunction{str_cat(interface, "#", name), str_cat(interface, "/", name), std::move(type)};
+}
+
+std::vector<ExportFunction> make_export_functions() {
+  const Type state = Type::option(bytes());
+  const Type message = Type::tuple({Type::string(), bytes()});
+  const Type next_state = Type::result(Type::tuple({state}), Type::string());
+  const Type next_state_and_reply = Type::result(Type::tuple({state, Type::tuple({Type::option(bytes())})}), Type::string());
+  return {
+      ExportFunction{std::string(schema::kTypeInitialize), std::string(schema::kTypeInitialize), {}},
+      export_function(kActor, "init", {{{"state", state}, {"params", Type::tuple({Type::string()})}}, next_state}),
+      export_function(kMessageClient, "handle-send", {{{"state", state}, {"params", message}}, next_state}),
+      export_function(kMessageClient, "handle-request", {{{"state", state}, {"params", message}}, next_state_and_reply}),
+  };
+}
+
+}  // namespace
+
+const std::vector<HostFunction>& host_functions() {
+  static const std::vector<HostFunction> table = make_host_functions();
+  return table;
+}
+
+const HostFunction* find_host_function(std::string_view interface, std::string_view name) {
+  for (const HostFunction& function : host_functions()) {
+    if (function.name == name && function.interface == interface) return &function;
+  }
+  return nullptr;
+}
+
+const HostFunction* find_host_function_by_type(std::string_view type_name) {
+  static const std::unordered_map<std::string_view, const HostFunction*> index = [] {
+    std::unordered_map<std::string_view, const HostFunction*> map;
+    for (const HostFunction& function : host_functions()) map.emplace(function.type_name, &function);
+    return map;
+  }();
+  const auto found = index.find(type_name);
+  return found == index.end() ? nullptr : found->second;
+}
+
+const std::vector<ExportFunction>& export_functions() {
+  static const std::vector<ExportFunction> table = make_export_functions();
+  return table;
+}
+
+const ExportFunction* find_export_function(std::string_view type_name) {
+  for (const ExportFunction& function : export_functions()) {
+    if (function.type_name == type_name) return &function;
+  }
+  return nullptr;
+}
+
+const ExportFunction& initialize_function() { return export_functions()[0]; }
+const ExportFunction& init_function() { return export_functions()[1]; }
+const ExportFunction& handle_send_function() { return export_functions()[2]; }
+const ExportFunction& handle_request_function() { return export_functions()[3]; }
+
+}  // namespace theater::wasm
