@@ -1,0 +1,70 @@
+// One actor by itself: how long it takes to get one, and what its host calls cost, with nobody listening or with a
+// subscriber in the same process that takes everything.
+#include <atomic>
+
+#include "bench/benchmarks.h"
+#include "bench/lab.h"
+
+namespace theater::bench {
+namespace {
+
+constexpr size_t kSpawnsPerRun = 400;
+constexpr size_t kSpawnsToWarmUp = 100;
+
+// Takes every event and forgets it.
+class Sink final : public node::Subscriber {
+ public:
+  std::string name() const override { return "sink"; }
+  bool closed() const override { return false; }
+  bool try_reserve(size_t) override { return true; }
+  void release(size_t) override {}
+  void when_room(const ActorId&, std::function<void()> waker) override { waker(); }
+  void forget_waker(const ActorId&) override {}
+  void deliver(const schema::EncodedEvent&) override { events_.fetch_add(1, std::memory_order_relaxed); }
+  void end_of_chain(const ActorId&) override {}
+  uint64_t events() const { return events_.load(std::memory_order_relaxed); }
+
+ private:
+  std::atomic<uint64_t> events_{0};
+};
+
+// From the request to the answer that init has returned. Each actor is killed again, outside the measured time.
+Result<Outcome> spawn_warm(Lab& lab, size_t runs) {
+  TRY_ASSIGN(auto rig, NodeRig::start({}));
+  auto sink = std::make_shared<Sink>();
+  Outcome outcome;
+  for (size_t i = 0; i < kSpawnsToWarmUp + runs * kSpawnsPerRun; ++i) {
+    const uint64_t begin_ns = rig->clock().monotonic_ns();
+    TRY_ASSIGN(const ActorId actor, rig->spawn(lab.package(), sink));
+    const uint64_t end_ns = rig->clock().monotonic_ns();
+    TRY(rig->kill(actor));
+    if (i >= kSpawnsToWarmUp) outcome.values.push_back(static_cast<double>(end_ns - begin_ns) / 1e3);
+  }
+  return outcome;
+}
+
+Result<Outcome> host_call(Lab& lab, size_t runs) {
+  TRY_ASSIGN(auto rig, NodeRig::start({}));
+  TRY_ASSIGN(const ActorId actor, rig->spawn(lab.package(), nullptr));
+  TRY(rig->burst(actor, kBurstCalls / 10, false));  // warm-up
+  Outcome outcome;
+  for (size_t i = 0; i < runs; ++i) {
+    const uint64_t begin_ns = rig->clock().monotonic_ns();
+    TRY(rig->burst(actor, kBurstCalls, false));
+    const uint64_t end_ns = rig->clock().monotonic_ns();
+    outcome.values.push_back(static_cast<double>(kBurstCalls) / seconds_between(begin_ns, end_ns));
+  }
+  return outcome;
+}
+
+}  // namespace
+
+std::vector<Benchmark> actor_benchmarks() {
+  return {
+      {"spawn_warm", "us", "spawn request to init returned, module cached, every event handed to a subscriber", "< 100",
+       5, spawn_warm},
+      {"host_call", "calls/s", "recorded 64 B log calls of one actor, no subscriber", ">= 1,000,000", 5, host_call},
+  };
+}
+
+}  // namespace theater::bench

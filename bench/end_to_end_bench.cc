@@ -1,0 +1,123 @@
+// The main job: what an actor does is acknowledged as durable by an auditor in another process. Encrypted (CURVE),
+// verified, synced to a disk. What counts is what the node knows to be acknowledged, not what was sent.
+#include <future>
+
+#include "bench/benchmarks.h"
+#include "bench/lab.h"
+#include "node/chain/chain.h"
+#include "node/chain/link_subscriber.h"
+
+namespace theater::bench {
+namespace {
+
+constexpr size_t kManyActors = 10'000;
+constexpr uint64_t kManyCalls = 20;  // of each actor in its turn
+constexpr size_t kManyInFlight = 64;
+constexpr size_t kAppendsPerRun = 200;
+
+// Measures what `work` makes durable, in events per second, and how many synced writes that took.
+template <typename Work>
+Result<double> durable_rate(NodeRig& rig, Work&& work) {
+  const uint64_t before = rig.outbox().status().durable_events;
+  const uint64_t begin_ns = rig.clock().monotonic_ns();
+  TRY(work());
+  TRY(rig.wait_durable());
+  const uint64_t end_ns = rig.clock().monotonic_ns();
+  return static_cast<double>(rig.outbox().status().durable_events - before) / seconds_between(begin_ns, end_ns);
+}
+
+// Runs `work` `runs` times after once for nothing, and counts the auditor's synced writes meanwhile.
+template <typename Work>
+Result<Outcome> measure_durable(AuditorProcess& auditor, NodeRig& rig, size_t runs, Work&& work) {
+  TRY(work());
+  TRY(rig.wait_durable());
+  TRY_ASSIGN(const auto before, auditor.counts());
+  Outcome outcome;
+  for (size_t i = 0; i < runs; ++i) {
+    TRY_ASSIGN(const double rate, durable_rate(rig, work));
+    outcome.values.push_back(rate);
+  }
+  TRY_ASSIGN(const auto after, auditor.counts());
+  outcome.counted = {{"events", static_cast<double>(after.events - before.events)},
+                     {"syncs", static_cast<double>(after.commits - before.commits)}};
+  TRY(expect_no_evidence(auditor));
+  return outcome;
+}
+
+Result<Outcome> end_to_end(Lab& lab, size_t runs) {
+  TRY_ASSIGN(auto auditor, AuditorProcess::start(lab.folder() + "/end_to_end"));
+  RecordedStore store{auditor.store_path(), {}};
+  Outcome outcome;
+  {
+    TRY_ASSIGN(auto rig, NodeRig::start({.auditor = &auditor}));
+    TRY_ASSIGN(store.actor, rig->spawn(lab.package(), nullptr));
+    TRY(rig->burst(store.actor, kBurstCalls, true));  // one chain of a known length, for verify and replay
+    TRY_ASSIGN(const ActorId actor, rig->spawn(lab.package(), nullptr));
+    TRY_ASSIGN(outcome, measure_durable(auditor, *rig, runs, [&] { return rig->burst(actor, kBurstCalls, true); }));
+  }
+  auditor.stop();
+  lab.keep_store(store);
+  return outcome;
+}
+
+Result<Outcome> end_to_end_many(Lab& lab, size_t runs) {
+  TRY_ASSIGN(auto auditor, AuditorProcess::start(lab.folder() + "/end_to_end_many"));
+  TRY_ASSIGN(auto rig, NodeRig::start({.auditor = &auditor}));
+  std::vector<ActorId> actors;
+  for (size_t i = 0; i < kManyActors; ++i) {
+    TRY_ASSIGN(const ActorId actor, rig->spawn(lab.package(), nullptr));
+    actors.push_back(actor);
+  }
+  return measure_durable(auditor, *rig, runs, [&] { return rig->burst_in_turn(actors, kManyCalls, kManyInFlight); });
+}
+
+// A chain of the node's own kind, whose events nothing but this benchmark makes.
+schema::Body genesis_body(NodeRig& rig, const PublicKey& identity) {
+  schema::Genesis genesis;
+  genesis.name = "append_to_ack";
+  genesis.node = identity;
+  genesis.engine_profile = rig.engine().profile().hash;
+  return genesis;
+}
+
+Result<Outcome> append_to_ack(Lab& lab, size_t runs) {
+  TRY_ASSIGN(auto auditor, AuditorProcess::start(lab.folder() + "/append_to_ack"));
+  TRY_ASSIGN(auto rig, NodeRig::start({.auditor = &auditor}));
+  node::Chain chain(rig->clock(), [] { return [] {}; });
+  chain.add(std::make_shared<node::StrictLink>(rig->shared_outbox(), "bench"));
+  schema::EncodedEvent scratch;
+  const auto append = [&](std::string_view type, schema::Body body) -> Result<double> {
+    TRY(rig->wait_durable());
+    const uint64_t begin_ns = rig->clock().monotonic_ns();
+    chain.begin(type, std::move(body));
+    if (chain.step(scratch) != node::Chain::Step::kDone) {
+      return Error{ErrorCode::kUnavailable, "one event found no room in an idle outbox"};
+    }
+    TRY(rig->wait_durable());
+    return static_cast<double>(rig->clock().monotonic_ns() - begin_ns) / 1e3;
+  };
+
+  TRY(append(schema::kTypeGenesis, genesis_body(*rig, auditor.node_keys().public_keys().identity)));
+  const schema::Body fact = schema::Fact{schema::Value::string(std::string(64, 'x'))};
+  Outcome outcome;
+  for (size_t i = 0; i < (runs + 1) * kAppendsPerRun; ++i) {
+    TRY_ASSIGN(const double us, append("bench", fact));
+    if (i >= kAppendsPerRun) outcome.values.push_back(us);
+  }
+  TRY(expect_no_evidence(auditor));
+  return outcome;
+}
+
+}  // namespace
+
+std::vector<Benchmark> end_to_end_benchmarks() {
+  return {
+      {"end_to_end", "events/s", "log calls of one actor, acknowledged as durable by an auditor in another process",
+       ">= 300,000", 5, end_to_end},
+      {"end_to_end_many", "events/s", "the same from 10,000 actors in turn", ">= 250,000", 5, end_to_end_many},
+      {"append_to_ack", "us", "one event, nothing else going on: recorded to durable acknowledgement", "< 600", 5,
+       append_to_ack},
+  };
+}
+
+}  // namespace theater::bench

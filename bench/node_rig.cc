@@ -1,0 +1,138 @@
+#include "bench/node_rig.h"
+
+#include <condition_variable>
+#include <cstdio>
+#include <filesystem>
+#include <future>
+#include <mutex>
+
+#include "base/file.h"
+
+namespace theater::bench {
+namespace {
+
+constexpr uint64_t kRequestTimeoutMs = 600'000;
+constexpr uint64_t kStopGraceMs = 10'000;
+
+void log_line(const std::string& line) { std::fprintf(stderr, "node: %s\n", line.c_str()); }
+
+// Starts something that answers by callback, and waits for the answer.
+template <typename T, typename Start>
+Result<T> wait_for(Start&& start) {
+  auto promise = std::make_shared<std::promise<Result<T>>>();
+  auto future = promise->get_future();
+  start([promise](Result<T> result) { promise->set_value(std::move(result)); });
+  return future.get();
+}
+
+schema::Origin origin() { return schema::Operator{}; }
+
+}  // namespace
+
+Result<Package> load_burst() {
+  std::error_code error;
+  const auto self = std::filesystem::read_symlink("/proc/self/exe", error);
+  const std::string folder = (self.parent_path().parent_path() / "examples" / "burst").string();
+  Package package;
+  TRY_ASSIGN(const Bytes manifest, read_file(folder + "/manifest.toml"));
+  package.manifest = std::string(as_text(manifest));
+  TRY_ASSIGN(package.module, read_file(folder + "/burst.wasm"));
+  return package;
+}
+
+Result<std::unique_ptr<NodeRig>> NodeRig::start(const Options& options) {
+  auto rig = std::unique_ptr<NodeRig>(new NodeRig);
+  wasm::EngineOptions engine_options;
+  engine_options.instances_max = options.instances_max;
+  TRY_ASSIGN(rig->engine_, wasm::make_wasmtime_engine(engine_options));
+
+  node::RuntimeOptions runtime_options;
+  runtime_options.engine = rig->engine_.get();
+  runtime_options.clock = &rig->clock_;
+  runtime_options.random = &rig->random_;
+  runtime_options.name = "bench";
+  runtime_options.log = log_line;
+  if (options.auditor != nullptr) {
+    const bus::SecretKeys& keys = options.auditor->node_keys();
+    bus::LoopOptions loop_options;
+    loop_options.keys = &keys;
+    loop_options.identity = keys.public_keys().identity;
+    loop_options.clock = &rig->clock_;
+    loop_options.random = &rig->random_;
+    TRY_ASSIGN(rig->loop_, bus::make_loop(std::move(loop_options)));
+    TRY_ASSIGN(rig->outbox_, rig->loop_->dial(options.auditor->dial_options()));
+    runtime_options.identity = keys.public_keys().identity;
+    runtime_options.auditors = {rig->outbox_};
+  }
+  TRY_ASSIGN(rig->runtime_, node::start_runtime(std::move(runtime_options)));
+  return rig;
+}
+
+NodeRig::~NodeRig() {
+  if (runtime_ != nullptr) runtime_->stop(kStopGraceMs);
+  if (loop_ != nullptr) loop_->stop(kStopGraceMs);
+}
+
+Result<ActorId> NodeRig::spawn(const Package& package, std::shared_ptr<node::Subscriber> subscriber) {
+  node::SpawnRequest request;
+  request.manifest = package.manifest;
+  request.package = package.module;
+  request.requested_by = origin();
+  if (subscriber != nullptr) request.subscribers.push_back(std::move(subscriber));
+  auto info = wait_for<node::ActorInfo>([&](auto done) { runtime_->spawn(std::move(request), std::move(done)); });
+  if (!info.ok()) return std::move(info).error();
+  return info->id;
+}
+
+Result<void> NodeRig::burst(const ActorId& actor, uint64_t calls, bool durable) {
+  TRY(wait_for<std::optional<Bytes>>([&](auto done) {
+    runtime_->request(actor, to_bytes(str_cat(calls)), origin(), kRequestTimeoutMs, durable, std::move(done));
+  }));
+  return Ok{};
+}
+
+Result<void> NodeRig::burst_in_turn(const std::vector<ActorId>& actors, uint64_t calls, size_t in_flight) {
+  struct Shared {
+    std::mutex mutex;
+    std::condition_variable changed;
+    size_t running = 0;
+    std::optional<Error> error;
+  };
+  auto shared = std::make_shared<Shared>();
+  const Bytes message = to_bytes(str_cat(calls));
+  std::unique_lock lock(shared->mutex);
+  for (const ActorId& actor : actors) {
+    shared->changed.wait(lock, [&] { return shared->running < in_flight || shared->error; });
+    if (shared->error) break;
+    ++shared->running;
+    lock.unlock();
+    runtime_->request(actor, message, origin(), kRequestTimeoutMs, false,
+                      [shared](Result<std::optional<Bytes>> result) {
+                        std::lock_guard callback_lock(shared->mutex);
+                        --shared->running;
+                        if (!result.ok() && !shared->error) shared->error = result.error();
+                        shared->changed.notify_one();
+                      });
+    lock.lock();
+  }
+  shared->changed.wait(lock, [&] { return shared->running == 0; });
+  if (shared->error) return *shared->error;
+  return Ok{};
+}
+
+Result<void> NodeRig::kill(const ActorId& actor) {
+  TRY(wait_for<Ok>([&](auto done) { runtime_->kill(actor, origin(), "the benchmark is over", std::move(done)); }));
+  return Ok{};
+}
+
+Result<void> NodeRig::wait_durable() {
+  auto promise = std::make_shared<std::promise<void>>();
+  auto future = promise->get_future();
+  outbox_->when_durable([promise] { promise->set_value(); });
+  if (future.wait_for(std::chrono::milliseconds(kRequestTimeoutMs)) != std::future_status::ready) {
+    return Error{ErrorCode::kDeadline, "the auditor didn't acknowledge everything in time"};
+  }
+  return Ok{};
+}
+
+}  // namespace theater::bench

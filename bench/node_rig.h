@@ -1,0 +1,58 @@
+// A node within this process, with or without an auditor in another one, and the few things that benchmarks do with it:
+// spawn `burst`, ask it for log calls, and wait until they are acknowledged. The real runtime, engine and bus.
+//
+// Used by one thread. The destructor stops everything, actors first.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "bench/auditor_process.h"
+#include "node/runtime/runtime.h"
+
+namespace theater::bench {
+
+// The example guest: examples/burst of the build folder that this program stands in.
+struct Package {
+  std::string manifest;
+  Bytes module;
+};
+Result<Package> load_burst();
+
+class NodeRig {
+ public:
+  struct Options {
+    AuditorProcess* auditor = nullptr;  // none: nothing is audited
+    uint32_t instances_max = 12'000;
+  };
+  static Result<std::unique_ptr<NodeRig>> start(const Options& options);
+  ~NodeRig();
+
+  node::Runtime& runtime() { return *runtime_; }
+  wasm::Engine& engine() { return *engine_; }
+  Clock& clock() { return clock_; }
+  bus::Outbox& outbox() { return *outbox_; }  // only with an auditor
+  const std::shared_ptr<bus::Outbox>& shared_outbox() { return outbox_; }
+
+  // `subscriber` (may be null) sees the chain from genesis on.
+  Result<ActorId> spawn(const Package& package, std::shared_ptr<node::Subscriber> subscriber);
+  // `calls` log calls, and its answer; with `durable`, once all is acknowledged.
+  Result<void> burst(const ActorId& actor, uint64_t calls, bool durable);
+  // One burst of each, at most `in_flight` at a time, in this order; the answers count, not their durability.
+  Result<void> burst_in_turn(const std::vector<ActorId>& actors, uint64_t calls, size_t in_flight);
+  Result<void> kill(const ActorId& actor);
+  // Until everything that was emitted up to now is acknowledged.
+  Result<void> wait_durable();
+
+ private:
+  NodeRig() = default;
+  SystemClock clock_;
+  SystemRandom random_;
+  std::unique_ptr<wasm::Engine> engine_;
+  std::unique_ptr<bus::Loop> loop_;
+  std::shared_ptr<bus::Outbox> outbox_;
+  std::unique_ptr<node::Runtime> runtime_;
+};
+
+}  // namespace theater::bench
