@@ -56,21 +56,32 @@ Result<Bytes> read_file(const std::string& path, size_t size_max) {
   }
 }
 
+namespace {
+
+Result<void> write_and_sync(const std::string& path, BytesView content, unsigned mode) {
+  const Descriptor file(open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode));
+  if (file.get() < 0) return os_error("create", path);
+  while (!content.empty()) {
+    const ssize_t count = write(file.get(), content.data(), content.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return os_error("write", path);
+    content = content.subspan(static_cast<size_t>(count));
+  }
+  if (fchmod(file.get(), mode) != 0) return os_error("set the mode of", path);
+  if (fsync(file.get()) != 0) return os_error("sync", path);
+  return Ok{};
+}
+
+}  // namespace
+
 Result<void> write_file(const std::string& path, BytesView content, unsigned mode) {
   const std::string beside = str_cat(path, ".", getpid(), ".tmp");
-  {
-    const Descriptor file(open(beside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode));
-    if (file.get() < 0) return os_error("create", beside);
-    while (!content.empty()) {
-      const ssize_t count = write(file.get(), content.data(), content.size());
-      if (count < 0 && errno == EINTR) continue;
-      if (count < 0) return os_error("write", beside);
-      content = content.subspan(static_cast<size_t>(count));
-    }
-    if (fchmod(file.get(), mode) != 0) return os_error("set the mode of", beside);
-    if (fsync(file.get()) != 0) return os_error("sync", beside);
+  auto written = write_and_sync(beside, content, mode);
+  if (written.ok() && rename(beside.c_str(), path.c_str()) != 0) written = os_error("replace", path);
+  if (!written.ok()) {
+    unlink(beside.c_str());
+    return written;
   }
-  if (rename(beside.c_str(), path.c_str()) != 0) return os_error("replace", path);
   const size_t slash = path.rfind('/');
   const std::string folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
   const Descriptor directory(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
