@@ -40,10 +40,14 @@ struct Running {
 
 Result<void> begin(Running& running, const AuditorConfig& config, const bus::SecretKeys& keys, Clock& clock,
                    Random& random, const std::function<void(const std::string&)>& log) {
-  TRY_ASSIGN(
-      running.loop,
-      bus::make_loop(
-          {.keys = &keys, .identity = keys.public_keys().identity, .clock = &clock, .random = &random, .log = log}));
+  bus::LoopOptions looping;
+  looping.keys = &keys;
+  looping.identity = keys.public_keys().identity;
+  looping.name = "auditor";
+  looping.clock = &clock;
+  looping.random = &random;
+  looping.log = log;
+  TRY_ASSIGN(running.loop, bus::make_loop(std::move(looping)));
   persist::AuditorOptions options;
   options.store_path = config.store;
   options.window_bytes = config.window_bytes;

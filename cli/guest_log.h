@@ -1,5 +1,5 @@
-// A guest's log lines on stderr, while they happen: what it hands to runtime.log, and what it writes to its standard output
-// and error.
+// A guest's log lines on stderr, while they happen: what it hands to runtime.log, and what it writes to its standard
+// output and error.
 //
 // A strict subscriber: nothing is dropped, and an actor that logs faster than the terminal takes it waits. At most
 // kEventsMax events are on their way; a thread of its own (*guest-log*) prints them.

@@ -2,18 +2,23 @@
 
 namespace theater::cli {
 namespace {
+
+constexpr const char* kName = "run";  // of the node
 constexpr const char* kData = "inproc://auditor-data";
 constexpr const char* kControl = "inproc://auditor-control";
 constexpr uint64_t kErrorGraceMs = 1'000;
+
 }  // namespace
 
 Result<std::unique_ptr<House>> House::start(const HouseOptions& options) {
   std::unique_ptr<House> house(new House());
-  TRY_ASSIGN(house->loop_, bus::make_loop({.keys = nullptr,
-                                           .identity = options.identity,
-                                           .clock = &house->clock_,
-                                           .random = &house->random_,
-                                           .log = options.log}));
+  bus::LoopOptions looping;
+  looping.identity = options.identity;
+  looping.name = kName;
+  looping.clock = &house->clock_;
+  looping.random = &house->random_;
+  looping.log = options.log;
+  TRY_ASSIGN(house->loop_, bus::make_loop(std::move(looping)));
   persist::AuditorOptions auditing;
   auditing.store_path = options.store_path;
   auditing.clock = &house->clock_;
@@ -25,17 +30,18 @@ Result<std::unique_ptr<House>> House::start(const HouseOptions& options) {
   TRY(house->loop_->listen(
       {.data_endpoint = kData, .control_endpoint = kControl, .authorized_keys_file = ""},
       [auditor = house->auditor_.get()](bus::Inbound message) { return auditor->offer(std::move(message)); }));
-  TRY_ASSIGN(house->outbox_, house->loop_->dial({.name = options.store_path,
-                                                 .data_endpoint = kData,
-                                                 .control_endpoint = kControl,
-                                                 .server = std::nullopt}));
+  bus::DialOptions dialing;
+  dialing.name = options.store_path;
+  dialing.data_endpoint = kData;
+  dialing.control_endpoint = kControl;
+  TRY_ASSIGN(house->outbox_, house->loop_->dial(dialing));
   TRY_ASSIGN(house->engine_, wasm::make_wasmtime_engine({}));
   node::RuntimeOptions running;
   running.engine = house->engine_.get();
   running.clock = &house->clock_;
   running.random = &house->random_;
   running.identity = options.identity;
-  running.name = "run";
+  running.name = kName;
   running.auditors = {house->outbox_};
   running.log = options.log;
   TRY_ASSIGN(house->runtime_, node::start_runtime(std::move(running)));
@@ -55,9 +61,9 @@ Result<void> House::stop(uint64_t grace_ms) {
   const auto why = auditor_ ? auditor_->status().last_error : std::string();
   if (auditor_) auditor_->stop();
   if (!all_durable) {
-    return Error{ErrorCode::kDeadline, str_cat("the newest events aren't in the store",
-                                               why.empty() ? std::string() : str_cat(": ", why),
-                                               "; see how far the chain got: theater chain list")};
+    return Error{ErrorCode::kDeadline,
+                 str_cat("the newest events aren't in the store", why.empty() ? std::string() : str_cat(": ", why),
+                         "; see how far the chain got: theater chain list")};
   }
   if (!actors_stopped) {
     return Error{ErrorCode::kDeadline, "the actor didn't stop in time and was killed; its chain says so"};

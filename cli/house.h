@@ -1,5 +1,5 @@
-// Node and auditor in one process, for `theater run`: the same bus, auditor and runtime as two processes have, over endpoints
-// inside the process. Every chain is verified and synced to the store while the actor runs.
+// Node and auditor in one process, for `theater run`: the same bus, auditor and runtime as two processes have, over
+// endpoints inside the process. Every chain is verified and synced to the store while the actor runs.
 //
 // Owned and used by the main thread. stop() is what makes the end clean: actors first, then everything durable and
 // acknowledged, then the sockets, then the store.
@@ -20,8 +20,8 @@ namespace theater::cli {
 
 struct HouseOptions {
   std::string store_path;
-  PublicKey identity;                            // of the node: stands in each genesis
-  std::function<void(const std::string&)> log;   // one line for people; any thread
+  PublicKey identity;                           // of the node: stands in each genesis
+  std::function<void(const std::string&)> log;  // one line for people; any thread
 };
 
 class House {
@@ -34,7 +34,8 @@ class House {
   // Why nothing is acknowledged right now; empty if all is well.
   std::string trouble() const { return auditor_->status().last_error; }
 
-  // False if an actor had to be killed, or if something that was emitted isn't durable: its message says what. Idempotent.
+  // False if an actor had to be killed, or if something that was emitted isn't durable: its message says what.
+  // Idempotent.
   Result<void> stop(uint64_t grace_ms);
 
  private:

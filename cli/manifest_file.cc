@@ -42,8 +42,9 @@ Result<ManifestFile> load_manifest(const std::string& path) {
   ManifestFile manifest;
   manifest.path = std::filesystem::is_directory(path) ? (std::filesystem::path(path) / "manifest.toml").string() : path;
   if (is_package(manifest.path)) {
-    return Error{ErrorCode::kInvalid,
-                 str_cat(path, " is a package; an actor needs a manifest that names it. See: theater package show ", path)};
+    return Error{
+        ErrorCode::kInvalid,
+        str_cat(path, " is a package; an actor needs a manifest that names it. See: theater package show ", path)};
   }
   TRY_ASSIGN(const auto bytes, read_file(manifest.path, Config::kTextMax));
   manifest.text = as_text(bytes);
@@ -67,8 +68,9 @@ std::string manifest_for(const std::string& package_path, const wasm::Module& mo
   if (module.exports(wasm::handle_request_function()) || module.exports(wasm::handle_send_function())) {
     handlers.emplace("message-server");
   }
-  std::string text = str_cat("name = ", schema::json_string(name_from(package_path)), "\npackage = ",
-                             schema::json_string(std::filesystem::path(package_path).filename().string()), "\n");
+  std::string text =
+      str_cat("name = ", schema::json_string(name_from(package_path)),
+              "\npackage = ", schema::json_string(std::filesystem::path(package_path).filename().string()), "\n");
   for (const auto& handler : handlers) text += str_cat("\n[[handler]]\ntype = ", schema::json_string(handler), "\n");
   return text;
 }

@@ -1,5 +1,6 @@
-// A manifest on disk and the package beside it, as `run` and `actor spawn` take them. What the manifest means is the node's
-// business (node/actor/manifest.h); here only its `package` is looked at, because the path in it is relative to the file.
+// A manifest on disk and the package beside it, as `run` and `actor spawn` take them. What the manifest means is the
+// node's business (node/actor/manifest.h); here only its `package` is looked at, because the path in it is relative to
+// the file.
 #pragma once
 
 #include <string>

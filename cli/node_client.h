@@ -1,5 +1,5 @@
-// Talking to a node: what the `actor` commands share. The node is found as cli/contexts.h says; the connection is made when
-// the first call needs it.
+// Talking to a node: what the `actor` commands share. The node is found as cli/contexts.h says; the connection is made
+// when the first call needs it.
 #pragma once
 
 #include <functional>
@@ -12,6 +12,10 @@
 #include "cli/command.h"
 
 namespace theater::cli {
+
+inline constexpr const char* kActorHelp = "Id, at least 3 digits of it, or name";
+inline constexpr uint64_t kLongWaitMs = 24ull * 3'600'000;  // for what may have to wait for an auditor
+inline constexpr uint64_t kAnswerMarginMs = 5'000;          // beyond what the node was asked to wait
 
 struct NodeOptions {
   std::optional<std::string> node, node_key, key;
@@ -28,6 +32,7 @@ struct RemoteActor {
   uint64_t events = 0, mailbox = 0, memory_bytes = 0;
 };
 Result<RemoteActor> read_actor(const schema::Value& record);
+Result<std::vector<RemoteActor>> read_actors(const schema::Value& result);
 std::string to_json(const RemoteActor& actor);
 
 class NodeClient {

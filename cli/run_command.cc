@@ -47,8 +47,9 @@ Result<ExitCode> explain_package(const std::string& path) {
   TRY_ASSIGN(const auto package, read_argument("@" + path));
   TRY_ASSIGN(const auto engine, wasm::make_wasmtime_engine({}));
   TRY_ASSIGN(const auto module, engine->compile(package));
-  print_error(str_cat(path, " is a package; an actor needs a manifest that says what it may do. This one would do: keep it "
-                            "beside the package as manifest.toml, then: theater run manifest.toml"));
+  print_error(str_cat(path,
+                      " is a package; an actor needs a manifest that says what it may do. This one would do: keep it "
+                      "beside the package as manifest.toml, then: theater run manifest.toml"));
   print_raw(as_bytes(manifest_for(path, *module)));
   return ExitCode::kUsage;
 }
@@ -56,7 +57,8 @@ Result<ExitCode> explain_package(const std::string& path) {
 // The run of one actor, on the main thread.
 class ActorRun {
  public:
-  ActorRun(const Options& options, StopSignals& signals, House& house) : options_(options), signals_(signals), house_(house) {}
+  ActorRun(const Options& options, StopSignals& signals, House& house)
+      : options_(options), signals_(signals), house_(house) {}
 
   // Waits for a callback, and says so when the store is why it takes long.
   template <typename T, typename Start>
@@ -75,7 +77,8 @@ class ActorRun {
     request.package = std::move(manifest.package);
     request.requested_by = schema::Operator{PublicKey{}, "run"};
     if (log) request.subscribers.push_back(log);
-    auto spawned = wait_for<node::ActorInfo>([&](node::Callback<node::ActorInfo> done) { house_.runtime().spawn(std::move(request), std::move(done)); });
+    auto spawned = wait_for<node::ActorInfo>(
+        [&](node::Callback<node::ActorInfo> done) { house_.runtime().spawn(std::move(request), std::move(done)); });
     if (!spawned) return false;
     if (!spawned->ok()) return std::move(*spawned).error();
     actor_ = (*spawned)->id;
@@ -108,7 +111,8 @@ class ActorRun {
 
   // Waits until the actor has ended, and says how if it wasn't well. Nothing happens on a signal.
   void wait_for_end() {
-    auto ended = wait_for<node::ActorInfo>([&](node::Callback<node::ActorInfo> done) { house_.runtime().when_ended(actor_, std::move(done)); });
+    auto ended = wait_for<node::ActorInfo>(
+        [&](node::Callback<node::ActorInfo> done) { house_.runtime().when_ended(actor_, std::move(done)); });
     if (!ended) return;
     if (!ended->ok()) return fail(ended->error());
     if ((*ended)->ended.starts_with(schema::kTypeError)) {
@@ -126,7 +130,8 @@ class ActorRun {
 
  private:
   bool has_ended() {
-    auto info = wait_for<node::ActorInfo>([&](node::Callback<node::ActorInfo> done) { house_.runtime().show(actor_, std::move(done)); });
+    auto info = wait_for<node::ActorInfo>(
+        [&](node::Callback<node::ActorInfo> done) { house_.runtime().show(actor_, std::move(done)); });
     return info && (!info->ok() || (*info)->state == "ended");
   }
 

@@ -36,8 +36,8 @@ class StopSignals {
   std::optional<int> received_;
 };
 
-// Calls `start` with a callback and waits until that was called; meanwhile calls `every_second`. Nothing if a signal came
-// first; the callback may then still come, and is ignored.
+// Calls `start` with a callback and waits until that was called; meanwhile calls `every_second`. Nothing if a signal
+// came first; the callback may then still come, and is ignored.
 template <typename T, typename Start>
 std::optional<Result<T>> await(StopSignals& signals, Start&& start, const std::function<void()>& every_second = [] {}) {
   struct State {

@@ -1,0 +1,84 @@
+#include "cli/node_client.h"
+
+#include <thread>
+
+#include "cli/contexts.h"
+#include "cli/output.h"
+#include "cli/progress.h"
+
+namespace theater::cli {
+
+void add_node_options(Command& verb, NodeOptions& options) {
+  verb.option("--node", options.node, "ENDPOINT",
+              "The node: unix:/path or tcp://host:port (THEATER_NODE; default: unix:theater-node.sock)");
+  verb.option("--node-key", options.node_key, "tk1…", "The node's public key; needed for tcp (THEATER_NODE_KEY)");
+  verb.option("--key", options.key, "FILE", "Your secret keys; needed for tcp (THEATER_KEY)");
+  verb.flag("--json", options.json, kJsonHelp);
+}
+
+Result<RemoteActor> read_actor(const schema::Value& record) {
+  RemoteActor actor;
+  TRY_ASSIGN(actor.id, bus::text_field(record, "id"));
+  TRY_ASSIGN(actor.name, bus::text_field(record, "name"));
+  TRY_ASSIGN(actor.state, bus::text_field(record, "state"));
+  TRY_ASSIGN(actor.waits_for, bus::text_field(record, "waits-for"));
+  TRY_ASSIGN(actor.head, bus::text_field(record, "head"));
+  TRY_ASSIGN(actor.ended, bus::text_field(record, "ended"));
+  TRY_ASSIGN(actor.events, bus::number_field(record, "events"));
+  TRY_ASSIGN(actor.mailbox, bus::number_field(record, "mailbox"));
+  TRY_ASSIGN(actor.memory_bytes, bus::number_field(record, "memory-bytes"));
+  return actor;
+}
+
+Result<std::vector<RemoteActor>> read_actors(const schema::Value& result) {
+  const auto* found = bus::find_field(result, "actors");
+  const auto* list = found == nullptr ? nullptr : found->get<schema::Value::List>();
+  if (list == nullptr)
+    return Error{ErrorCode::kInvalid, "the node's answer has no list of actors; is it of another version?"};
+  std::vector<RemoteActor> actors;
+  for (const auto& item : list->items) {
+    TRY_ASSIGN(auto actor, read_actor(item));
+    actors.push_back(std::move(actor));
+  }
+  return actors;
+}
+
+std::string to_json(const RemoteActor& actor) {
+  return JsonLine()
+      .text("actor", actor.id)
+      .text("name", actor.name)
+      .text("state", actor.state)
+      .text("waits_for", actor.waits_for)
+      .number("events", actor.events)
+      .text("head", actor.head)
+      .number("mailbox", actor.mailbox)
+      .number("memory_bytes", actor.memory_bytes)
+      .text("ended", actor.ended)
+      .str();
+}
+
+Result<NodeClient> NodeClient::connect(const NodeOptions& options, uint64_t timeout_ms) {
+  TRY_ASSIGN(const auto place, find_node(options.node, options.node_key, options.key));
+  bus::ControlClient::Options connecting;
+  connecting.endpoint = place.endpoint;
+  connecting.key_file = place.key_file;
+  connecting.timeout_ms = timeout_ms;
+  if (!place.node_key.empty()) {
+    TRY_ASSIGN(connecting.server, bus::PublicKeys::parse(place.node_key));
+  }
+  auto client = bus::ControlClient::connect(connecting);
+  if (!client.ok()) return Error{client.error().code, str_cat("node ", place.endpoint, ": ", client.error().message)};
+  return NodeClient(std::move(*client));
+}
+
+Result<schema::Value> NodeClient::call(const std::string& verb, std::vector<schema::Value::Field> args) {
+  Progress progress("waiting for the node");
+  return client_->call(verb, schema::Value::record(std::move(args)), request_id_);
+}
+
+Result<void> NodeClient::stream(const std::string& verb, std::vector<schema::Value::Field> args,
+                                const std::function<bool(schema::Value)>& each) {
+  return client_->stream(verb, schema::Value::record(std::move(args)), each);
+}
+
+}  // namespace theater::cli

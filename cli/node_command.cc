@@ -1,0 +1,166 @@
+// theater node start|check
+#include <memory>
+
+#include "base/clock.h"
+#include "base/random.h"
+#include "bus/loop.h"
+#include "cli/checks.h"
+#include "cli/commands.h"
+#include "cli/daemon_log.h"
+#include "cli/node_config.h"
+#include "cli/output.h"
+#include "cli/signals.h"
+#include "cli/version.h"
+#include "node/control/control.h"
+#include "node/runtime/runtime.h"
+#include "wasm/engine.h"
+
+namespace theater::cli {
+namespace {
+
+constexpr int kStatusIntervalMs = 1'000;
+
+struct Options {
+  std::string config;
+  bool json = false;
+};
+
+using Log = std::function<void(const std::string&)>;
+
+// Everything that runs in a node's process. The bus thread calls the handler, which calls the runtime: they go in the
+// opposite order.
+struct Running {
+  std::unique_ptr<wasm::Engine> engine;
+  std::unique_ptr<node::Runtime> runtime;
+  std::unique_ptr<bus::ControlHandler> handler;
+  std::unique_ptr<bus::Loop> loop;
+};
+
+Result<std::vector<std::shared_ptr<bus::Outbox>>> dial_auditors(bus::Loop& loop, const NodeConfig& config) {
+  std::vector<std::shared_ptr<bus::Outbox>> outboxes;
+  for (const auto& auditor : config.auditors) {
+    bus::DialOptions dialing;
+    dialing.name = auditor.name;
+    dialing.data_endpoint = auditor.data;
+    dialing.control_endpoint = auditor.control;
+    dialing.server = auditor.key;
+    dialing.window_bytes = auditor.window_bytes;
+    TRY_ASSIGN(auto outbox, loop.dial(dialing));
+    outboxes.push_back(std::move(outbox));
+  }
+  return outboxes;
+}
+
+Result<std::vector<std::shared_ptr<bus::Outbox>>> begin(Running& running, const NodeConfig& config,
+                                                        const bus::SecretKeys& keys, Clock& clock, Random& random,
+                                                        const Log& log) {
+  wasm::EngineOptions engine;
+  engine.memory_max_bytes = config.memory_max_bytes;
+  engine.instances_max = static_cast<uint32_t>(config.instances_max);
+  TRY_ASSIGN(running.engine, wasm::make_wasmtime_engine(engine));
+  bus::LoopOptions looping;
+  looping.keys = &keys;
+  looping.identity = keys.public_keys().identity;
+  looping.name = config.name;
+  looping.clock = &clock;
+  looping.random = &random;
+  looping.log = log;
+  TRY_ASSIGN(running.loop, bus::make_loop(std::move(looping)));
+  TRY_ASSIGN(auto outboxes, dial_auditors(*running.loop, config));
+  node::RuntimeOptions options;
+  options.engine = running.engine.get();
+  options.clock = &clock;
+  options.random = &random;
+  options.identity = keys.public_keys().identity;
+  options.name = config.name;
+  options.config_text = config.text;
+  options.workers = config.workers;
+  options.auditors = outboxes;
+  options.log = log;
+  TRY_ASSIGN(running.runtime, node::start_runtime(std::move(options)));
+  running.handler = node::make_control_handler(*running.runtime, outboxes);
+  TRY(running.loop->serve({.endpoint = config.control, .authorized_keys_file = ""}, *running.handler));
+  if (!config.control_tcp.empty()) {
+    TRY(running.loop->serve({.endpoint = config.control_tcp, .authorized_keys_file = config.authorized_keys},
+                            *running.handler));
+  }
+  return outboxes;
+}
+
+// Until a signal. Says once that an auditor is away, because then this node's actors wait, and once that it is back.
+int watch(StopSignals& signals, const std::vector<std::shared_ptr<bus::Outbox>>& outboxes, const Log& log) {
+  std::vector<bool> connected(outboxes.size(), true);
+  while (!signals.received()) {
+    signals.wait(kStatusIntervalMs);
+    for (size_t i = 0; i < outboxes.size(); ++i) {
+      const auto status = outboxes[i]->status();
+      if (status.connected == connected[i]) continue;
+      connected[i] = status.connected;
+      if (status.connected) {
+        log(str_cat("auditor ", status.auditor, " is there"));
+      } else {
+        log(str_cat("waiting for auditor ", status.auditor, status.last_error.empty() ? "" : ": ", status.last_error,
+                    "; actors go on when it is there"));
+      }
+    }
+  }
+  return *signals.received();
+}
+
+Result<ExitCode> start(const Options& options) {
+  StopSignals signals;
+  TRY_ASSIGN(const auto config, load_node_config(options.config));
+  TRY_ASSIGN(const auto keys, bus::SecretKeys::load(config.key));
+  const auto log = daemon_log(config.name);
+  SystemClock clock;
+  SystemRandom random;
+  Running running;
+  TRY_ASSIGN(const auto outboxes, begin(running, config, keys, clock, random, log));
+  log(str_cat("ready: control ", config.control, config.control_tcp.empty() ? "" : " and ", config.control_tcp,
+              ", node's chain ", running.runtime->node_chain().short_hex(), ", public key ",
+              keys.public_keys().text()));
+  const int signal = watch(signals, outboxes, log);
+  log("stopping");
+  const bool actors_stopped = running.runtime->stop(config.stop_grace_ms);
+  const bool all_durable = running.loop->stop(config.stop_grace_ms);
+  if (!actors_stopped) log("some actors were killed because they didn't stop in time");
+  if (!all_durable) {
+    return Error{ErrorCode::kDeadline,
+                 "stopped, but not everything was acknowledged as durable: the newest events are lost"};
+  }
+  log("stopped; everything is durable at every auditor");
+  return exit_code_of_signal(signal);
+}
+
+Result<ExitCode> check(const Options& options) {
+  TRY_ASSIGN(const auto config, load_node_config(options.config));
+  Checks checks(options.json);
+  checks.add("configuration", options.config);
+  checks.add("key", check_secret_keys(config.key));
+  if (!config.authorized_keys.empty()) checks.add("authorized_keys", check_authorized_keys(config.authorized_keys));
+  checks.add("control", config.control);
+  if (!config.control_tcp.empty()) checks.add("control_tcp", check_port_is_free(config.control_tcp));
+  for (const auto& auditor : config.auditors) {
+    checks.add("auditor", str_cat(auditor.name, " at ", auditor.data, " and ", auditor.control));
+  }
+  return checks.exit_code();
+}
+
+}  // namespace
+
+void add_node_commands(Command& root) {
+  Command noun = root.add("node", "Runs actors and hands their chains to auditors");
+
+  auto starting = std::make_shared<Options>();
+  Command verb = noun.add("start", "Runs a node until SIGINT or SIGTERM");
+  verb.required_option("--config", starting->config, "FILE", "node.toml (see docs/configuration.md)");
+  verb.runs([starting] { return start(*starting); });
+
+  auto checking = std::make_shared<Options>();
+  Command trying = noun.add("check", "Tests a configuration, its keys and ports, and starts nothing");
+  trying.required_option("--config", checking->config, "FILE", "node.toml (see docs/configuration.md)");
+  trying.flag("--json", checking->json, kJsonHelp);
+  trying.runs([checking] { return check(*checking); });
+}
+
+}  // namespace theater::cli
