@@ -33,7 +33,7 @@ Result<StreamMark> read_mark(wire::Mark::Reader in) {
 struct Writer {
   wire::Link::Builder out;
 
-  void operator()(const Hello& hello) const {
+  void operator()(const Hello& hello) {
     auto to = out.initHello();
     to.setVersion(hello.version);
     wire::set_data(to.initIdentity(PublicKey::kSize), hello.identity.view());
@@ -41,7 +41,7 @@ struct Writer {
     to.setNextSequence(hello.next_sequence);
     write_mark(to.initOldest(), hello.oldest);
   }
-  void operator()(const Welcome& welcome) const {
+  void operator()(const Welcome& welcome) {
     auto to = out.initWelcome();
     write_mark(to.initDurable(), welcome.durable);
     to.setExpected(welcome.expected);
@@ -50,19 +50,19 @@ struct Writer {
     to.setBodyMax(welcome.body_max);
     to.setOldestSequence(welcome.oldest_sequence);
   }
-  void operator()(const Ack& ack) const {
+  void operator()(const Ack& ack) {
     auto to = out.initAck();
     write_mark(to.initDurable(), ack.durable);
     to.setCreditBytes(ack.credit_bytes);
     to.setCreditFrames(ack.credit_frames);
   }
-  void operator()(const Nack& nack) const { out.setNack(nack.expected); }
-  void operator()(const Refuse& refuse) const {
+  void operator()(const Nack& nack) { out.setNack(nack.expected); }
+  void operator()(const Refuse& refuse) {
     auto to = out.initRefuse();
     to.setReason(cut(refuse.reason).c_str());
     to.setFinal(refuse.final);
   }
-  void operator()(const Goodbye& goodbye) const { out.setGoodbye(goodbye.last_sequence); }
+  void operator()(const Goodbye& goodbye) { out.setGoodbye(goodbye.last_sequence); }
 };
 
 Result<std::string> read_text(capnp::Text::Reader in, const char* field) {
@@ -72,7 +72,9 @@ Result<std::string> read_text(capnp::Text::Reader in, const char* field) {
   return text;
 }
 
-Result<LinkMessage> read_hello(wire::Link::Hello::Reader in) {
+using Content = decltype(LinkMessage::body);
+
+Result<Hello> read_hello(wire::Link::Hello::Reader in) {
   const auto identity = PublicKey::from_view(wire::view_of(in.getIdentity()));
   if (!identity) return bad("the identity isn't 32 bytes");
   Hello hello;
@@ -82,30 +84,43 @@ Result<LinkMessage> read_hello(wire::Link::Hello::Reader in) {
   hello.next_sequence = in.getNextSequence();
   TRY_ASSIGN(hello.oldest, read_mark(in.getOldest()));
   if (hello.next_sequence <= hello.oldest.sequence) return bad("the next sequence isn't after the oldest");
-  return LinkMessage{{}, std::move(hello)};
+  return hello;
 }
 
-Result<LinkMessage> read_body(wire::Link::Reader in) {
+Result<Welcome> read_welcome(wire::Link::Welcome::Reader in) {
+  Welcome welcome;
+  welcome.oldest_sequence = in.getOldestSequence();
+  TRY_ASSIGN(welcome.durable, read_mark(in.getDurable()));
+  welcome.expected = in.getExpected();
+  welcome.credit_bytes = in.getCreditBytes();
+  welcome.credit_frames = in.getCreditFrames();
+  welcome.body_max = in.getBodyMax();
+  if (welcome.expected <= welcome.durable.sequence) return bad("it expects a frame that it says is durable");
+  return welcome;
+}
+
+Result<void> read_body(wire::Link::Reader in, Content& body) {
   switch (in.which()) {
-    case wire::Link::HELLO: return read_hello(in.getHello());
+    case wire::Link::HELLO: {
+      TRY_ASSIGN(body, read_hello(in.getHello()));
+      return Ok{};
+    }
     case wire::Link::WELCOME: {
-      const auto from = in.getWelcome();
-      TRY_ASSIGN(const StreamMark durable, read_mark(from.getDurable()));
-      if (from.getExpected() <= durable.sequence) return bad("it expects a frame that it says is durable");
-      return LinkMessage{{}, Welcome{from.getOldestSequence(), durable, from.getExpected(), from.getCreditBytes(),
-                                     from.getCreditFrames(), from.getBodyMax()}};
+      TRY_ASSIGN(body, read_welcome(in.getWelcome()));
+      return Ok{};
     }
     case wire::Link::ACK: {
-      const auto from = in.getAck();
-      TRY_ASSIGN(const StreamMark durable, read_mark(from.getDurable()));
-      return LinkMessage{{}, Ack{durable, from.getCreditBytes(), from.getCreditFrames()}};
+      TRY_ASSIGN(const StreamMark durable, read_mark(in.getAck().getDurable()));
+      body = Ack{durable, in.getAck().getCreditBytes(), in.getAck().getCreditFrames()};
+      return Ok{};
     }
-    case wire::Link::NACK: return LinkMessage{{}, Nack{in.getNack()}};
+    case wire::Link::NACK: body = Nack{in.getNack()}; return Ok{};
     case wire::Link::REFUSE: {
       TRY_ASSIGN(std::string reason, read_text(in.getRefuse().getReason(), "reason"));
-      return LinkMessage{{}, Refuse{std::move(reason), in.getRefuse().getFinal()}};
+      body = Refuse{std::move(reason), in.getRefuse().getFinal()};
+      return Ok{};
     }
-    case wire::Link::GOODBYE: return LinkMessage{{}, Goodbye{in.getGoodbye()}};
+    case wire::Link::GOODBYE: body = Goodbye{in.getGoodbye()}; return Ok{};
     case wire::Link::NOTHING: break;
   }
   return bad("of a kind that this version doesn't know; update the older side");
@@ -128,7 +143,7 @@ Result<LinkMessage> decode_link(BytesView bytes) {
     const BytesView stream = wire::view_of(root.getStream());
     LinkMessage message;
     if (stream.size() != message.stream.size()) return bad("the stream id isn't 16 bytes");
-    TRY_ASSIGN(message, read_body(root));
+    TRY(read_body(root, message.body));
     std::copy(stream.begin(), stream.end(), message.stream.begin());
     return message;
   });

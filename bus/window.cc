@@ -163,6 +163,16 @@ void Window::append_blob(const Hash& hash, uint64_t length, uint64_t offset, Byt
   if (wake) options_.wake();
 }
 
+void Window::when_durable(Waker waker) {
+  bool wake = false;
+  {
+    std::lock_guard lock(mutex_);
+    durable_waiting_.emplace_back(status_.appended_bytes, std::move(waker));
+    if (status_.durable_bytes == status_.appended_bytes) wake = wants_wake();  // it is: the bus thread calls it at once
+  }
+  if (wake) options_.wake();
+}
+
 Outbox::Status Window::status() const {
   std::lock_guard lock(mutex_);
   return status_;
@@ -212,6 +222,10 @@ std::vector<Waker> Window::take_wakers() {
   std::vector<Waker> wakers;
   std::lock_guard lock(mutex_);
   if (!gaps_.empty()) flush_gaps();
+  while (!durable_waiting_.empty() && durable_waiting_.front().first <= status_.durable_bytes) {
+    wakers.push_back(std::move(durable_waiting_.front().second));
+    durable_waiting_.pop_front();
+  }
   const uint64_t now_free = room();
   if (waiting_.empty() || now_free < kWakeRoom) return wakers;
   for (uint64_t left = now_free / kRoomPerWaker; left > 0 && !waiting_.empty(); --left) {

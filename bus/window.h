@@ -5,7 +5,7 @@
 // Threads: the Outbox's methods any; the rest is the bus thread's, by way of Sender. `wake` may be called from any thread,
 // with the mutex not held, and at most once until the bus thread calls woken().
 // Bounds: appended and not durable ≤ min(credit, window_bytes); `blobs_known_max` remembered offers; one pending gap for
-// each chain that is dropping; one waker an actor. Without room: try_reserve says no, and the producer waits or drops.
+// each chain that is dropping; one room waker an actor; durability wakers as many as callers wait. Without room: try_reserve says no, and the producer waits or drops.
 #pragma once
 
 #include <deque>
@@ -42,6 +42,7 @@ class Window final : public Outbox {
   void drop(const schema::EncodedEvent& event) override;
   bool needs_blob(const Hash& hash) override;
   void append_blob(const Hash& hash, uint64_t length, uint64_t offset, BytesView piece) override;
+  void when_durable(Waker waker) override;
   Status status() const override;
 
   // --- The bus thread's side.
@@ -60,7 +61,8 @@ class Window final : public Outbox {
   void acknowledge(uint64_t durable_bytes, uint64_t events_more, uint64_t credit_bytes);
 
   void woken();  // the bus thread is up and looks: the next append wakes it again
-  // Those to call now: in the order of asking, as many as the room suggests.
+  // Those to call now: who waits for durability that came, and who waits for room, in the order of asking and as many as
+  // the room suggests.
   std::vector<Waker> take_wakers();
   bool wakers_ready() const;
   size_t waiting() const;
@@ -87,6 +89,7 @@ class Window final : public Outbox {
   std::unordered_map<ActorId, Gap> gaps_;
   std::list<std::pair<ActorId, Waker>> waiting_;
   std::unordered_map<ActorId, std::list<std::pair<ActorId, Waker>>::iterator> waiting_by_actor_;
+  std::deque<std::pair<uint64_t, Waker>> durable_waiting_;  // by the byte position waited for, which only grows
   std::unordered_set<Hash> blobs_known_;
   std::deque<Hash> blobs_known_order_;
 };
