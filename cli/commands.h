@@ -17,11 +17,14 @@ void add_keys_commands(Command& root);  // keys new|show
 void add_version_command(Command& root, const std::string& engine);
 
 // In theater only.
-void add_context_commands(Command& root);  // context add|select|list
-void add_run_command(Command& root);
-void add_node_commands(Command& root);   // node start|check
-void add_actor_commands(Command& root);  // actor spawn|list|show|send|request|logs|stop|kill
-void add_replay_command(Command& root);
-void add_package_commands(Command& root);  // package show
+void add_context_commands(Command& root);        // context add|select|list
+void add_run_command(Command& root);             // run
+void add_node_commands(Command& root);           // node start|check
+void add_actor_commands(Command& root);          // actor spawn|list|show, and the three below
+void add_actor_message_commands(Command& noun);  // actor send|request
+void add_actor_logs_command(Command& noun);      // actor logs
+void add_actor_end_commands(Command& noun);      // actor stop|kill
+void add_replay_command(Command& root);          // replay
+void add_package_commands(Command& root);        // package show
 
 }  // namespace theater::cli
