@@ -15,6 +15,8 @@
 
 namespace theater::persist {
 
+class Store;
+
 enum class ChainStatus : uint8_t {
   kComplete,  // from genesis to a terminal event
   kOpen,      // from genesis, not ended yet (or the node died)
@@ -65,6 +67,8 @@ class ChainReader {
   virtual Result<std::unique_ptr<EventCursor>> events(const ActorId& actor, uint64_t first_sequence = 0) = 0;
   virtual Result<Bytes> blob(const Hash& hash) = 0;  // verified against its hash
   virtual Result<void> refresh() = 0;                // sees what the auditor has written since
+  // What lies underneath, for the verifier, which looks at more than the chains; null if there is no such thing.
+  virtual const Store* store() const { return nullptr; }
 };
 
 // Read-only; works beside a running auditor. kNotFound (no store there; says how one is made), kInvalid (another version's),

@@ -21,7 +21,14 @@ struct ChainState {
   uint64_t last_time_ns = 0;
   uint32_t incarnation = 0;
   bool ended = false;
+  bool after_gap = false;  // what came last is a gap, in which the incarnation may have changed
 };
+
+// The rules between one event and the next, for bytes that passed check_event.
+Result<void> advance(ChainState& state, const schema::EventView& view, const Hash& hash);
+
+// The state before an event whose predecessors are missing: what it says about itself is taken as it is.
+ChainState joined_before(const schema::EventView& view);
 
 // Checks `bytes` (event `hash` computed by the caller from exactly these bytes) as the next event of `state` and advances it.
 // For the first event of a chain give a default state. The error's message is the reason, without chain and sequence.

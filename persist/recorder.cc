@@ -1,0 +1,235 @@
+#include "persist/recorder.h"
+
+#include <algorithm>
+
+#include "base/crypto.h"
+
+namespace theater::persist {
+
+Result<std::unique_ptr<Recorder>> Recorder::open(Store& store) {
+  std::unique_ptr<Recorder> recorder(new Recorder(store));
+  TRY_ASSIGN(const auto tip, get_row<StoreTip>(store, Table::kRows, tip_key(), "its tip"));
+  if (!tip) {
+    const auto rows = store.scan(Table::kRows, {});
+    if (rows->valid()) return Error{ErrorCode::kCorrupt, "the store has rows but no tip: it was cut short"};
+    TRY(rows->status());
+    auto first = store.batch();
+    recorder->tip_.commit = 1;
+    first->put(Table::kRows, version_key(), encode_number(kStoreVersion));
+    first->put(Table::kRows, tip_key(), encode_row(recorder->tip_));
+    TRY(store.commit(*first, TipNote{1, {}}));
+  } else {
+    TRY(check_version(store));
+    recorder->tip_ = *tip;
+    TRY(recorder->blobs_.load());
+  }
+  recorder->durable(recorder->tip_.commit);
+  return recorder;
+}
+
+Result<Recorder::Outcome> Recorder::add(const PublicKey& node, uint64_t received_ns, const bus::FrameView& frame) {
+  const StreamKey key{node, frame.header.stream};
+  TRY_ASSIGN(Stream * stream, stream_of(key));
+  Outcome outcome;
+  if (frame.header.sequence <= stream->mark.sequence) return outcome;
+  if (frame.header.sequence != stream->mark.sequence + 1 || frame.header.previous != stream->mark.link_hash) {
+    outcome.refused = str_cat("frame ", frame.header.sequence, " doesn't continue frame ", stream->mark.sequence,
+                              " of its stream as this auditor holds it");
+    return outcome;
+  }
+  std::vector<Hash> digests;
+  digests.reserve(frame.items.size());
+  bool has_pieces = false;
+  for (const bus::ItemView& item : frame.items) {
+    digests.push_back(bus::item_digest(item));
+    has_pieces |= item.kind == bus::ItemKind::kBlob;
+  }
+  if (!bus::verify_frame_digest(frame, digests)) {
+    outcome.refused = str_cat("the body of frame ", frame.header.sequence, " isn't what its header says");
+    refuse(node, received_ns, frame, outcome.refused);
+    return outcome;
+  }
+  frame_ = tip_.next_frame++;
+  received_ns_ = received_ns;
+  evidence_in_frame_ = 0;
+  segments_.begin_frame(frame_);
+  const Bytes stubs = has_pieces ? with_stubs(frame, digests) : Bytes();
+  const BytesView stored = has_pieces ? BytesView(stubs) : frame.bytes;
+  batch().put(Table::kFrames, frame_key(frame_), stored_frame_prefix(received_ns, node), stored);
+  TRY(add_items(node, frame, digests, stored));
+  write_segments();
+
+  stream->mark = {frame.header.sequence, frame.link_hash, stream->mark.bytes + frame.header.body_bytes};
+  auto* slot = &*streams_.find(key);
+  if (std::find(marked_.begin(), marked_.end(), slot) == marked_.end()) marked_.push_back(slot);
+  ++prepared_.frames;
+  prepared_.bytes += frame.header.body_bytes;
+  outcome.alarms = std::exchange(alarms_, {});
+  return outcome;
+}
+
+Result<void> Recorder::add_items(const PublicKey& node, const bus::FrameView& frame, const std::vector<Hash>& digests,
+                                 BytesView stored) {
+  ItemWalk walk(stored);
+  StoredItem place;
+  for (item_ = 0; item_ < frame.items.size(); ++item_) {
+    CHECK(walk.next(place));
+    const bus::ItemView& item = frame.items[item_];
+    switch (item.kind) {
+      case bus::ItemKind::kEvent:
+        TRY(on_event(node, item.content, digests[item_], place.offset));
+        break;
+      case bus::ItemKind::kBlob: {
+        TRY_ASSIGN(const bus::BlobPiece piece, bus::parse_blob_piece(item.content));
+        TRY_ASSIGN(const std::string wrong, blobs_.add(node, piece, batch(), tip_.commit + 1));
+        if (!wrong.empty()) evidence(node, ActorId{}, 0, wrong);
+        break;
+      }
+      case bus::ItemKind::kGap: {
+        TRY_ASSIGN(const bus::Gap gap, bus::parse_gap(item.content));
+        TRY(on_gap(node, gap));
+        break;
+      }
+    }
+  }
+  return Ok{};
+}
+
+void Recorder::refuse(const PublicKey& node, uint64_t received_ns, const bus::FrameView& frame, const std::string& reason) {
+  EvidenceRow row;
+  row.received_ns = received_ns;
+  row.peer = node;
+  row.reason = reason;
+  row.bytes.assign(frame.bytes.begin(), frame.bytes.end());
+  batch().put(Table::kRows, evidence_key(tip_.next_evidence++), encode_row(row));
+  ++prepared_.evidence;
+}
+
+Result<Recorder::Stream*> Recorder::stream_of(const StreamKey& key) {
+  const auto found = streams_.find(key);
+  if (found != streams_.end()) return &found->second;
+  if (streams_.size() >= kStreamsMax) {
+    const uint64_t durable = durable_.load(std::memory_order_acquire);
+    std::erase_if(streams_, [&](const auto& entry) {
+      return entry.second.commit <= durable && std::find(marked_.begin(), marked_.end(), &entry) == marked_.end();
+    });
+  }
+  TRY_ASSIGN(const auto mark, get_row<bus::StreamMark>(store_, Table::kRows, mark_key(key.node, key.stream), "a stream"));
+  return &(streams_[key] = {mark.value_or(bus::StreamMark{}), 0});
+}
+
+Batch& Recorder::batch() {
+  if (prepared_.batch == nullptr) prepared_.batch = store_.batch();
+  return *prepared_.batch;
+}
+
+Prepared Recorder::take() {
+  CHECK(!empty());
+  const uint64_t commit = ++tip_.commit;
+  Batch& out = batch();
+  prepared_.tip.commit = commit;
+  std::sort(touched_.begin(), touched_.end(),
+            [](const ChainEntry* a, const ChainEntry* b) { return a->number < b->number; });
+  for (const ChainEntry* entry : touched_) {
+    out.put(Table::kRows, head_key(entry->number), encode_row(head_row(*entry)));
+    if (prepared_.tip.chains.size() < kTipChainsMax) {
+      prepared_.tip.chains.push_back({entry->row.actor, entry->state.next_sequence});
+    }
+  }
+  for (auto* stream : marked_) {
+    out.put(Table::kRows, mark_key(stream->first.node, stream->first.stream), encode_row(stream->second.mark));
+    stream->second.commit = commit;
+  }
+  blobs_.write_progress(out);
+  out.put(Table::kRows, tip_key(), encode_row(tip_));
+  touched_.clear();
+  marked_.clear();
+  evict();
+  return std::exchange(prepared_, {});
+}
+
+void Recorder::evict() {
+  const uint64_t durable = durable_.load(std::memory_order_acquire);
+  blobs_.forget_known(durable);
+  if (entries_.size() <= kEntriesMax) return;
+  last_ = nullptr;
+  for (auto it = entries_.begin(); it != entries_.end() && entries_.size() > kEntriesMax / 4 * 3;) {
+    it = it->second.touched <= durable ? entries_.erase(it) : std::next(it);
+  }
+}
+
+void Recorder::touch(ChainEntry& entry) {
+  if (entry.touched == tip_.commit + 1) return;
+  entry.touched = tip_.commit + 1;
+  touched_.push_back(&entry);
+}
+
+Result<ChainEntry*> Recorder::find(const ActorId& actor) {
+  if (last_ != nullptr && last_->row.actor == actor) return last_;
+  if (const auto found = entries_.find(actor); found != entries_.end()) return last_ = &found->second;
+  TRY_ASSIGN(const auto number, get_row<uint64_t>(store_, Table::kRows, actor_key(actor), "an actor"));
+  if (!number) return nullptr;
+  TRY_ASSIGN(auto row, get_row<ChainRow>(store_, Table::kRows, chain_key(*number), "a chain"));
+  TRY_ASSIGN(const auto head, get_row<HeadRow>(store_, Table::kRows, head_key(*number), "a chain's head"));
+  if (!row || !head) return Error{ErrorCode::kCorrupt, str_cat("the store lacks a row of chain ", actor.hex())};
+  TRY_ASSIGN(auto stop, get_row<StopRow>(store_, Table::kRows, stop_key(*number), "a stopped chain"));
+  last_ = &(entries_[actor] = entry_of(*number, std::move(*row), *head, std::move(stop)));
+  return last_;
+}
+
+ChainEntry& Recorder::begin(ChainRow row) {
+  const uint64_t number = tip_.next_chain++;
+  batch().put(Table::kRows, actor_key(row.actor), encode_number(number));
+  batch().put(Table::kRows, chain_key(number), encode_row(row));
+  if (row.has_genesis && !row.name.empty()) batch().put(Table::kRows, name_key(row.name, number), {});
+  if (const auto older = entries_.find(row.actor); older != entries_.end()) {
+    // What belongs to it goes into the batch now: the new chain takes its place.
+    batch().put(Table::kRows, head_key(older->second.number), encode_row(head_row(older->second)));
+    std::erase(touched_, &older->second);
+    write_segments();
+  }
+  const ActorId actor = row.actor;
+  ChainEntry& entry = entries_[actor] = entry_of(number, std::move(row), HeadRow{}, std::nullopt);
+  last_ = &entry;
+  touch(entry);
+  return entry;
+}
+
+void Recorder::taken(ChainEntry& entry, uint64_t sequence, uint32_t offset) {
+  touch(entry);
+  ++prepared_.events;
+  segments_.add(entry, sequence, item_, offset);
+}
+
+void Recorder::write_segments() {
+  segments_.flush([&](const ChainEntry&, const Bytes& key, const Bytes& value) {
+    batch().put(Table::kSegments, key, value);
+  });
+}
+
+void Recorder::missing(ChainEntry& entry, uint64_t first, uint64_t last, const Hash& head) {
+  touch(entry);
+  SegmentBuilder::split(entry);
+  batch().put(Table::kRows, gap_key(entry.number, first), encode_row(GapRow{last, head}));
+}
+
+void Recorder::stopped(ChainEntry& entry) {
+  touch(entry);
+  batch().put(Table::kRows, stop_key(entry.number), encode_row(*entry.stop));
+}
+
+void Recorder::evidence(const PublicKey& node, const ActorId& actor, uint64_t sequence, const std::string& reason) {
+  ++prepared_.evidence;
+  if (++evidence_in_frame_ > kEvidencePerFrameMax) return;
+  EvidenceRow row;
+  row.received_ns = received_ns_;
+  row.peer = node;
+  row.actor = actor;
+  row.frame = frame_;
+  row.sequence = sequence;
+  row.reason = reason;
+  batch().put(Table::kRows, evidence_key(tip_.next_evidence++), encode_row(row));
+  alarms_.push_back(actor.is_zero() ? reason : str_cat("chain ", actor.short_hex(), ", event ", sequence, ": ", reason));
+}
+
+}  // namespace theater::persist

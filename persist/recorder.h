@@ -1,0 +1,102 @@
+// What turns frames into commits: recomputes every hash, runs the rules, and fills a batch with everything that belongs
+// together: frames, segments, heads, blobs, marks, evidence. Nothing here is on disk yet; the batch is (auditor.h's commit
+// thread), and only then is anything acknowledged.
+//
+// Frames of one stream come in order. A frame that is already in an earlier batch, durable or on its way, is passed over.
+//
+// Threads: one (verify), but for durable(), which any may call. Memory: about kEntriesMax chains' states, and those that a
+// batch on its way to the disk still holds.
+// Errors of add() mean that the store can't be read, or isn't what it should be: the recorder is of no use any more.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <unordered_map>
+
+#include "persist/blob_intake.h"
+#include "persist/rules.h"
+#include "persist/segments.h"
+#include "persist/stored_frame.h"
+
+namespace theater::persist {
+
+struct Prepared {  // for one commit
+  std::unique_ptr<Batch> batch;
+  TipNote tip;
+  uint64_t frames = 0, events = 0, bytes = 0, evidence = 0;
+};
+
+class Recorder final : private Rules {
+ public:
+  static constexpr size_t kEntriesMax = 65'536;
+  static constexpr size_t kStreamsMax = 1024;
+  static constexpr size_t kEvidencePerFrameMax = 16;
+
+  // Makes the first rows if the store is empty; kInvalid if it is another version's.
+  static Result<std::unique_ptr<Recorder>> open(Store& store);
+
+  struct Outcome {
+    std::string refused;  // not empty: nothing of the frame is stored, and the stream can't go on
+    std::vector<std::string> alarms;  // what became evidence, for people
+  };
+  Result<Outcome> add(const PublicKey& node, uint64_t received_ns, const bus::FrameView& frame);
+
+  bool empty() const { return prepared_.batch == nullptr; }
+  size_t pending_bytes() const { return prepared_.batch ? prepared_.batch->bytes() : 0; }
+  Prepared take();  // not when empty
+
+  // Everything up to this commit is on disk. Any thread.
+  void durable(uint64_t commit) { durable_.store(commit, std::memory_order_release); }
+
+ private:
+  explicit Recorder(Store& store) : store_(store), blobs_(store, tip_.next_blob) {}
+
+  struct StreamKey {
+    PublicKey node;
+    bus::StreamId stream;
+    auto operator<=>(const StreamKey&) const = default;
+  };
+  struct Stream {
+    bus::StreamMark mark;
+    uint64_t commit = 0;  // newest that touched it
+  };
+
+  Result<Stream*> stream_of(const StreamKey& key);
+  Result<void> add_items(const PublicKey& node, const bus::FrameView& frame, const std::vector<Hash>& digests,
+                         BytesView stored);
+  void refuse(const PublicKey& node, uint64_t received_ns, const bus::FrameView& frame, const std::string& reason);
+  Batch& batch();
+  void touch(ChainEntry& entry);
+  void write_segments();
+  void evict();
+
+  Result<ChainEntry*> find(const ActorId& actor) override;
+  ChainEntry& begin(ChainRow row) override;
+  Result<bool> has_blob(const BlobNeed& need) override { return blobs_.has(need); }
+  void taken(ChainEntry& entry, uint64_t sequence, uint32_t offset) override;
+  void missing(ChainEntry& entry, uint64_t first, uint64_t last, const Hash& head) override;
+  void stopped(ChainEntry& entry) override;
+  void evidence(const PublicKey& node, const ActorId& actor, uint64_t sequence, const std::string& reason) override;
+
+  Store& store_;
+  StoreTip tip_;
+  BlobIntake blobs_;
+  std::atomic<uint64_t> durable_{0};
+
+  std::unordered_map<ActorId, ChainEntry> entries_;
+  ChainEntry* last_ = nullptr;
+  std::map<StreamKey, Stream> streams_;
+
+  // Of the batch in the making.
+  Prepared prepared_;
+  std::vector<ChainEntry*> touched_;
+  std::vector<std::pair<const StreamKey, Stream>*> marked_;
+
+  // Of the frame in hand.
+  uint64_t frame_ = 0, received_ns_ = 0;
+  size_t item_ = 0, evidence_in_frame_ = 0;
+  SegmentBuilder segments_;
+  std::vector<std::string> alarms_;
+};
+
+}  // namespace theater::persist

@@ -1,0 +1,373 @@
+#include "persist/rocks_store.h"
+
+#include <fcntl.h>
+#include <rocksdb/cache.h>
+#include <rocksdb/db.h>
+#include <rocksdb/filter_policy.h>
+#include <rocksdb/slice_transform.h>
+#include <rocksdb/table.h>
+#include <rocksdb/write_batch.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <mutex>
+#include <shared_mutex>
+
+#include "persist/rows.h"
+#include "persist/tip_file.h"
+
+namespace theater::persist {
+namespace {
+
+constexpr std::array<const char*, kTables> kFamilies = {"default", "frames", "segments", "blobs"};
+constexpr int kOpenAttempts = 8;  // a running auditor may remove a file that a reader was about to open
+
+rocksdb::Slice slice(BytesView bytes) { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
+BytesView view(const rocksdb::Slice& bytes) { return {reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()}; }
+
+// Says nothing: what matters comes back as a status, and a reader must not write into the folder.
+class Silence final : public rocksdb::Logger {
+ public:
+  using rocksdb::Logger::Logv;
+  void Logv(const char*, va_list) override {}
+};
+
+Error error_of(const rocksdb::Status& status, const std::string& doing) {
+  const ErrorCode code = status.IsCorruption() ? ErrorCode::kCorrupt : ErrorCode::kIo;
+  return Error{code, str_cat(doing, ": ", status.ToString())};
+}
+
+rocksdb::DBOptions database_options(rocksdb::WALRecoveryMode recovery) {
+  rocksdb::DBOptions options;
+  options.paranoid_checks = true;
+  options.wal_recovery_mode = recovery;
+  options.max_open_files = -1;
+  options.max_total_wal_size = 96u << 20;
+  options.max_background_jobs = 2;
+  options.keep_log_file_num = 2;
+  options.info_log_level = rocksdb::WARN_LEVEL;
+  options.info_log = std::make_shared<Silence>();
+  options.avoid_unnecessary_blocking_io = true;
+  return options;
+}
+
+std::vector<rocksdb::ColumnFamilyDescriptor> families(const std::shared_ptr<rocksdb::Cache>& cache) {
+  rocksdb::BlockBasedTableOptions small;
+  small.block_cache = cache;
+  small.block_size = 8 << 10;
+  small.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
+  small.format_version = 5;
+  small.checksum = rocksdb::kXXH3;
+  rocksdb::BlockBasedTableOptions large = small;  // a frame is a block
+  large.block_size = 64 << 10;
+  large.filter_policy = nullptr;
+
+  std::vector<rocksdb::ColumnFamilyDescriptor> out;
+  for (size_t i = 0; i < kTables; ++i) {
+    const bool is_large = i == static_cast<size_t>(Table::kFrames) || i == static_cast<size_t>(Table::kBlobs);
+    rocksdb::ColumnFamilyOptions family;
+    family.write_buffer_size = is_large ? 32u << 20 : 16u << 20;
+    family.max_write_buffer_number = 3;
+    family.level_compaction_dynamic_level_bytes = true;
+    family.compression = rocksdb::kLZ4Compression;
+    family.table_factory.reset(rocksdb::NewBlockBasedTableFactory(is_large ? large : small));
+    out.emplace_back(kFamilies[i], family);
+  }
+  return out;
+}
+
+// The open tables. They change when a writer has to open the database again after an error, while other threads read and
+// fill batches: hence the lock.
+struct Handles {
+  mutable std::shared_mutex mutex;
+  std::vector<rocksdb::ColumnFamilyHandle*> all;
+  rocksdb::ColumnFamilyHandle* of(Table table) const {
+    const auto index = static_cast<size_t>(table);
+    return index < all.size() ? all[index] : nullptr;  // null is the default table, when nothing is open
+  }
+};
+
+class RocksBatch final : public Batch {
+ public:
+  explicit RocksBatch(const Handles& handles) : handles_(handles) {}
+  void put(Table table, BytesView key, BytesView value, BytesView value_rest) override {
+    std::shared_lock lock(handles_.mutex);
+    const rocksdb::Slice key_part = slice(key), values[2] = {slice(value), slice(value_rest)};
+    check(rows.Put(handles_.of(table), {&key_part, 1}, {values, 2}));
+  }
+  void remove(Table table, BytesView key) override {
+    std::shared_lock lock(handles_.mutex);
+    check(rows.Delete(handles_.of(table), slice(key)));
+  }
+  size_t bytes() const override { return rows.GetDataSize(); }
+
+  rocksdb::WriteBatch rows;
+
+ private:
+  static void check(const rocksdb::Status& status) { CHECK(status.ok(), status.ToString()); }
+  const Handles& handles_;
+};
+
+class RocksCursor final : public Cursor {
+ public:
+  RocksCursor(std::unique_ptr<rocksdb::Iterator> rows, BytesView prefix, BytesView from)
+      : prefix_(as_text(prefix)), rows_(std::move(rows)) {
+    rows_->Seek(slice(from.empty() ? prefix : from));
+  }
+  bool valid() const override { return rows_->Valid() && rows_->key().starts_with(prefix_); }
+  BytesView key() const override { return view(rows_->key()); }
+  BytesView value() const override { return view(rows_->value()); }
+  void next() override { rows_->Next(); }
+  Result<void> status() const override {
+    if (rows_->status().ok()) return Ok{};
+    return error_of(rows_->status(), "the store can't be read");
+  }
+
+ private:
+  const std::string prefix_;
+  std::unique_ptr<rocksdb::Iterator> rows_;
+};
+
+class RocksStore final : public Store {
+ public:
+  RocksStore(std::string path, RocksOptions options, bool writes)
+      : path_(std::move(path)), options_(options), writes_(writes), cache_(rocksdb::NewLRUCache(64u << 20)) {}
+  ~RocksStore() override {
+    const auto closed = close();
+    (void)closed;  // whoever needs to know has called close()
+  }
+
+  Result<void> open() { return writes_ ? open_for_writing() : open_for_reading(); }
+
+  Result<std::optional<Bytes>> get(Table table, BytesView key) const override {
+    std::shared_lock lock(handles_.mutex);
+    return get_locked(table, key);
+  }
+
+  std::unique_ptr<Cursor> scan(Table table, BytesView prefix, BytesView from) const override {
+    std::shared_lock lock(handles_.mutex);
+    rocksdb::ReadOptions options;
+    options.fill_cache = false;
+    options.readahead_size = table == Table::kFrames ? 1u << 20 : 0;
+    std::unique_ptr<rocksdb::Iterator> rows(database_ != nullptr
+                                                ? database_->NewIterator(options, handles_.of(table))
+                                                : rocksdb::NewErrorIterator(rocksdb::Status::IOError("not open")));
+    return std::make_unique<RocksCursor>(std::move(rows), prefix, from);
+  }
+
+  std::unique_ptr<Batch> batch() const override { return std::make_unique<RocksBatch>(handles_); }
+
+  Result<void> commit(Batch& batch, const TipNote& tip) override {
+    CHECK(writes_);
+    TRY(heal());
+    rocksdb::WriteOptions options;
+    options.sync = options_.sync;
+    const auto status = database_->Write(options, &static_cast<RocksBatch&>(batch).rows);
+    if (!status.ok()) {
+      failed_ = true;
+      return error_of(status, str_cat("can't write to the store ", path_));
+    }
+    TRY(tip_file_.write(tip));
+    promised_ = tip;
+    return Ok{};
+  }
+
+  Result<bool> refresh() override {
+    if (writes_) return true;
+    const auto tip = TipFile::read(path_);
+    if (tip.ok() && *tip && promised_ && (*tip)->commit == promised_->commit) return false;
+    TRY(open_for_reading());
+    return true;
+  }
+
+  Result<void> close() override {
+    if (database_ == nullptr) return Ok{};
+    rocksdb::Status status;
+    if (writes_) {
+      // At rest everything is in tables: damage is then found block by block, and the log is empty.
+      rocksdb::FlushOptions flush;
+      status = database_->Flush(flush, handles_.all);
+    }
+    std::unique_lock lock(handles_.mutex);
+    drop();
+    if (!status.ok()) return error_of(status, str_cat("closing the store ", path_));
+    return Ok{};
+  }
+
+  std::optional<TipNote> promised() const override { return promised_; }
+  std::string damage() const override { return damage_; }
+
+ private:
+  Result<std::optional<Bytes>> get_locked(Table table, BytesView key) const {
+    if (database_ == nullptr) return Error{ErrorCode::kIo, str_cat("the store ", path_, " isn't open")};
+    rocksdb::PinnableSlice found;
+    const auto status = database_->Get(rocksdb::ReadOptions(), handles_.of(table), slice(key), &found);
+    if (status.IsNotFound()) return std::optional<Bytes>();
+    if (!status.ok()) return error_of(status, "the store can't be read");
+    const BytesView bytes = view(found);
+    return std::optional<Bytes>(Bytes(bytes.begin(), bytes.end()));
+  }
+
+  // After a failed write RocksDB takes no more until it is told to go on, or opened again.
+  Result<void> heal() {
+    if (!failed_) return Ok{};
+    std::unique_lock lock(handles_.mutex);
+    if (database_ == nullptr || !database_->Resume().ok()) TRY(open_for_writing());
+    failed_ = false;
+    return Ok{};
+  }
+
+  void drop() {
+    if (database_ == nullptr) return;
+    for (auto* handle : handles_.all) database_->DestroyColumnFamilyHandle(handle);
+    handles_.all.clear();
+    database_.reset();
+  }
+
+  rocksdb::Status try_open(bool read_only, rocksdb::WALRecoveryMode recovery) {
+    drop();
+    rocksdb::DBOptions options = database_options(recovery);
+    options.create_if_missing = options.create_missing_column_families = !read_only;
+    rocksdb::DB* database = nullptr;
+    const auto status = read_only ? rocksdb::DB::OpenForReadOnly(options, path_, families(cache_), &handles_.all, &database)
+                                  : rocksdb::DB::Open(options, path_, families(cache_), &handles_.all, &database);
+    database_.reset(database);
+    return status;
+  }
+
+  Result<void> open_for_writing();
+  Result<void> open_for_reading();
+  Result<void> check_tip();
+  Error opening_error(const rocksdb::Status& status) const;
+
+  const std::string path_;
+  const RocksOptions options_;
+  const bool writes_;
+  const std::shared_ptr<rocksdb::Cache> cache_;
+  Handles handles_;
+  std::unique_ptr<rocksdb::DB> database_;  // changes under handles_.mutex
+  TipFile tip_file_;
+  std::optional<TipNote> promised_;
+  std::string damage_;
+  bool failed_ = false;
+};
+
+// RocksDB locks the file LOCK with fcntl, which can be asked for the holder. Not when this very process holds it: opening
+// and closing the file would drop that lock.
+std::string lock_holder(const std::string& path) {
+  const int fd = ::open((path + "/LOCK").c_str(), O_RDWR | O_CLOEXEC);
+  if (fd < 0) return {};
+  struct flock lock{};
+  lock.l_type = F_WRLCK;
+  lock.l_whence = SEEK_SET;
+  const bool held = ::fcntl(fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+  const pid_t pid = lock.l_pid;
+  ::close(fd);
+  return held ? str_cat(" (process ", pid, ")") : std::string();
+}
+
+Error RocksStore::opening_error(const rocksdb::Status& status) const {
+  const std::string text = status.ToString();
+  if (status.IsIOError() && text.find("lock") != std::string::npos && text.find("LOCK") != std::string::npos) {
+    const bool own = text.find("current process") != std::string::npos;
+    return Error{ErrorCode::kUnavailable, str_cat("the store ", path_, " is open for writing elsewhere",
+                                                  own ? " in this process" : lock_holder(path_),
+                                                  "; one auditor at a time, stop the other one or use another folder")};
+  }
+  if (status.IsInvalidArgument()) {
+    return Error{ErrorCode::kInvalid, str_cat("the store ", path_, " is of another version or not Theater's: ", text)};
+  }
+  if (status.IsCorruption()) return Error{ErrorCode::kCorrupt, str_cat("the store ", path_, " is damaged: ", text)};
+  return Error{ErrorCode::kIo, str_cat("can't open the store ", path_, ": ", text)};
+}
+
+Result<void> RocksStore::open_for_writing() {
+  std::error_code failed;
+  const bool exists = std::filesystem::exists(path_ + "/CURRENT", failed);
+  if (!exists && std::filesystem::exists(path_, failed)) {
+    for (const auto& entry : std::filesystem::directory_iterator(path_, failed)) {
+      const std::string name = entry.path().filename();
+      if (name == kTipFileName || name.ends_with(".sst") || name.starts_with("MANIFEST")) {
+        return Error{ErrorCode::kCorrupt, str_cat("the store ", path_, " is cut short: it has ", name, " but no file CURRENT")};
+      }
+    }
+  }
+  std::filesystem::create_directories(path_, failed);
+  if (failed) return Error{ErrorCode::kIo, str_cat("can't make the folder ", path_, ": ", failed.message())};
+  TRY_ASSIGN(promised_, TipFile::read(path_));
+  const auto status = try_open(false, rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords);
+  if (!status.ok()) return opening_error(status);
+  TRY(check_tip());
+  if (!damage_.empty()) {
+    drop();
+    return Error{ErrorCode::kCorrupt, str_cat("the store ", path_, " ", damage_)};
+  }
+  TRY_ASSIGN(tip_file_, TipFile::open(path_));
+  return Ok{};
+}
+
+Result<void> RocksStore::open_for_reading() {
+  std::error_code failed;
+  if (!std::filesystem::exists(path_ + "/CURRENT", failed)) {
+    if (std::filesystem::exists(path_ + "/" + kTipFileName, failed)) {
+      return Error{ErrorCode::kCorrupt, str_cat("the store ", path_, " is cut short: its file CURRENT is missing")};
+    }
+    return Error{ErrorCode::kNotFound, str_cat("no store at ", path_, "; `theater run` and `theater auditor start` make one, ",
+                                               "--store names another")};
+  }
+  rocksdb::Status status;
+  for (int attempt = 0; attempt < kOpenAttempts; ++attempt) {
+    damage_.clear();
+    // Before the rest: what it promises must then be there.
+    TRY_ASSIGN(promised_, TipFile::read(path_));
+    status = try_open(true, rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords);
+    if (status.ok()) {
+      TRY(check_tip());
+      if (damage_.empty()) return Ok{};
+    }
+    ::usleep(2000);
+  }
+  if (status.ok()) return Ok{};  // with damage
+  const std::string first = status.ToString();
+  // What follows the damage in the log tells which events are missing.
+  if (try_open(true, rocksdb::WALRecoveryMode::kSkipAnyCorruptedRecords).ok()) {
+    damage_ = str_cat("is damaged: ", first);
+    return Ok{};
+  }
+  return opening_error(status);
+}
+
+// Compares what TIP promises with what the tables hold.
+Result<void> RocksStore::check_tip() {
+  damage_.clear();
+  if (!promised_) return Ok{};
+  TRY_ASSIGN(const auto row, get_locked(Table::kRows, tip_key()));
+  uint64_t held = 0;
+  if (row) {
+    TRY_ASSIGN(const StoreTip tip, decode_row<StoreTip>(*row));
+    held = tip.commit;
+  }
+  if (held < promised_->commit) {
+    damage_ = str_cat("lacks commits ", held + 1, " to ", promised_->commit, ", which were acknowledged: it was cut short or damaged");
+  }
+  return Ok{};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Store>> open_rocks_store(const std::string& path, const RocksOptions& options) {
+  auto store = std::make_unique<RocksStore>(path, options, true);
+  TRY(store->open());
+  return std::unique_ptr<Store>(std::move(store));
+}
+
+Result<std::unique_ptr<Store>> open_rocks_store_for_reading(const std::string& path) {
+  auto store = std::make_unique<RocksStore>(path, RocksOptions{}, false);
+  TRY(store->open());
+  return std::unique_ptr<Store>(std::move(store));
+}
+
+}  // namespace theater::persist

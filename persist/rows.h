@@ -1,0 +1,207 @@
+// The rows of a store: what their keys and values are made of. docs/formats/store.md is the page to this; keep them together.
+//
+// Numbers in keys are big-endian, so that they sort; numbers in values little-endian. Chains, frames, blobs and records of
+// evidence have numbers in order of arrival, from 1: short keys that grow are what makes the store as fast for ten thousand
+// actors in turn as for one.
+//
+// Encoders return what put() takes. Decoders never read past the row and refuse (kCorrupt) one of the wrong size.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "bus/messages.h"
+#include "persist/store.h"
+
+namespace theater::persist {
+
+inline constexpr uint32_t kStoreVersion = 1;
+
+// --- writing and reading bytes
+
+inline void put_u32(Bytes& out, uint32_t value) {
+  for (int i = 0; i < 4; ++i) out.push_back(static_cast<uint8_t>(value >> (8 * i)));
+}
+inline void put_u64(Bytes& out, uint64_t value) {
+  for (int i = 0; i < 8; ++i) out.push_back(static_cast<uint8_t>(value >> (8 * i)));
+}
+inline void put_be64(Bytes& out, uint64_t value) {
+  for (int i = 7; i >= 0; --i) out.push_back(static_cast<uint8_t>(value >> (8 * i)));
+}
+void put_varint(Bytes& out, uint64_t value);
+template <typename Id>
+void put_id(Bytes& out, const Id& id) {
+  out.insert(out.end(), id.bytes.begin(), id.bytes.end());
+}
+void put_text(Bytes& out, std::string_view text);  // length u32, bytes
+
+// Reads on until something is missing; then everything is zero and ok() is false.
+class RowReader {
+ public:
+  explicit RowReader(BytesView bytes) : rest_(bytes) {}
+  uint8_t u8();
+  uint32_t u32();
+  uint64_t u64();
+  uint64_t be64();
+  uint64_t varint();
+  BytesView take(size_t size);
+  std::string text();
+  template <typename Id>
+  Id id() {
+    return Id::from_view(take(Id::kSize)).value_or(Id{});
+  }
+  bool ok() const { return ok_; }
+  bool done() const { return ok_ && rest_.empty(); }
+  size_t left() const { return rest_.size(); }
+
+ private:
+  BytesView rest_;
+  bool ok_ = true;
+};
+
+// --- kRows
+
+struct StoreTip {  // one row: where the numbers stand
+  uint64_t commit = 0;
+  uint64_t next_chain = 1, next_frame = 1, next_blob = 1, next_evidence = 1;
+};
+struct ChainRow {  // what never changes
+  ActorId actor;
+  PublicKey node;    // the only one that may extend it
+  std::string name;
+  uint64_t first_time_ns = 0;
+  bool has_genesis = false;   // false: joined late
+  bool is_node_chain = false;
+};
+struct HeadRow {  // how far it has come
+  Hash head;
+  uint64_t next_sequence = 0;
+  uint64_t last_time_ns = 0;
+  uint64_t events = 0;        // stored
+  uint32_t incarnation = 0;
+  bool ended = false;
+  bool stopped = false;       // an event of it failed verification: StopRow says why
+  bool gaps = false;          // there are gap rows
+  bool after_gap = false;     // what came last is a gap
+};
+struct StopRow {  // why nothing is added to a chain any more
+  uint64_t sequence = 0;
+  std::string reason;
+};
+struct GapRow {  // events that never came: key (chain, first)
+  uint64_t last = 0;
+  Hash head;                  // of the last one; what the next event's parent has to be
+};
+struct BlobRow {
+  uint64_t number = 0;
+  uint64_t length = 0;
+};
+struct PieceRow {  // a blob of which not all pieces have come
+  uint64_t number = 0;
+  uint64_t length = 0;
+  uint64_t next_offset = 0;
+};
+struct EvidenceRow {
+  uint64_t received_ns = 0;
+  PublicKey peer;
+  ActorId actor;              // zero if it can't be said
+  uint64_t frame = 0;         // where it is stored; 0: the frame isn't
+  uint64_t sequence = 0;      // as claimed
+  std::string reason;
+  Bytes bytes;                // what failed, if it stands in no stored frame; else empty
+};
+
+Bytes meta_key(std::string_view name);
+inline Bytes version_key() { return meta_key("version"); }
+inline Bytes tip_key() { return meta_key("tip"); }
+Bytes actor_key(const ActorId& actor);                        // → chain number
+Bytes actor_prefix(BytesView first_bytes);
+Bytes chain_key(uint64_t chain);                              // → ChainRow
+Bytes head_key(uint64_t chain);                               // → HeadRow
+Bytes stop_key(uint64_t chain);                               // → StopRow
+Bytes name_key(std::string_view name, uint64_t chain);        // → nothing
+Bytes name_prefix(std::string_view name);
+Bytes gap_key(uint64_t chain, uint64_t first);                // → GapRow
+Bytes gap_prefix(uint64_t chain);
+Bytes mark_key(const PublicKey& node, const bus::StreamId& stream);  // → bus::StreamMark
+Bytes blob_key(const Hash& hash);                             // → BlobRow
+Bytes unfinished_key(const PublicKey& node, const Hash& hash);  // → PieceRow
+Bytes evidence_key(uint64_t number);                          // → EvidenceRow
+inline constexpr char kActorTag = 'a', kChainTag = 'c', kBlobTag = 'b', kEvidenceTag = 'e', kMarkTag = 'w', kHeadTag = 'h',
+                      kGapTag = 'g', kUnfinishedTag = 'u';
+Bytes tag_prefix(char tag);
+
+Bytes encode_row(const StoreTip& row);
+Bytes encode_row(const ChainRow& row);
+Bytes encode_row(const HeadRow& row);
+Bytes encode_row(const StopRow& row);
+Bytes encode_row(const GapRow& row);
+Bytes encode_row(const BlobRow& row);
+Bytes encode_row(const PieceRow& row);
+Bytes encode_row(const EvidenceRow& row);
+Bytes encode_row(const bus::StreamMark& row);
+Bytes encode_number(uint64_t number);
+
+// decode_row<HeadRow>(bytes)
+template <typename Row>
+Result<Row> decode_row(BytesView bytes);
+template <>
+Result<StoreTip> decode_row(BytesView bytes);
+template <>
+Result<ChainRow> decode_row(BytesView bytes);
+template <>
+Result<HeadRow> decode_row(BytesView bytes);
+template <>
+Result<StopRow> decode_row(BytesView bytes);
+template <>
+Result<GapRow> decode_row(BytesView bytes);
+template <>
+Result<BlobRow> decode_row(BytesView bytes);
+template <>
+Result<PieceRow> decode_row(BytesView bytes);
+template <>
+Result<EvidenceRow> decode_row(BytesView bytes);
+template <>
+Result<bus::StreamMark> decode_row(BytesView bytes);
+Result<uint64_t> decode_number(BytesView bytes);
+
+// --- the other tables
+
+Bytes frame_key(uint64_t frame);                              // kFrames → stored_frame.h
+Bytes segment_key(uint64_t chain, uint64_t first_sequence);   // kSegments → Segment
+Bytes segment_prefix(uint64_t chain);
+Bytes piece_key(uint64_t blob, uint64_t offset);              // kBlobs → the piece's bytes
+Bytes piece_prefix(uint64_t blob);
+
+// Events of one chain with consecutive sequences in one frame: runs of neighbouring items.
+struct Segment {
+  uint64_t frame = 0;
+  struct Run {
+    uint32_t offset = 0;  // of the first item's head in the stored frame's bytes, in units of 8
+    uint32_t count = 0;
+  };
+  std::vector<Run> runs;
+  uint64_t events() const;
+};
+Bytes encode_row(const Segment& row);
+template <>
+Result<Segment> decode_row(BytesView bytes);
+
+// get() and decode_row() in one. kCorrupt names the row by `what`.
+template <typename Row>
+Result<std::optional<Row>> get_row(const Store& store, Table table, BytesView key, std::string_view what) {
+  TRY_ASSIGN(std::optional<Bytes> bytes, store.get(table, key));
+  if (!bytes) return std::optional<Row>();
+  auto row = decode_row<Row>(*bytes);
+  if (!row.ok()) return Error{ErrorCode::kCorrupt, str_cat("the store's row of ", what, " is damaged")};
+  return std::optional<Row>(std::move(row).value());
+}
+template <>
+inline Result<uint64_t> decode_row<uint64_t>(BytesView bytes) {
+  return decode_number(bytes);
+}
+
+// kInvalid if the store is another version's, or none at all.
+Result<void> check_version(const Store& store);
+
+}  // namespace theater::persist

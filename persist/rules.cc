@@ -1,0 +1,170 @@
+#include "persist/rules.h"
+
+namespace theater::persist {
+
+HeadRow head_row(const ChainEntry& entry) {
+  HeadRow row;
+  row.head = entry.state.head;
+  row.next_sequence = entry.state.next_sequence;
+  row.last_time_ns = entry.state.last_time_ns;
+  row.events = entry.events;
+  row.incarnation = entry.state.incarnation;
+  row.ended = entry.state.ended;
+  row.stopped = entry.stop.has_value();
+  row.gaps = entry.gaps;
+  row.after_gap = entry.state.after_gap;
+  return row;
+}
+
+ChainEntry entry_of(uint64_t number, ChainRow row, const HeadRow& head, std::optional<StopRow> stop) {
+  ChainEntry entry;
+  entry.number = number;
+  entry.state.actor = row.actor;
+  entry.row = std::move(row);
+  entry.state.head = head.head;
+  entry.state.next_sequence = head.next_sequence;
+  entry.state.last_time_ns = head.last_time_ns;
+  entry.state.incarnation = head.incarnation;
+  entry.state.ended = head.ended;
+  entry.events = head.events;
+  entry.state.after_gap = head.after_gap;
+  entry.gaps = head.gaps;
+  entry.stop = std::move(stop);
+  return entry;
+}
+
+Result<void> Rules::on_event(const PublicKey& node, BytesView bytes, const Hash& hash, uint32_t offset) {
+  const auto view = schema::check_event(bytes);
+  if (!view.ok()) {
+    evidence(node, ActorId{}, 0, view.error().message);
+    return Ok{};
+  }
+  if (view->kind == schema::BodyKind::kGenesis) return on_genesis(node, bytes, *view, hash, offset);
+
+  const schema::Header& header = view->header;
+  TRY_ASSIGN(ChainEntry * entry, find(header.actor));
+  if (entry == nullptr) {
+    ChainRow row;
+    row.actor = header.actor;
+    row.node = node;
+    row.first_time_ns = header.time_ns;
+    entry = &begin(std::move(row));
+    entry->state = joined_before(*view);
+    entry->gaps = true;
+    missing(*entry, 0, header.sequence - 1, header.parent);
+  }
+  return on_next(*entry, node, bytes, *view, hash, offset);
+}
+
+Result<void> Rules::on_next(ChainEntry& entry, const PublicKey& node, BytesView bytes, const schema::EventView& view,
+                            const Hash& hash, uint32_t offset) {
+  const schema::Header& header = view.header;
+  if (node != entry.row.node) {
+    evidence(node, header.actor, header.sequence, "an event of a chain that belongs to another node");
+    return Ok{};
+  }
+  if (entry.stop) return Ok{};  // said once
+  if (header.sequence + 1 == entry.state.next_sequence && hash == entry.state.head) return Ok{};
+
+  if (view.kind == schema::BodyKind::kResumed) {
+    const auto event = schema::decode_event(bytes);
+    if (!event.ok() || std::get<schema::Resumed>(event->body).node != entry.row.node) {
+      stop(entry, node, header.sequence, "resumed under another node's key without a grant that could be checked");
+      return Ok{};
+    }
+  }
+  ChainState next = entry.state;
+  const auto advanced = advance(next, view, hash);
+  if (!advanced.ok()) {
+    stop(entry, node, header.sequence, advanced.error().message);
+    return Ok{};
+  }
+  TRY_ASSIGN(const std::string needs, missing_blob(bytes, view.kind));
+  if (!needs.empty()) {
+    stop(entry, node, header.sequence, needs);
+    return Ok{};
+  }
+  entry.state = next;
+  ++entry.events;
+  taken(entry, header.sequence, offset);
+  return Ok{};
+}
+
+Result<void> Rules::on_genesis(const PublicKey& node, BytesView bytes, const schema::EventView& view, const Hash& hash,
+                               uint32_t offset) {
+  const ActorId actor = actor_id_of(hash);
+  TRY_ASSIGN(const schema::Event event, schema::decode_event(bytes));
+  const auto& genesis = std::get<schema::Genesis>(event.body);
+  if (genesis.node != node) {
+    evidence(node, actor, 0, str_cat("a genesis that names another node, ", genesis.node.short_hex()));
+    return Ok{};
+  }
+  TRY_ASSIGN(ChainEntry * entry, find(actor));
+  if (entry != nullptr && entry->row.node == node) {
+    // This very genesis again, unless the node began to send its chain in the middle.
+    if (!entry->row.has_genesis && !entry->stop) stop(*entry, node, 0, "genesis after later events of the same chain");
+    return Ok{};
+  }
+  if (entry != nullptr && entry->row.has_genesis) return Ok{};  // can't be: a genesis names one node
+  if (entry != nullptr && !entry->stop) {
+    stop(*entry, entry->row.node, entry->state.next_sequence, "the chain's genesis names another node");
+  }
+  ChainRow row;
+  row.actor = actor;
+  row.node = node;
+  row.name = genesis.name;
+  row.first_time_ns = view.header.time_ns;
+  row.has_genesis = true;
+  row.is_node_chain = genesis.package.is_zero();
+  return on_next(begin(std::move(row)), node, bytes, view, hash, offset);
+}
+
+Result<void> Rules::on_gap(const PublicKey& node, const bus::Gap& gap) {
+  TRY_ASSIGN(ChainEntry * entry, find(gap.actor));
+  if (entry == nullptr) {
+    ChainRow row;
+    row.actor = gap.actor;
+    row.node = node;
+    entry = &begin(std::move(row));
+    entry->state.actor = gap.actor;
+    entry->gaps = true;
+    if (gap.first > 0) missing(*entry, 0, gap.first - 1, Hash{});
+    entry->state.next_sequence = gap.first;
+  }
+  if (node != entry->row.node) {
+    evidence(node, gap.actor, gap.first, "a gap record for a chain that belongs to another node");
+    return Ok{};
+  }
+  if (entry->stop) return Ok{};
+  if (gap.first != entry->state.next_sequence || entry->state.ended || gap.last == UINT64_MAX) {
+    stop(*entry, node, gap.first,
+         entry->state.ended ? "a gap record after the chain's end"
+                            : str_cat("a gap record from event ", gap.first, ", but the next one is event ",
+                                      entry->state.next_sequence));
+    return Ok{};
+  }
+  entry->gaps = true;
+  entry->state.next_sequence = gap.last + 1;
+  entry->state.head = gap.head;
+  entry->state.after_gap = true;
+  missing(*entry, gap.first, gap.last, gap.head);
+  return Ok{};
+}
+
+void Rules::stop(ChainEntry& entry, const PublicKey& node, uint64_t sequence, const std::string& reason) {
+  entry.stop = StopRow{sequence, reason};
+  evidence(node, entry.row.actor, sequence, reason);
+  stopped(entry);
+}
+
+Result<std::string> Rules::missing_blob(BytesView bytes, schema::BodyKind kind) {
+  for (const BlobNeed& need : blobs_needed(bytes, kind)) {
+    TRY_ASSIGN(const bool here, has_blob(need));
+    if (!here) {
+      return str_cat("it refers to a blob of ", need.length, " bytes that isn't here: sha256:", need.hash.hex());
+    }
+  }
+  return std::string();
+}
+
+}  // namespace theater::persist

@@ -1,0 +1,67 @@
+// What an auditor makes of the items of a frame: which chain each belongs to, whether it may be added, and what happens if
+// not. The recorder (recorder.h) runs these rules when a frame arrives; the verifier runs the same ones over everything
+// that is stored, and compares.
+//
+//   An event that isn't one, or belongs to another node's chain     evidence against the sender; no chain is touched
+//   An event of this node's chain that breaks a rule                evidence; the chain stops: nothing is added any more
+//   The same event once more                                        ignored
+//   The first event of a chain isn't genesis                        the chain is partial: joined late
+//
+// A chain belongs to the key in its genesis. If its first events came without genesis from another node, that node's
+// claim ends when the genesis comes.
+#pragma once
+
+#include "bus/frame.h"
+#include "persist/references.h"
+#include "persist/rows.h"
+#include "persist/verifier.h"
+
+namespace theater::persist {
+
+// A chain as far as it was taken.
+struct ChainEntry {
+  uint64_t number = 0;
+  ChainRow row;
+  ChainState state;
+  uint64_t events = 0;  // taken
+  bool gaps = false;
+  std::optional<StopRow> stop;
+
+  // For whoever implements Rules.
+  uint64_t touched = 0;      // newest commit that holds something of it
+  uint64_t segment_run = 0;  // to which `segment` belongs
+  size_t segment = 0;        // its open segment
+};
+HeadRow head_row(const ChainEntry& entry);
+ChainEntry entry_of(uint64_t number, ChainRow row, const HeadRow& head, std::optional<StopRow> stop);
+
+class Rules {
+ public:
+  virtual ~Rules() = default;
+
+  // `hash` is the SHA-256 of `bytes`; `offset` is handed on. Errors only if the store can't be read.
+  Result<void> on_event(const PublicKey& node, BytesView bytes, const Hash& hash, uint32_t offset);
+  Result<void> on_gap(const PublicKey& node, const bus::Gap& gap);
+
+ protected:
+  virtual Result<ChainEntry*> find(const ActorId& actor) = 0;  // null if there is none
+  // Makes a chain; an older one of the same actor loses the name.
+  virtual ChainEntry& begin(ChainRow row) = 0;
+  virtual Result<bool> has_blob(const BlobNeed& need) = 0;
+  // The entry already counts the event.
+  virtual void taken(ChainEntry& entry, uint64_t sequence, uint32_t offset) = 0;
+  virtual void missing(ChainEntry& entry, uint64_t first, uint64_t last, const Hash& head) = 0;
+  virtual void stopped(ChainEntry& entry) = 0;
+  virtual void evidence(const PublicKey& node, const ActorId& actor, uint64_t sequence, const std::string& reason) = 0;
+
+ private:
+  Result<void> on_genesis(const PublicKey& node, BytesView bytes, const schema::EventView& view, const Hash& hash,
+                          uint32_t offset);
+  Result<void> on_next(ChainEntry& entry, const PublicKey& node, BytesView bytes, const schema::EventView& view,
+                       const Hash& hash, uint32_t offset);
+  void stop(ChainEntry& entry, const PublicKey& node, uint64_t sequence, const std::string& reason);
+  // Empty, or what is missing.
+  Result<std::string> missing_blob(BytesView bytes, schema::BodyKind kind);
+};
+
+}  // namespace theater::persist

@@ -1,0 +1,294 @@
+// Every chain of a store in one pass over the frames in order of arrival: each byte is read once and hashed once. The pass
+// runs the auditor's own rules again and compares what comes out with every row that was stored; it says which chains
+// don't agree, and verify_chain() then says where.
+#include <map>
+#include <set>
+#include <unordered_map>
+
+#include "base/crypto.h"
+#include "persist/segments.h"
+#include "persist/store_reader.h"
+#include "persist/stored_frame.h"
+#include "persist/verifier.h"
+
+namespace theater::persist {
+namespace {
+
+uint64_t row_sum(BytesView key, BytesView value) {
+  const std::hash<std::string_view> hash;
+  return hash(as_text(key)) * 31 + hash(as_text(value));
+}
+
+class StorePass final : private Rules {
+ public:
+  StorePass(const Store& store, const std::unordered_map<ActorId, uint64_t>& numbers) : store_(store), numbers_(numbers) {}
+
+  Result<void> run() {
+    TRY_ASSIGN(const auto tip, get_row<StoreTip>(store_, Table::kRows, tip_key(), "its tip"));
+    if (!tip) return Error{ErrorCode::kCorrupt, "the store has no tip row: it was cut short"};
+    TRY(read_frames(tip->next_frame));
+    read_index();
+    return Ok{};
+  }
+
+  // Empty if the frames and the rows agree about this chain.
+  std::string fault(const ActorId& actor, const HeadRow& head) const;
+  const std::string& store_fault() const { return store_fault_; }
+
+  std::unordered_map<ActorId, ChainEntry> entries;
+
+ private:
+  Result<void> read_frames(uint64_t end);
+  Result<void> on_frame(uint64_t number, BytesView row);
+  std::string check_link(const StoredFrame& frame);
+  std::string check_items(const StoredFrame& frame);
+  void bad_frame(uint64_t number, std::string why) { bad_frames_.emplace(number, std::move(why)); }
+  void read_index();
+
+  Result<ChainEntry*> find(const ActorId& actor) override {
+    if (last_ != nullptr && last_->row.actor == actor) return last_;
+    const auto found = entries.find(actor);
+    return last_ = found == entries.end() ? nullptr : &found->second;
+  }
+  ChainEntry& begin(ChainRow row) override {
+    if (entries.contains(row.actor)) flush_segments();  // as the recorder does
+    const auto number = numbers_.find(row.actor);
+    const ActorId actor = row.actor;
+    last_ = &(entries[actor] = entry_of(number == numbers_.end() ? 0 : number->second, std::move(row), {}, {}));
+    return *last_;
+  }
+  Result<bool> has_blob(const BlobNeed& need) override {
+    auto [at, fresh] = blobs_.try_emplace(need.hash, UINT64_MAX);
+    if (fresh) {
+      const auto blob = read_blob(store_, need.hash);
+      if (blob.ok()) at->second = blob->size();
+    }
+    return at->second == need.length;
+  }
+  void taken(ChainEntry& entry, uint64_t sequence, uint32_t offset) override { segments_.add(entry, sequence, item_, offset); }
+  void missing(ChainEntry& entry, uint64_t, uint64_t, const Hash&) override { SegmentBuilder::split(entry); }
+  void stopped(ChainEntry&) override {}
+  void evidence(const PublicKey&, const ActorId&, uint64_t, const std::string&) override {}
+
+  void flush_segments() {
+    segments_.flush([&](const ChainEntry& entry, const Bytes& key, const Bytes& value) {
+      expected_sums_[entry.number] += row_sum(key, value);
+    });
+  }
+
+  struct Stream {
+    uint64_t sequence = 0;
+    Hash link_hash;
+  };
+
+  const Store& store_;
+  const std::unordered_map<ActorId, uint64_t>& numbers_;
+  ChainEntry* last_ = nullptr;
+  std::map<std::pair<PublicKey, bus::StreamId>, Stream> streams_;
+  std::unordered_map<Hash, uint64_t> blobs_;  // length; UINT64_MAX: not here, or damaged
+  SegmentBuilder segments_;
+  std::vector<Hash> digests_;
+  size_t item_ = 0;
+  std::unordered_map<uint64_t, uint64_t> expected_sums_, found_sums_;  // by chain
+  std::map<uint64_t, std::string> bad_frames_;
+  std::unordered_map<uint64_t, std::string> faults_;                   // by chain
+  std::string store_fault_;
+};
+
+Result<void> StorePass::read_frames(uint64_t end) {
+  uint64_t expected = 1;
+  while (expected < end) {
+    const auto rows = store_.scan(Table::kFrames, {}, frame_key(expected));
+    for (; rows->valid(); rows->next()) {
+      const uint64_t number = RowReader(rows->key()).be64();
+      for (; expected < number && expected < end; ++expected) bad_frame(expected, "it isn't there");
+      TRY(on_frame(number, rows->value()));
+      expected = number + 1;
+    }
+    const auto status = rows->status();
+    if (status.ok()) break;
+    bad_frame(expected++, status.error().message);  // and on with the next one
+  }
+  for (; expected < end; ++expected) bad_frame(expected, "it isn't there");
+  return Ok{};
+}
+
+Result<void> StorePass::on_frame(uint64_t number, BytesView row) {
+  const auto frame = decode_stored_frame(row);
+  if (!frame.ok()) {
+    bad_frame(number, frame.error().message);
+    return Ok{};
+  }
+  std::string wrong = check_link(*frame);
+  digests_.clear();
+  segments_.begin_frame(number);
+  ItemWalk walk(frame->bytes);
+  StoredItem item;
+  for (item_ = 0; walk.next(item); ++item_) {
+    if (item.kind == kStubKind) {
+      TRY_ASSIGN(const Stub stub, decode_stub(item.content));
+      digests_.push_back(stub.digest);
+      continue;
+    }
+    digests_.push_back(sha256(item.content));
+    if (item.kind == static_cast<uint8_t>(bus::ItemKind::kEvent)) {
+      TRY(on_event(frame->node, item.content, digests_.back(), item.offset));
+    } else if (item.kind == static_cast<uint8_t>(bus::ItemKind::kGap)) {
+      const auto gap = bus::parse_gap(item.content);
+      if (gap.ok()) TRY(on_gap(frame->node, *gap));
+    }
+  }
+  flush_segments();
+  if (walk.broken()) wrong = "its items don't follow each other";
+  if (wrong.empty()) wrong = check_items(*frame);
+  if (!wrong.empty()) bad_frame(number, wrong);
+  return Ok{};
+}
+
+std::string StorePass::check_link(const StoredFrame& frame) {
+  Stream& stream = streams_[{frame.node, frame.stream}];
+  std::string wrong;
+  if (frame.sequence != stream.sequence + 1 || frame.previous != stream.link_hash) {
+    wrong = str_cat("it is frame ", frame.sequence, " of its stream and doesn't continue frame ", stream.sequence);
+  }
+  stream = {frame.sequence, sha256(frame.header())};
+  return wrong;
+}
+
+std::string StorePass::check_items(const StoredFrame& frame) {
+  static_assert(sizeof(Hash) == Hash::kSize);
+  const BytesView all(reinterpret_cast<const uint8_t*>(digests_.data()), digests_.size() * sizeof(Hash));
+  if (digests_.size() != frame.items || sha256(all) != frame.body_digest) return "its items aren't those that its header covers";
+  return {};
+}
+
+void StorePass::read_index() {
+  const auto rows = store_.scan(Table::kSegments, {});
+  for (; rows->valid(); rows->next()) {
+    RowReader key(rows->key());
+    const uint64_t chain = key.be64();
+    found_sums_[chain] += row_sum(rows->key(), rows->value());
+    if (bad_frames_.empty()) continue;
+    const auto segment = decode_row<Segment>(rows->value());
+    if (!segment.ok()) continue;
+    const auto bad = bad_frames_.find(segment->frame);
+    if (bad != bad_frames_.end()) {
+      faults_.try_emplace(chain, str_cat("frame ", bad->first, ", which holds event ", key.be64(), ", is damaged: ", bad->second));
+    }
+  }
+  const auto status = rows->status();
+  if (!status.ok()) store_fault_ = str_cat("the segment index can't be read: ", status.error().message);
+  // The marks say how far each stream was acknowledged.
+  const auto marks = store_.scan(Table::kRows, tag_prefix(kMarkTag));
+  for (; marks->valid(); marks->next()) {
+    RowReader key(marks->key().subspan(1));
+    const auto node = key.id<PublicKey>();
+    bus::StreamId stream{};
+    const BytesView id = key.take(stream.size());
+    const auto mark = decode_row<bus::StreamMark>(marks->value());
+    if (!key.done() || !mark.ok()) {
+      store_fault_ = "the mark of a stream is damaged";
+      continue;
+    }
+    std::copy(id.begin(), id.end(), stream.begin());
+    const Stream& read = streams_[{node, stream}];
+    if (read.sequence != mark->sequence || read.link_hash != mark->link_hash) {
+      store_fault_ = str_cat("a stream of node ", node.short_hex(), " was acknowledged to frame ", mark->sequence,
+                             ", the store holds it to frame ", read.sequence);
+    }
+  }
+}
+
+std::string StorePass::fault(const ActorId& actor, const HeadRow& head) const {
+  const uint64_t number = numbers_.at(actor);
+  const auto fault = faults_.find(number);
+  if (fault != faults_.end()) return fault->second;
+  const auto found = entries.find(actor);
+  if (found == entries.end()) return "no frame holds anything of it";
+  const ChainEntry& entry = found->second;
+  if (entry.stop && !head.stopped) return entry.stop->reason;
+  if (encode_row(head_row(entry)) != encode_row(head)) {
+    return str_cat("the head row says ", head.events, " events up to ", head.head.short_hex(), ", the frames hold ", entry.events,
+                   " up to ", entry.state.head.short_hex());
+  }
+  const auto sum_of = [&](const std::unordered_map<uint64_t, uint64_t>& sums) {
+    const auto sum = sums.find(number);
+    return sum == sums.end() ? 0 : sum->second;
+  };
+  if (sum_of(expected_sums_) != sum_of(found_sums_)) return "its index isn't what its frames give";
+  return {};
+}
+
+// What verify_chain says about a chain that the pass found fault with.
+Result<VerifyReport> examine(ChainReader& reader, const ActorId& actor, const std::string& fault) {
+  TRY_ASSIGN(VerifyReport report, verify_chain(reader, actor));
+  if (!report.sequence && !fault.empty()) {
+    report.sequence = report.verified == 0 ? 0 : report.summary.last_sequence;
+    report.reason = fault;
+    report.summary.status = ChainStatus::kBroken;
+  }
+  return report;
+}
+
+}  // namespace
+
+Result<std::vector<VerifyReport>> verify_all(ChainReader& reader) {
+  TRY_ASSIGN(const std::vector<ChainSummary> summaries, reader.list());
+  std::vector<VerifyReport> reports;
+  const Store* store = reader.store();
+  if (store == nullptr) {
+    for (const ChainSummary& summary : summaries) {
+      TRY_ASSIGN(VerifyReport report, verify_chain(reader, summary.actor));
+      reports.push_back(std::move(report));
+    }
+    return reports;
+  }
+  std::unordered_map<ActorId, uint64_t> numbers;
+  std::unordered_map<ActorId, HeadRow> heads;
+  for (const ChainSummary& summary : summaries) {
+    TRY_ASSIGN(const auto number, get_row<uint64_t>(*store, Table::kRows, actor_key(summary.actor), "an actor"));
+    TRY_ASSIGN(const auto head, get_row<HeadRow>(*store, Table::kRows, head_key(number.value_or(0)), "a chain's head"));
+    numbers[summary.actor] = number.value_or(0);
+    heads[summary.actor] = head.value_or(HeadRow{});
+  }
+  TipNote promise;  // only if the store is known to be damaged: otherwise it is kept
+  if (!store->damage().empty()) promise = store->promised().value_or(TipNote{});
+  std::set<ActorId> promised;
+  for (const TipNote::Chain& chain : promise.chains) promised.insert(chain.actor);
+  StorePass pass(*store, numbers);
+  TRY(pass.run());
+  bool any_broken = false;
+  for (const ChainSummary& summary : summaries) {
+    const std::string fault = pass.fault(summary.actor, heads[summary.actor]);
+    VerifyReport report;
+    if (fault.empty() && summary.status != ChainStatus::kBroken && !promised.contains(summary.actor)) {
+      report.summary = summary;
+      report.verified = summary.events;
+    } else {
+      TRY_ASSIGN(report, examine(reader, summary.actor, fault));
+    }
+    any_broken |= report.sequence.has_value();
+    reports.push_back(std::move(report));
+  }
+  for (const auto& [actor, entry] : pass.entries) {
+    if (!numbers.contains(actor)) {
+      return Error{ErrorCode::kCorrupt, str_cat("the rows of chain ", actor.hex(), " are missing; the frames hold ", entry.events,
+                                                " events of it")};
+    }
+  }
+  for (const TipNote::Chain& chain : promise.chains) {
+    if (numbers.contains(chain.actor) || chain.next_sequence == 0) continue;
+    VerifyReport report;
+    report.summary.actor = chain.actor;
+    report.summary.status = ChainStatus::kBroken;
+    report.sequence = 0;
+    report.reason = str_cat("events 0 to ", chain.next_sequence - 1, " were acknowledged and are missing");
+    reports.push_back(std::move(report));
+    any_broken = true;
+  }
+  const std::string& whole = store->damage().empty() ? pass.store_fault() : store->damage();
+  if (!any_broken && !whole.empty()) return Error{ErrorCode::kCorrupt, str_cat("the store ", whole)};
+  return reports;
+}
+
+}  // namespace theater::persist
