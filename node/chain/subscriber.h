@@ -12,6 +12,7 @@
 
 #include <functional>
 #include <memory>
+#include <string>
 
 #include "schema/event.h"
 
@@ -21,6 +22,8 @@ class Subscriber {
  public:
   virtual ~Subscriber() = default;
 
+  // For people: what an actor that waits for this one says it waits for.
+  virtual std::string name() const { return "a subscriber"; }
   virtual bool closed() const = 0;
   // Takes room for one event of `bytes` encoded bytes, or returns false.
   virtual bool try_reserve(size_t bytes) = 0;

@@ -44,6 +44,7 @@ struct SpawnRequest {
   Bytes package;         // the module's bytes
   std::optional<Bytes> initial_state;
   schema::Origin requested_by;
+  std::vector<std::shared_ptr<Subscriber>> subscribers;  // beside the auditors; these see genesis and init, too
 };
 
 struct ActorInfo {

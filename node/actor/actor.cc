@@ -1,0 +1,332 @@
+#include "node/actor/actor.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+
+namespace theater::node {
+
+using schema::ErrorKind;
+using schema::Value;
+
+Actor::Actor(const ActorContext& context, const Manifest& manifest, std::unique_ptr<Birth> birth,
+             std::vector<std::shared_ptr<Subscriber>> subscribers)
+    : Task(*context.scheduler),
+      context_(context),
+      name_(manifest.name),
+      limits_(manifest.limits),
+      strict_(manifest.audit_mode == schema::AuditMode::kStrict),
+      takes_messages_(manifest.grants("message-server")),
+      sends_(birth->module->exports(wasm::handle_send_function())),
+      requests_(birth->module->exports(wasm::handle_request_function())),
+      birth_(std::move(birth)),
+      chain_(*context.clock, [this] {
+        return [weak = weak_from_this()] {
+          if (const auto self = weak.lock()) self->wake();
+        };
+      }) {
+  for (auto& subscriber : subscribers) chain_.add(std::move(subscriber));
+  published_.name = name_;
+  published_.state = "starting";
+}
+
+Actor::~Actor() { context_.timers->cancel(timer_); }
+
+Result<void> Actor::offer(Message message) {
+  {
+    std::lock_guard lock(mutex_);
+    if (closed_) return *closed_;
+    if (!takes_messages_) {
+      return Error{ErrorCode::kRefused, str_cat("'", name_, "' takes no messages: its manifest doesn't grant that; add to it:\n",
+                                                grant_line("message-server"))};
+    }
+    if (!(message.reply ? requests_ : sends_)) {
+      const auto& wanted = message.reply ? wasm::handle_request_function() : wasm::handle_send_function();
+      return Error{ErrorCode::kRefused, str_cat("the package of '", name_, "' doesn't export ", wanted.name,
+                                                message.reply ? "; it takes no requests" : "; it takes only requests")};
+    }
+    TRY(mailbox_.push(std::move(message), limits_));
+    published_.mailbox = mailbox_.size();
+  }
+  wake();
+  return Ok{};
+}
+
+bool Actor::post(Order order) {
+  {
+    std::lock_guard lock(mutex_);
+    if (orders_.size() >= kOrdersMax) return false;
+    orders_.push_back(std::move(order));
+  }
+  wake();
+  return true;
+}
+
+ActorInfo Actor::info() const {
+  std::lock_guard lock(mutex_);
+  return published_;
+}
+
+Task::Next Actor::turn(Worker& worker) {
+  worker_ = &worker;
+  run_orders();
+  const Next next = advance();
+  arm_timer();
+  publish();
+  worker_ = nullptr;
+  return next;
+}
+
+void Actor::run_orders() {
+  std::vector<Order> orders;
+  {
+    std::lock_guard lock(mutex_);
+    if (orders_.empty()) return;
+    orders.swap(orders_);
+  }
+  for (auto& order : orders) order(*this);
+}
+
+Task::Next Actor::advance() {
+  int messages = 0;
+  while (!cut_off_if_due()) {
+    switch (phase_) {
+      case Phase::kBirth: be_born(); break;
+      case Phase::kGenesis:
+      case Phase::kCall:
+      case Phase::kResult:
+      case Phase::kTerminal:
+        if (step()) break;
+        if (phase_ == Phase::kTerminal && abandoned_) abandon();
+        return Next::kWait;
+      case Phase::kRunning:
+        if (const Next next = run_guest(); phase_ == Phase::kRunning) return next;
+        break;
+      case Phase::kIdle:
+        if (stop_) {
+          shut_down(stop_->reason, {}, stop_->origin);
+        } else if (messages++ == kMessagesATurn) {
+          return Next::kAgain;
+        } else if (!begin_message()) {
+          return Next::kWait;
+        }
+        break;
+      case Phase::kEnded: return Next::kWait;
+    }
+  }
+  return Next::kAgain;
+}
+
+void Actor::be_born() {
+  auto instance = birth_->module->instantiate(*this, limits_.instance);
+  if (!instance.ok()) return vanish(std::move(instance).error());
+  instance_ = std::move(instance).value();
+  chain_.begin(schema::kTypeGenesis, birth_->genesis, std::move(birth_->blobs));
+  phase_ = Phase::kGenesis;
+  {
+    std::lock_guard lock(mutex_);
+    published_.id = chain_.id();
+  }
+  context_.listener->on_begun(std::static_pointer_cast<Actor>(shared_from_this()));
+}
+
+bool Actor::step() {
+  switch (chain_.step(worker_->scratch)) {
+    case Chain::Step::kParked: return false;
+    case Chain::Step::kDone: emitted(); return true;
+    case Chain::Step::kTooLarge: too_large(); return true;
+  }
+  return false;
+}
+
+void Actor::emitted() {
+  switch (phase_) {
+    case Phase::kGenesis:
+      genesis_time_ns_ = chain_.time_ns();
+      context_.listener->on_born(*this, birth_->genesis.package);
+      return begin_call(wasm::initialize_function(), {}, {});
+    case Phase::kCall:
+      guest_time_ns_ = chain_.time_ns();
+      deadline_ns_ = context_.clock->monotonic_ns() + limits_.call_timeout_ms * 1'000'000;
+      instance_->start(*function_, chain_.take_args());
+      phase_ = Phase::kRunning;
+      return;
+    case Phase::kResult: return result_emitted();
+    case Phase::kTerminal: return end();
+    default: CHECK(false, "an emission in phase ", static_cast<int>(phase_));
+  }
+}
+
+// Arguments are references when they are large, so that this takes a strange package or name.
+void Actor::too_large() {
+  const std::string message =
+      str_cat("an event of type ", function_ == nullptr ? schema::kTypeGenesis : std::string_view(function_->type_name),
+              " would be larger than ", schema::kEventSizeMax, " bytes");
+  CHECK(phase_ != Phase::kTerminal, "the terminal event of ", chain_.id().short_hex(), " is too large");
+  if (phase_ == Phase::kGenesis) return vanish(Error{ErrorCode::kRefused, message});
+  fail(ErrorKind::kLimit, message, call_fuel_, phase_ == Phase::kResult, {});
+}
+
+void Actor::begin_call(const wasm::ExportFunction& function, std::vector<Value> args, schema::Origin origin) {
+  function_ = &function;
+  call_fuel_ = 0;
+  chain_.begin(function.type_name, schema::WasmCall{std::move(args), std::move(origin)});
+  phase_ = Phase::kCall;
+}
+
+bool Actor::begin_message() {
+  for (;;) {
+    std::optional<Message> message;
+    {
+      std::lock_guard lock(mutex_);
+      message = mailbox_.pop();
+    }
+    if (!message) return false;
+    if (message->reply && message->reply->answered()) continue;  // timed out before its turn: it leaves no trace
+    reply_ = std::move(message->reply);
+    const auto* cause = std::get_if<schema::Cause>(&message->origin);
+    std::vector<Value> params;
+    params.push_back(Value::string(cause == nullptr ? "operator" : cause->actor.hex()));
+    params.push_back(Value::bytes(std::move(message->bytes)));
+    std::vector<Value> args;
+    args.push_back(state_);
+    args.push_back(Value::tuple(std::move(params)));
+    begin_call(reply_ ? wasm::handle_request_function() : wasm::handle_send_function(), std::move(args),
+               std::move(message->origin));
+    return true;
+  }
+}
+
+Task::Next Actor::run_guest() {
+  if (wait_until_ns_ != 0 && context_.clock->monotonic_ns() < wait_until_ns_) return Next::kWait;
+  switch (instance_->run()) {
+    case wasm::Instance::Progress::kYielded: return Next::kAgain;
+    case wasm::Instance::Progress::kParked: return Next::kWait;
+    case wasm::Instance::Progress::kDone: break;
+  }
+  call_returned();
+  return Next::kAgain;
+}
+
+void Actor::call_returned() {
+  auto outcome = instance_->take_outcome();
+  deadline_ns_ = 0;
+  if (outcome.trap) return fail(outcome.trap->kind, std::move(outcome.trap->message), outcome.fuel, true, {});
+  call_fuel_ = outcome.fuel;
+  chain_.begin(function_->type_name, schema::WasmResult{std::move(outcome.results), outcome.fuel});
+  phase_ = Phase::kResult;
+}
+
+void Actor::result_emitted() {
+  auto results = chain_.take_results();
+  const auto* function = std::exchange(function_, nullptr);
+  phase_ = Phase::kIdle;
+  if (function == &wasm::initialize_function()) {
+    std::vector<Value> args;
+    args.push_back(birth_->initial_state ? Value::some(Value::bytes(std::move(*birth_->initial_state))) : Value::none());
+    args.push_back(Value::tuple({Value::string(chain_.id().hex())}));
+    return begin_call(wasm::init_function(), std::move(args), {});
+  }
+
+  CHECK(results.size() == 1 && results[0].get<Value::ResultOf>() != nullptr, function->type_name, " returned no result");
+  const auto& result = *results[0].get<Value::ResultOf>();
+  const auto reply = std::exchange(reply_, nullptr);
+  if (!result.ok) {
+    const std::string text = *result.payload->get<std::string>();
+    if (birth_) return fail(ErrorKind::kGuestError, str_cat("init: ", text), 0, false, {});
+    if (reply) reply->answer(Error{ErrorCode::kActorFailed, text});
+    if (!reply && context_.log) context_.log(str_cat("[", name_, " ", id().short_hex(), "] a message failed: ", text));
+  } else {
+    const auto& next = result.payload->get<Value::Tuple>()->items;
+    state_ = next[0];
+    if (reply) {
+      const auto& answer = next[1].get<Value::Tuple>()->items[0].get<Value::Option>()->payload;
+      auto bytes = answer == nullptr ? std::nullopt : std::optional(*answer->get<Bytes>());
+      if (reply->durable && strict_) {
+        answer_when_durable(reply, std::move(bytes));
+      } else {
+        reply->answer(std::move(bytes));
+      }
+    }
+  }
+  chain_.forget_values();
+  if (birth_) {
+    auto done = std::move(birth_->done);
+    birth_.reset();
+    publish();
+    if (done) done(info());
+  }
+  if (shutdown_asked_) {
+    std::vector<Value> data;
+    if (last_word_) data.push_back(std::move(*last_word_));
+    last_word_.reset();
+    shut_down("guest", std::move(data), {});
+  }
+}
+
+// The answer goes out when every auditor has everything that was emitted up to now.
+void Actor::answer_when_durable(std::shared_ptr<Reply> reply, std::optional<Bytes> bytes) {
+  if (context_.outboxes.empty()) {
+    reply->answer(std::move(bytes));
+    return;
+  }
+  struct Wait {
+    std::atomic<size_t> left;
+    std::shared_ptr<Reply> reply;
+    std::optional<Bytes> bytes;
+  };
+  auto wait = std::make_shared<Wait>(context_.outboxes.size(), std::move(reply), std::move(bytes));
+  for (const auto& outbox : context_.outboxes) {
+    outbox->when_durable([wait, listener = context_.listener] {
+      if (wait->left.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+      listener->defer([wait] { wait->reply->answer(std::move(wait->bytes)); });
+    });
+  }
+}
+
+void Actor::arm_timer() {
+  uint64_t earliest = 0;
+  const auto consider = [&](uint64_t time_ns) {
+    if (time_ns != 0 && (earliest == 0 || time_ns < earliest)) earliest = time_ns;
+  };
+  if (phase_ == Phase::kRunning && wait_until_ns_ != 0) {
+    consider(wait_until_ns_);
+    consider(deadline_ns_);
+  }
+  if (phase_ != Phase::kTerminal && phase_ != Phase::kEnded) consider(grace_until_ns_);
+  if (earliest == timer_.first) return;
+  context_.timers->cancel(timer_);
+  timer_ = {};
+  if (earliest == 0) return;
+  timer_ = context_.timers->set(earliest, [weak = weak_from_this()] {
+    if (const auto self = weak.lock()) self->wake();
+  });
+}
+
+void Actor::publish() {
+  std::string waits_for;
+  const char* state = "ended";
+  switch (phase_) {
+    case Phase::kBirth:
+    case Phase::kGenesis: state = "starting"; break;
+    case Phase::kIdle: state = "idle"; break;
+    case Phase::kTerminal: state = "stopping"; break;
+    case Phase::kEnded: break;
+    default: state = birth_ ? "starting" : "running"; break;
+  }
+  if (chain_.emitting()) waits_for = chain_.waits_for();
+  if (phase_ == Phase::kRunning && wait_until_ns_ != 0) waits_for = "timer";
+  if (!waits_for.empty() && state == std::string_view("running")) state = "waiting";
+  if (stop_ && phase_ != Phase::kEnded) state = "stopping";
+
+  std::lock_guard lock(mutex_);
+  published_.state = state;
+  published_.waits_for = std::move(waits_for);
+  published_.head = chain_.head().value_or(Hash{});
+  published_.events = chain_.length();
+  published_.mailbox = mailbox_.size();
+  published_.memory_bytes = instance_ == nullptr ? 0 : instance_->memory_bytes();
+  published_.ended = ended_;
+}
+
+}  // namespace theater::node

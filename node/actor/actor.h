@@ -1,0 +1,184 @@
+// One actor's life: the record that stays small, and the state machine that drives its guest.
+//
+//   birth → genesis → (_initialize, init, then message after message) → terminal event → ended
+//
+// A call into the guest is three things: the event of the call, the run, the event of its result. Whatever has to wait (room
+// at a subscriber, a timer, the next message) ends the actor's turn, so that a waiting actor occupies no worker.
+//
+// Threads: turn(), all of Host and Services, and orders run on the worker that has the actor; nothing else touches its chain
+// and its instance. offer(), post() and info() may be called from any thread and take one short lock.
+//
+// How it ends: a trap, a deadline or a kill cuts off what runs, and `WasmError` says so with the fuel consumed, so that
+// replay stops at the same instruction; stop and the guest's own shutdown let the call finish first. The instance is freed
+// at once. If the terminal event finds no room it waits here, and is emitted when there is room, or abandon() gives up.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "bus/outbox.h"
+#include "node/actor/mailbox.h"
+#include "node/chain/chain.h"
+#include "node/handlers/handlers.h"
+#include "node/runtime/runtime.h"
+#include "node/runtime/scheduler.h"
+#include "node/runtime/timers.h"
+
+namespace theater::node {
+
+class Actor;
+
+// Who is told about an actor's life. Called on workers; only enqueues.
+class ActorListener {
+ public:
+  virtual ~ActorListener() = default;
+  virtual void on_begun(std::shared_ptr<Actor> actor) = 0;        // it has an id
+  virtual void on_born(Actor& actor, const Hash& package) = 0;    // genesis is emitted
+  virtual void on_ended(Actor& actor, const ActorInfo& info) = 0;  // nothing of it will be emitted any more
+  virtual void defer(std::function<void()> work) = 0;             // runs it on the command thread
+};
+
+// What all actors of a runtime share. Outlives them.
+struct ActorContext {
+  Scheduler* scheduler = nullptr;
+  Timers* timers = nullptr;
+  Clock* clock = nullptr;
+  Random* random = nullptr;
+  ActorListener* listener = nullptr;
+  std::function<void(const std::string&)> log;  // may be empty
+  std::vector<std::shared_ptr<bus::Outbox>> outboxes;
+  std::vector<Implementation> implementations;  // in the order of wasm::host_functions()
+};
+
+// What is needed until init has returned, and freed then.
+struct Birth {
+  schema::Genesis genesis;
+  std::vector<Blob> blobs;  // package and manifest
+  std::shared_ptr<wasm::Module> module;
+  std::optional<Bytes> initial_state;
+  Callback<ActorInfo> done;
+};
+
+class Actor final : public Task, private wasm::Host, private Services {
+ public:
+  Actor(const ActorContext& context, const Manifest& manifest, std::unique_ptr<Birth> birth,
+        std::vector<std::shared_ptr<Subscriber>> subscribers);
+  ~Actor() override;
+
+  const ActorId& id() const { return chain_.id(); }  // from on_begun on
+  const std::string& name() const { return name_; }
+
+  // Into the mailbox, or refused with words.
+  Result<void> offer(Message message);
+  // Done on the actor's worker at its next turn. False if too many orders wait.
+  using Order = std::function<void(Actor&)>;
+  bool post(Order order);
+  ActorInfo info() const;
+
+  // Orders.
+  void stop(const schema::Origin& origin, const std::string& reason, uint64_t grace_ms);
+  void kill(const schema::Origin& origin, const std::string& reason);
+  void abandon();                // of a terminal event that waits; nothing otherwise
+  void abandon_when_terminal();  // the same, now or as soon as it has to wait
+  void when_ended(Callback<ActorInfo> done);
+  Chain& chain() { return chain_; }
+
+ protected:
+  Next turn(Worker& worker) override;
+
+ private:
+  enum class Phase : uint8_t { kBirth, kGenesis, kCall, kRunning, kResult, kIdle, kTerminal, kEnded };
+  enum class HostStep : uint8_t { kIntent, kRun, kOutcome };
+
+  static constexpr size_t kOrdersMax = 1'000;
+  static constexpr int kMessagesATurn = 32;
+
+  // actor.cc: the state machine
+  Next advance();
+  void run_orders();
+  void be_born();
+  bool step();  // of the emission in progress; false: wait
+  void emitted();
+  void too_large();
+  void begin_call(const wasm::ExportFunction& function, std::vector<schema::Value> args, schema::Origin origin);
+  bool begin_message();
+  void call_returned();
+  void result_emitted();
+  void answer_when_durable(std::shared_ptr<Reply> reply, std::optional<Bytes> bytes);
+  Next run_guest();
+  void arm_timer();
+  void publish();
+
+  // actor_end.cc: how it ends
+  bool cut_off_if_due();
+  void cut_off(schema::ErrorKind kind, std::string message, schema::Origin origin);
+  void fail(schema::ErrorKind kind, std::string message, uint64_t fuel, bool in_call, schema::Origin origin);
+  void shut_down(std::string reason, std::vector<schema::Value> data, schema::Origin origin);
+  void close_mailbox(const Error& why);
+  void vanish(Error why);
+  void end();
+
+  // actor_host.cc: Host and Services
+  wasm::HostStatus call(wasm::HostCall& call) override;
+  wasm::HostStatus resume(wasm::HostCall& call) override;
+  wasm::HostStatus run_function(wasm::HostCall& call);
+  wasm::HostStatus emit_on_guest_stack(wasm::HostCall& call);
+  uint64_t wall_ns() override { return guest_time_ns_; }
+  uint64_t monotonic_ns() override { return guest_time_ns_ - genesis_time_ns_; }
+  const ActorId& self() const override { return chain_.id(); }
+  std::optional<Hash> chain_head() const override { return chain_.head(); }
+  void log_line(std::string_view text) override;
+  void random_bytes(std::span<uint8_t> out) override;
+  bool wait_ns(uint64_t duration_ns) override;
+  void end_after_call(std::optional<Bytes> data) override;
+
+  const ActorContext& context_;
+  const std::string name_;
+  const ManifestLimits limits_;
+  const bool strict_;
+  const bool takes_messages_;         // the manifest grants message-server
+  const bool sends_, requests_;       // what the package exports
+
+  Phase phase_ = Phase::kBirth;
+  HostStep host_step_ = HostStep::kRun;
+  bool no_room_ = false;             // the guest waits for room at a subscriber
+  bool shutdown_asked_ = false;      // by the guest
+  bool abandoned_ = false;
+  Worker* worker_ = nullptr;         // during a turn
+  std::unique_ptr<Birth> birth_;
+  std::unique_ptr<wasm::Instance> instance_;
+  schema::Value state_ = schema::Value::none();
+
+  const wasm::ExportFunction* function_ = nullptr;  // of the call in progress
+  std::shared_ptr<Reply> reply_;
+  uint64_t call_fuel_ = 0;           // of a call whose result isn't emitted yet
+  std::optional<schema::Value> last_word_;
+  uint64_t genesis_time_ns_ = 0;
+  uint64_t guest_time_ns_ = 0;       // what the guest's clocks say
+  uint64_t wait_until_ns_ = 0;       // monotonic, as all that follow; 0: none
+  uint64_t deadline_ns_ = 0;         // of the call in progress
+  uint64_t no_room_since_ns_ = 0;
+  uint64_t grace_until_ns_ = 0;      // a stop that becomes a kill
+  Timers::Id timer_{};
+
+  struct Ending {
+    schema::Origin origin;
+    std::string reason;
+  };
+  std::optional<Ending> stop_, kill_;
+  std::string ended_;                // why, for people
+  std::vector<Callback<ActorInfo>> ended_waiters_;
+
+  mutable std::mutex mutex_;         // guards what follows
+  Mailbox mailbox_;
+  std::vector<Order> orders_;
+  std::optional<Error> closed_;      // why no message is taken
+  ActorInfo published_;
+
+  Chain chain_;                      // last: its end calls subscribers
+};
+
+}  // namespace theater::node

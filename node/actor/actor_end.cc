@@ -1,0 +1,136 @@
+// How an actor ends: cut off, failed, shut down, or never born.
+#include "base/check.h"
+#include "node/actor/actor.h"
+
+namespace theater::node {
+
+using schema::ErrorKind;
+
+namespace {
+
+constexpr size_t kReasonMax = 4'000;  // bytes, so that the terminal event fits whatever a guest's backtrace looks like
+
+// Text of an event must be UTF-8, and this comes from anywhere.
+std::string event_text(std::string text) {
+  if (text.size() > kReasonMax) text = text.substr(0, kReasonMax) + "…";
+  return is_utf8(as_bytes(text)) ? text : escape(as_bytes(text));
+}
+
+}  // namespace
+
+void Actor::stop(const schema::Origin& origin, const std::string& reason, uint64_t grace_ms) {
+  if (phase_ == Phase::kTerminal || phase_ == Phase::kEnded) return;
+  if (!stop_) stop_ = Ending{origin, event_text(reason)};
+  const uint64_t until_ns = context_.clock->monotonic_ns() + grace_ms * 1'000'000;
+  if (grace_until_ns_ == 0 || until_ns < grace_until_ns_) grace_until_ns_ = until_ns;
+  close_mailbox(Error{ErrorCode::kUnavailable, str_cat("'", name_, "' is stopping")});
+}
+
+void Actor::kill(const schema::Origin& origin, const std::string& reason) {
+  if (!kill_) kill_ = Ending{origin, event_text(reason)};
+}
+
+void Actor::abandon() {
+  if (phase_ != Phase::kTerminal) return;
+  chain_.cancel();
+  ended_ += "; its terminal event was given up, the chain stays open";
+  end();
+}
+
+void Actor::abandon_when_terminal() {
+  abandoned_ = true;
+  abandon();
+}
+
+void Actor::when_ended(Callback<ActorInfo> done) {
+  if (phase_ == Phase::kEnded) return done(info());
+  ended_waiters_.push_back(std::move(done));
+}
+
+// True if the actor was cut off now.
+bool Actor::cut_off_if_due() {
+  if (phase_ == Phase::kTerminal || phase_ == Phase::kEnded) return false;
+  if (kill_) {
+    cut_off(ErrorKind::kKilled, kill_->reason, kill_->origin);
+    return true;
+  }
+  if (grace_until_ns_ == 0 && phase_ != Phase::kRunning) return false;
+  const uint64_t now_ns = context_.clock->monotonic_ns();
+  if (grace_until_ns_ != 0 && now_ns >= grace_until_ns_ && phase_ != Phase::kIdle) {
+    cut_off(ErrorKind::kKilled, str_cat(stop_->reason, ": the call in progress didn't end within the grace period"),
+            stop_->origin);
+    return true;
+  }
+  if (phase_ == Phase::kRunning && !no_room_ && deadline_ns_ != 0 && now_ns >= deadline_ns_) {
+    cut_off(ErrorKind::kDeadline, str_cat(function_->type_name, " took longer than limits.call_timeout, ",
+                                          limits_.call_timeout_ms, " ms"), {});
+    return true;
+  }
+  return false;
+}
+
+void Actor::cut_off(ErrorKind kind, std::string message, schema::Origin origin) {
+  chain_.cancel();
+  if (chain_.length() == 0) return vanish(Error{ErrorCode::kUnavailable, str_cat("ended before genesis: ", message)});
+  const bool in_call = phase_ == Phase::kRunning || phase_ == Phase::kResult;
+  const uint64_t fuel = phase_ == Phase::kRunning ? instance_->fuel_used() : phase_ == Phase::kResult ? call_fuel_ : 0;
+  fail(kind, std::move(message), fuel, in_call, std::move(origin));
+}
+
+void Actor::fail(ErrorKind kind, std::string message, uint64_t fuel, bool in_call, schema::Origin origin) {
+  instance_.reset();
+  wait_until_ns_ = 0;
+  no_room_ = false;
+  message = event_text(std::move(message));
+  ended_ = str_cat(schema::kTypeError, ": ", message);
+  const Error why{ErrorCode::kActorFailed, str_cat("'", name_, "' ended: ", message)};
+  close_mailbox(why);
+  if (reply_) std::exchange(reply_, nullptr)->answer(why);
+  if (birth_ && birth_->done) std::exchange(birth_->done, nullptr)(why);
+  chain_.begin(schema::kTypeError, schema::ErrorBody{kind, std::move(message), fuel, in_call, std::move(origin)});
+  phase_ = Phase::kTerminal;
+}
+
+void Actor::shut_down(std::string reason, std::vector<schema::Value> data, schema::Origin origin) {
+  instance_.reset();
+  ended_ = reason;
+  close_mailbox(Error{ErrorCode::kUnavailable, str_cat("'", name_, "' has ended: ", reason)});
+  chain_.begin(schema::kTypeShutdown, schema::Shutdown{std::move(reason), std::move(data), std::move(origin)});
+  phase_ = Phase::kTerminal;
+}
+
+// Refuses messages that come, and those that wait.
+void Actor::close_mailbox(const Error& why) {
+  std::vector<std::shared_ptr<Reply>> waiting;
+  {
+    std::lock_guard lock(mutex_);
+    closed_ = why;
+    while (auto message = mailbox_.pop()) {
+      if (message->reply) waiting.push_back(std::move(message->reply));
+    }
+  }
+  for (const auto& reply : waiting) reply->answer(why);
+}
+
+// Nothing was emitted: there is no chain, and so no end of one.
+void Actor::vanish(Error why) {
+  instance_.reset();
+  ended_ = why.message;
+  close_mailbox(why);
+  if (birth_->done) std::exchange(birth_->done, nullptr)(why);
+  end();
+}
+
+void Actor::end() {
+  phase_ = Phase::kEnded;
+  instance_.reset();
+  birth_.reset();
+  state_ = schema::Value::none();
+  chain_.forget_values();
+  publish();
+  const auto last = info();
+  context_.listener->on_ended(*this, last);
+  for (auto& waiter : std::exchange(ended_waiters_, {})) waiter(last);
+}
+
+}  // namespace theater::node

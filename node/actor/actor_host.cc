@@ -1,0 +1,96 @@
+// The actor as the host of its guest: runs what was called and makes it events. Everything here runs on the guest's stack.
+#include "base/check.h"
+#include "node/actor/actor.h"
+
+namespace theater::node {
+
+using schema::Effect;
+using wasm::HostStatus;
+
+// No effect outside: the call is run, then one event tells arguments and answer. Outside: the intent is an event before
+// anything happens, and the outcome another.
+HostStatus Actor::call(wasm::HostCall& call) {
+  host_step_ = HostStep::kRun;
+  if (call.function->effect == Effect::kOutside) {
+    host_step_ = HostStep::kIntent;
+    chain_.begin(call.function->type_name, schema::HostCall{Effect::kOutside, call.args, {}});
+  }
+  return resume(call);
+}
+
+HostStatus Actor::resume(wasm::HostCall& call) {
+  if (no_room_) {
+    deadline_ns_ += context_.clock->monotonic_ns() - no_room_since_ns_;
+    no_room_ = false;
+  }
+  if (host_step_ == HostStep::kIntent) {
+    if (const auto status = emit_on_guest_stack(call); status != HostStatus::kDone) return status;
+    host_step_ = HostStep::kRun;
+  }
+  if (host_step_ == HostStep::kRun) {
+    if (const auto status = run_function(call); status != HostStatus::kDone) return status;
+    host_step_ = HostStep::kOutcome;
+  }
+  if (const auto status = emit_on_guest_stack(call); status != HostStatus::kDone) return status;
+  call.results = chain_.take_results();
+  if (call.function->waits) guest_time_ns_ = chain_.time_ns();
+  return HostStatus::kDone;
+}
+
+HostStatus Actor::run_function(wasm::HostCall& call) {
+  const auto& table = wasm::host_functions();
+  const auto index = static_cast<size_t>(call.function - table.data());
+  const auto implementation = index < table.size() ? context_.implementations[index] : nullptr;
+  if (implementation == nullptr) {
+    call.error = str_cat("this node doesn't implement ", call.function->type_name);
+    call.trap_kind = schema::ErrorKind::kHostFailure;
+    return HostStatus::kTrap;
+  }
+  if (const auto status = implementation(*this, call); status != HostStatus::kDone) return status;
+  if (call.function->effect == Effect::kOutside) {
+    chain_.begin(call.function->type_name, schema::HostReturn{schema::Outcome::kDone, std::move(call.results)});
+  } else {
+    chain_.begin(call.function->type_name,
+                 schema::HostCall{Effect::kNone, std::move(call.args), std::move(call.results)});
+  }
+  return HostStatus::kDone;
+}
+
+HostStatus Actor::emit_on_guest_stack(wasm::HostCall& call) {
+  switch (chain_.step(worker_->scratch)) {
+    case Chain::Step::kDone: return HostStatus::kDone;
+    case Chain::Step::kParked:
+      no_room_ = true;
+      no_room_since_ns_ = context_.clock->monotonic_ns();
+      return HostStatus::kParked;
+    case Chain::Step::kTooLarge: break;
+  }
+  call.error = str_cat("the event of ", call.function->type_name, " would be larger than ", schema::kEventSizeMax, " bytes");
+  call.trap_kind = schema::ErrorKind::kLimit;
+  return HostStatus::kTrap;
+}
+
+void Actor::log_line(std::string_view text) {
+  if (context_.log) context_.log(str_cat("[", name_, " ", id().short_hex(), "] ", text));
+}
+
+void Actor::random_bytes(std::span<uint8_t> out) { context_.random->fill(out); }
+
+bool Actor::wait_ns(uint64_t duration_ns) {
+  const uint64_t now_ns = context_.clock->monotonic_ns();
+  if (wait_until_ns_ == 0) {
+    wait_until_ns_ = duration_ns > UINT64_MAX - now_ns ? UINT64_MAX : now_ns + duration_ns;
+    if (wait_until_ns_ == 0) wait_until_ns_ = 1;
+  }
+  if (now_ns < wait_until_ns_) return false;
+  wait_until_ns_ = 0;
+  return true;
+}
+
+void Actor::end_after_call(std::optional<Bytes> data) {
+  shutdown_asked_ = true;
+  last_word_.reset();
+  if (data) last_word_ = schema::Value::bytes(std::move(*data));
+}
+
+}  // namespace theater::node

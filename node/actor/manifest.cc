@@ -1,0 +1,104 @@
+#include "node/actor/manifest.h"
+
+#include <algorithm>
+
+#include "base/config.h"
+
+namespace theater::node {
+namespace {
+
+constexpr uint64_t kDayMs = 24 * 3'600'000;
+
+bool is_name(std::string_view name) {
+  if (name.empty() || name.size() > kActorNameMax) return false;
+  return std::all_of(name.begin(), name.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.';
+  });
+}
+
+void read_handlers(const Config::Table& root, Manifest& manifest) {
+  for (const auto& handler : root.tables("handler")) {
+    std::string type = handler.required_text("type");
+    if (type.empty()) continue;
+    const auto& known = handler_types();
+    if (std::find(known.begin(), known.end(), type) == known.end()) {
+      std::string all;
+      for (const auto name : known) all += str_cat(all.empty() ? "" : ", ", name);
+      handler.fail("type", str_cat("there is no handler '", escape(as_bytes(type)), "'; there are: ", all));
+    } else if (manifest.grants(type)) {
+      handler.fail("type", str_cat("the handler '", type, "' is granted twice"));
+    } else {
+      manifest.handlers.push_back(std::move(type));
+    }
+  }
+}
+
+void read_limits(const Config::Table& root, ManifestLimits& limits) {
+  const auto table = root.table("limits");
+  if (!table) return;
+  limits.instance.memory_bytes = table->size_bytes("memory", limits.instance.memory_bytes, 64 << 10, uint64_t{4} << 30);
+  limits.instance.table_elements =
+      static_cast<uint32_t>(table->number("table_elements", limits.instance.table_elements, 1, 10'000'000));
+  limits.call_timeout_ms = table->duration_ms("call_timeout", limits.call_timeout_ms, 1, kDayMs);
+  limits.mailbox_messages =
+      static_cast<uint32_t>(table->number("mailbox_messages", limits.mailbox_messages, 1, 1'000'000));
+  limits.mailbox_bytes = table->size_bytes("mailbox_bytes", limits.mailbox_bytes, 1, uint64_t{1} << 30);
+  limits.message_bytes = table->size_bytes("message_bytes", limits.message_bytes, 1, uint64_t{64} << 20);
+}
+
+}  // namespace
+
+bool Manifest::grants(std::string_view handler) const {
+  return std::find(handlers.begin(), handlers.end(), handler) != handlers.end();
+}
+
+Result<Manifest> parse_manifest(std::string_view text, const std::string& path) {
+  TRY_ASSIGN(const auto config, Config::parse(text, path));
+  const auto root = config.root();
+  Manifest manifest;
+  manifest.name = root.required_text("name");
+  if (!manifest.name.empty() && !is_name(manifest.name)) {
+    root.fail("name", str_cat("'name' must be 1 to ", kActorNameMax,
+                              " of the characters a-z A-Z 0-9 - _ . ; here it is \"", escape(as_bytes(manifest.name)), "\""));
+  }
+  manifest.package = root.text("package");
+  if (auto state = root.optional_text("initial_state")) {
+    manifest.initial_state = std::move(*state);
+    manifest.has_initial_state = true;
+  }
+  read_handlers(root, manifest);
+  read_limits(root, manifest.limits);
+  if (const auto audit = root.table("audit")) {
+    const auto mode = audit->choice("mode", {"strict", "best-effort"}, "strict");
+    manifest.audit_mode = mode == "strict" ? schema::AuditMode::kStrict : schema::AuditMode::kBestEffort;
+  }
+  TRY(config.finish());
+  return manifest;
+}
+
+const std::vector<std::string_view>& handler_types() {
+  static const std::vector<std::string_view> types = {"runtime", "timing", "random", "message-server", "wasi"};
+  return types;
+}
+
+const std::vector<ManifestKey>& manifest_keys() {
+  static const std::vector<ManifestKey> keys = {
+      {"name", "string", "(required)", "What people call the actor: 1 to 64 of a-z A-Z 0-9 - _ ."},
+      {"package", "string", "", "The WebAssembly module: a path beside the manifest."},
+      {"initial_state", "string", "(none)", "What the first call, init, gets as its state."},
+      {"handler.type", "string", "(required)",
+       "One [[handler]] for each thing the actor may use: runtime, timing, random, message-server, wasi."},
+      {"limits.memory", "size", "64 MiB", "The linear memory may grow to this and no further."},
+      {"limits.table_elements", "number", "100000", "Elements that a table may have."},
+      {"limits.call_timeout", "duration", "30 s",
+       "How long one call may run and sleep before the actor is killed; waiting for an auditor doesn't count."},
+      {"limits.mailbox_messages", "number", "1000", "Messages that may wait; more are refused."},
+      {"limits.mailbox_bytes", "size", "16 MiB", "Bytes of messages that may wait; more are refused."},
+      {"limits.message_bytes", "size", "1 MiB", "The largest message."},
+      {"audit.mode", "string", "strict",
+       "strict: the actor waits for its auditors; best-effort: it never waits, and what is dropped is marked."},
+  };
+  return keys;
+}
+
+}  // namespace theater::node

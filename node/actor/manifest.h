@@ -1,0 +1,53 @@
+// An actor's manifest: what it is called, which package it runs, what it may use and how much. TOML; the text itself is a
+// blob of genesis, so that the record holds what was granted.
+//
+// Every key has its default in manifest_keys(), which docs/configuration.md is held to. Pure functions.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "schema/event.h"
+#include "wasm/engine.h"
+
+namespace theater::node {
+
+struct ManifestLimits {
+  wasm::Limits instance;
+  uint64_t call_timeout_ms = 30'000;
+  uint32_t mailbox_messages = 1'000;
+  uint64_t mailbox_bytes = uint64_t{16} << 20;
+  uint64_t message_bytes = uint64_t{1} << 20;
+};
+
+struct Manifest {
+  std::string name;
+  std::string package;  // a path beside the manifest, or "sha256:…"; whoever reads the file resolves it
+  std::string initial_state;
+  bool has_initial_state = false;
+  std::vector<std::string> handlers;  // the [[handler]] types, in order
+  ManifestLimits limits;
+  schema::AuditMode audit_mode = schema::AuditMode::kStrict;
+
+  bool grants(std::string_view handler) const;
+};
+
+inline constexpr size_t kActorNameMax = 64;
+
+// kInvalid with `path:line:column` for what is wrong; `path` is only for messages.
+Result<Manifest> parse_manifest(std::string_view text, const std::string& path = "manifest");
+
+// The [[handler]] types that there are.
+const std::vector<std::string_view>& handler_types();
+
+struct ManifestKey {
+  std::string_view key;  // "limits.memory"
+  std::string_view type;
+  std::string_view otherwise;  // the default, as one would write it
+  std::string_view meaning;
+};
+const std::vector<ManifestKey>& manifest_keys();
+
+}  // namespace theater::node

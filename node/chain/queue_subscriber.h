@@ -1,0 +1,58 @@
+// A subscriber inside the process: events wait in a bounded queue until somebody takes them.
+//
+// Strict: when the queue is full, the actors whose events it takes wait. Best-effort: it takes everything at line rate and
+// drops the oldest when it is full, counted. Either way it never holds more than `capacity` events.
+//
+// One queue may serve many chains. Producers are workers; pop() and close() may be called from any thread. Wakers run on
+// the thread that pops or closes.
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <deque>
+#include <map>
+#include <mutex>
+#include <optional>
+
+#include "node/chain/subscriber.h"
+
+namespace theater::node {
+
+class QueueSubscriber final : public Subscriber {
+ public:
+  enum class Overflow : uint8_t { kStrict, kBestEffort };
+  QueueSubscriber(size_t capacity, Overflow overflow);
+
+  // The next event, waiting at most `wait`; nothing then, or at once when it is closed and drained.
+  std::optional<schema::EncodedEvent> pop(std::chrono::nanoseconds wait = {});
+  // No more events are wanted. Chains evict it at their next emission; those that wait for it go on.
+  void close();
+  size_t size() const;
+  uint64_t dropped() const;              // best-effort: events lost to the bound
+  bool ended(const ActorId& actor) const;  // end_of_chain was called for this chain
+
+  std::string name() const override { return "a subscriber in this process"; }
+  bool closed() const override;
+  bool try_reserve(size_t bytes) override;
+  void release(size_t bytes) override;
+  void when_room(const ActorId& actor, std::function<void()> waker) override;
+  void forget_waker(const ActorId& actor) override;
+  void deliver(const schema::EncodedEvent& event) override;
+  void end_of_chain(const ActorId& actor) override;
+
+ private:
+  void wake_all(std::unique_lock<std::mutex>& lock);
+
+  const size_t capacity_;
+  const Overflow overflow_;
+  mutable std::mutex mutex_;
+  std::condition_variable readable_;
+  std::deque<schema::EncodedEvent> events_;
+  size_t reserved_ = 0;
+  std::map<ActorId, std::function<void()>> wakers_;  // at most one for each chain
+  std::map<ActorId, bool> ended_;                    // one for each chain that ended
+  uint64_t dropped_ = 0;
+  bool closed_ = false;
+};
+
+}  // namespace theater::node

@@ -1,0 +1,32 @@
+#include "node/handlers/handlers.h"
+
+#include "node/actor/manifest.h"
+
+namespace theater::node {
+
+Implementation find_implementation(const wasm::HostFunction& function) {
+  if (!function.recorded) return nullptr;
+  std::span<const HandlerEntry> entries;
+  if (function.handler == "runtime") entries = runtime_handler();
+  if (function.handler == "timing") entries = timing_handler();
+  if (function.handler == "random") entries = random_handler();
+  if (function.handler == "wasi") entries = wasi_handler();
+  for (const auto& entry : entries) {
+    if (entry.function == function.name) return entry.implementation;
+  }
+  return nullptr;
+}
+
+std::string grant_line(std::string_view handler) { return str_cat("[[handler]]\ntype = \"", handler, "\""); }
+
+Result<void> check_grants(const Manifest& manifest, const wasm::Module& module) {
+  for (const auto* import : module.imports()) {
+    if (import->handler.empty() || manifest.grants(import->handler)) continue;
+    return Error{ErrorCode::kRefused,
+                 str_cat("the package of '", manifest.name, "' imports ", import->interface, " ", import->name,
+                         ", which its manifest doesn't grant; add to the manifest:\n", grant_line(import->handler))};
+  }
+  return check_message_server(manifest, module);
+}
+
+}  // namespace theater::node

@@ -1,0 +1,61 @@
+// What host functions do when an actor runs live. One file a handler; each function of wasm::host_functions() that leaves
+// an event has one implementation here (a test holds the two together). Recording is not the handlers' business: the actor
+// turns their arguments and answers into events.
+//
+// An implementation runs on the guest's stack, on the worker that runs the actor: it doesn't block, recurse or throw. It
+// reads call.args (lifted, of the function's type) and fills call.results. kParked means: ask again after the actor was
+// woken; only functions with `waits` may say so.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "wasm/engine.h"
+
+namespace theater::node {
+
+struct Manifest;
+
+// What a handler may ask of the actor that called it.
+class Services {
+ public:
+  virtual ~Services() = default;
+  virtual const ActorId& self() const = 0;
+  virtual std::optional<Hash> chain_head() const = 0;
+  virtual void log_line(std::string_view text) = 0;  // for people; the event says it anyway
+  virtual void random_bytes(std::span<uint8_t> out) = 0;
+  // True once `duration_ns` have passed since the call's first wait_ns. False: return kParked, the actor is woken then.
+  virtual bool wait_ns(uint64_t duration_ns) = 0;
+  // The actor ends after the current call, with `data` as its last word.
+  virtual void end_after_call(std::optional<Bytes> data) = 0;
+};
+
+using Implementation = wasm::HostStatus (*)(Services& services, wasm::HostCall& call);
+
+// nullptr for functions that never reach the host, and for those that nobody implements.
+Implementation find_implementation(const wasm::HostFunction& function);
+
+// Refuses a module that needs what the manifest doesn't grant: kRefused, naming the import and the line to add. And one that
+// is granted message-server without an export that takes messages.
+Result<void> check_grants(const Manifest& manifest, const wasm::Module& module);
+
+// The line to add to a manifest, for messages.
+std::string grant_line(std::string_view handler);
+
+struct HandlerEntry {
+  std::string_view function;  // as in the table: "log"
+  Implementation implementation;
+};
+// One for each handler, in its own file.
+std::span<const HandlerEntry> runtime_handler();
+std::span<const HandlerEntry> timing_handler();
+std::span<const HandlerEntry> random_handler();
+std::span<const HandlerEntry> wasi_handler();
+Result<void> check_message_server(const Manifest& manifest, const wasm::Module& module);
+
+inline constexpr uint64_t kRandomBytesMax = uint64_t{1} << 20;
+
+}  // namespace theater::node

@@ -1,0 +1,55 @@
+#include "node/runtime/module_cache.h"
+
+#include "base/thread.h"
+
+namespace theater::node {
+
+ModuleCache::ModuleCache(wasm::Engine& engine, std::function<void(std::function<void()>)> defer)
+    : engine_(engine), defer_(std::move(defer)), thread_(start_thread("compile", [this] { compile_all(); })) {}
+
+ModuleCache::~ModuleCache() { stop(); }
+
+void ModuleCache::get(const Hash& package, std::shared_ptr<const Bytes> bytes, Done done) {
+  if (const auto found = by_package_.find(package); found != by_package_.end()) {
+    recent_.splice(recent_.begin(), recent_, found->second);
+    return done(recent_.front());
+  }
+  const auto [waiting, is_new] = waiting_.try_emplace(package);
+  if (is_new && !jobs_.try_push(Job{package, std::move(bytes)})) {
+    waiting_.erase(waiting);
+    return done(Error{ErrorCode::kUnavailable, str_cat(kPendingMax, " packages wait to be compiled; try again later")});
+  }
+  waiting->second.push_back(std::move(done));
+}
+
+void ModuleCache::stop() {
+  jobs_.close();
+  while (jobs_.try_pop()) {
+  }
+  if (thread_.joinable()) thread_.join();
+}
+
+void ModuleCache::compile_all() {
+  while (auto job = jobs_.pop()) {
+    auto module = engine_.compile(*job->bytes);
+    defer_([this, package = job->package, module = std::move(module)]() mutable { compiled(package, std::move(module)); });
+  }
+}
+
+void ModuleCache::compiled(const Hash& package, Result<std::shared_ptr<wasm::Module>> result) {
+  if (result.ok()) {
+    recent_.push_front(*result);
+    by_package_[package] = recent_.begin();
+    if (recent_.size() > kModulesMax) {
+      by_package_.erase(recent_.back()->package());
+      recent_.pop_back();
+    }
+  }
+  const auto found = waiting_.find(package);
+  if (found == waiting_.end()) return;
+  const auto waiting = std::move(found->second);
+  waiting_.erase(found);
+  for (const auto& done : waiting) done(result);
+}
+
+}  // namespace theater::node

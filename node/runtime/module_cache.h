@@ -1,0 +1,55 @@
+// Packages are compiled once, on a thread of their own, and kept by the hash of their bytes: a second actor of the same
+// package starts in microseconds.
+//
+// get() and its callbacks belong to the command thread; only compilation runs on *compile*. Bounds: kModulesMax modules,
+// the least recently used one goes first (actors keep theirs alive); kPendingMax packages wait for the compiler, more are
+// refused.
+#pragma once
+
+#include <functional>
+#include <list>
+#include <memory>
+#include <thread>
+#include <unordered_map>
+#include <vector>
+
+#include "base/bounded_queue.h"
+#include "wasm/engine.h"
+
+namespace theater::node {
+
+class ModuleCache {
+ public:
+  using Done = std::function<void(Result<std::shared_ptr<wasm::Module>>)>;
+  static constexpr size_t kModulesMax = 64;
+  static constexpr size_t kPendingMax = 64;
+
+  // `defer` runs its argument on the command thread; called on *compile*.
+  ModuleCache(wasm::Engine& engine, std::function<void(std::function<void()>)> defer);
+  ~ModuleCache();  // as stop()
+
+  // Calls `done` at once if the module is there, later otherwise. `package` is the hash of `bytes`.
+  void get(const Hash& package, std::shared_ptr<const Bytes> bytes, Done done);
+  // Waits for the compilation in progress; what waits behind it is dropped. Idempotent.
+  void stop();
+
+ private:
+  struct Job {
+    Hash package;
+    std::shared_ptr<const Bytes> bytes;
+  };
+  using Modules = std::list<std::shared_ptr<wasm::Module>>;
+
+  void compile_all();
+  void compiled(const Hash& package, Result<std::shared_ptr<wasm::Module>> result);
+
+  wasm::Engine& engine_;
+  const std::function<void(std::function<void()>)> defer_;
+  Modules recent_;  // newest first
+  std::unordered_map<Hash, Modules::iterator> by_package_;
+  std::unordered_map<Hash, std::vector<Done>> waiting_;
+  BoundedQueue<Job> jobs_{kPendingMax};
+  std::thread thread_;
+};
+
+}  // namespace theater::node

@@ -1,0 +1,72 @@
+// The node's own chain: it began, which binary it was, every actor that was spawned and how each ended. An actor that no
+// auditor heard of thus leaves a trace.
+//
+// It is a task like an actor: when auditors are full or absent, facts wait here in order, and the command loop never does.
+// At most kFactsMax facts wait before new spawns are refused (has_room()); beyond that only ends are added, at most one for
+// each live actor.
+//
+// Threads: any; its chain is touched by the worker that runs it only.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <mutex>
+#include <string>
+
+#include "node/chain/chain.h"
+#include "node/runtime/scheduler.h"
+
+namespace theater::node {
+
+inline constexpr std::string_view kFactBoot = "node/boot";
+inline constexpr std::string_view kFactSpawn = "node/spawn";
+inline constexpr std::string_view kFactEnd = "node/end";
+
+class NodeChain final : public Task {
+ public:
+  static constexpr size_t kFactsMax = 1'000;
+
+  // Genesis is begun here, so that id() is known; it is emitted at the first turn.
+  NodeChain(Scheduler& scheduler, Clock& clock, schema::Genesis genesis,
+            std::vector<std::shared_ptr<Subscriber>> subscribers);
+
+  const ActorId& id() const { return id_; }
+  bool has_room() const;
+  // `type` is one of the constants above.
+  void add(std::string_view type, schema::Value value);
+  // Emits what waits, then the terminal event, then calls `done`. Once.
+  void finish(std::string reason, std::function<void()> done);
+  void post(std::function<void(Chain&)> order);  // on its worker, at its next turn
+
+  struct Status {
+    Hash head;
+    uint64_t events = 0;
+    size_t waiting = 0;     // facts not emitted yet
+    std::string waits_for;  // "auditor b"; empty if it doesn't
+    bool ended = false;
+  };
+  Status status() const;
+
+ protected:
+  Next turn(Worker& worker) override;
+
+ private:
+  struct Fact {
+    std::string_view type;
+    schema::Value value;
+  };
+  bool begin_next();
+
+  ActorId id_;
+  mutable std::mutex mutex_;  // guards what follows
+  std::deque<Fact> facts_;
+  std::vector<std::function<void(Chain&)>> orders_;
+  bool finishing_ = false;
+  std::string reason_;
+  std::function<void()> done_;
+  Status status_;
+
+  Chain chain_;
+};
+
+}  // namespace theater::node

@@ -1,0 +1,360 @@
+#include <algorithm>
+
+#include "base/check.h"
+#include "base/crypto.h"
+#include "node/chain/link_subscriber.h"
+#include "node/runtime/runtime_impl.h"
+
+namespace theater::node {
+
+namespace {
+
+// What stands in an event must be UTF-8 and short, and this comes from anywhere.
+Result<void> check_origin(const schema::Origin& origin) {
+  const auto* from = std::get_if<schema::Operator>(&origin);
+  if (from == nullptr) return Ok{};
+  if (from->request_id.size() <= RuntimeImpl::kRequestIdMax && is_utf8(as_bytes(from->request_id))) return Ok{};
+  return Error{ErrorCode::kInvalid,
+               str_cat("a request id is at most ", RuntimeImpl::kRequestIdMax, " bytes of UTF-8 text")};
+}
+
+}  // namespace
+
+// --- what callers see: every method hands its work to the command thread ---
+
+template <typename T>
+void RuntimeImpl::submit(Callback<T> done, std::function<void(Callback<T>&)> work) {
+  auto shared = std::make_shared<Callback<T>>(std::move(done));
+  CommandQueue::Work command = [shared, work = std::move(work)] { work(*shared); };
+  if (commands_.try_push(command)) return;
+  (*shared)(Error{ErrorCode::kUnavailable, "the node is stopping, or too many commands wait; try again"});
+}
+
+template <typename T>
+void RuntimeImpl::order(const ActorId& actor, Callback<T> done, std::function<void(Actor&, Callback<T>)> what) {
+  submit<T>(std::move(done), [this, actor, what = std::move(what)](Callback<T>& callback) {
+    const auto found = find(actor);
+    if (found == nullptr) return callback(no_such_actor(actor));
+    auto shared = std::make_shared<Callback<T>>(std::move(callback));
+    if (found->post([what, shared](Actor& self) { what(self, *shared); })) return;
+    (*shared)(Error{ErrorCode::kUnavailable, "too many orders wait for this actor; try again"});
+  });
+}
+
+void RuntimeImpl::spawn(SpawnRequest request, Callback<ActorInfo> done) {
+  auto shared = std::make_shared<SpawnRequest>(std::move(request));
+  submit<ActorInfo>(std::move(done), [this, shared](Callback<ActorInfo>& callback) {
+    spawn_now(std::move(*shared), std::move(callback));
+  });
+}
+
+void RuntimeImpl::send(const ActorId& actor, Bytes message, schema::Origin origin, Callback<Ok> done) {
+  if (auto checked = check_origin(origin); !checked.ok()) return done(std::move(checked).error());
+  auto shared = std::make_shared<Message>(Message{std::move(message), std::move(origin), nullptr});
+  submit<Ok>(std::move(done), [this, actor, shared](Callback<Ok>& callback) {
+    const auto found = find(actor);
+    if (found == nullptr) return callback(no_such_actor(actor));
+    auto offered = found->offer(std::move(*shared));
+    if (!offered.ok()) return callback(std::move(offered).error());
+    callback(Ok{});
+  });
+}
+
+void RuntimeImpl::request(const ActorId& actor, Bytes message, schema::Origin origin, uint64_t timeout_ms, bool durable,
+                          Callback<std::optional<Bytes>> done) {
+  if (auto checked = check_origin(origin); !checked.ok()) return done(std::move(checked).error());
+  auto reply = std::make_shared<Reply>(std::move(done));
+  reply->durable = durable;
+  auto shared = std::make_shared<Message>(Message{std::move(message), std::move(origin), reply});
+  CommandQueue::Work command = [this, actor, timeout_ms, shared] {
+    const auto to = shared->reply;
+    const auto found = find(actor);
+    if (found == nullptr) {
+      to->answer(no_such_actor(actor));
+      return;
+    }
+    if (timeout_ms != 0) {
+      const auto timer = timers_.set(options_.clock->monotonic_ns() + timeout_ms * 1'000'000, [to, timeout_ms] {
+        to->answer(Error{ErrorCode::kDeadline, str_cat("no answer within ", timeout_ms,
+                                                       " ms; if the actor has begun with it, it will still finish")});
+      });
+      to->on_answer = [this, timer] { timers_.cancel(timer); };
+    }
+    auto offered = found->offer(std::move(*shared));
+    if (!offered.ok()) to->answer(std::move(offered).error());
+  };
+  if (commands_.try_push(command)) return;
+  reply->answer(Error{ErrorCode::kUnavailable, "the node is stopping, or too many commands wait; try again"});
+}
+
+void RuntimeImpl::stop_actor(const ActorId& actor, schema::Origin origin, uint64_t grace_ms, Callback<Ok> done) {
+  if (auto checked = check_origin(origin); !checked.ok()) return done(std::move(checked).error());
+  order<Ok>(actor, std::move(done), [origin = std::move(origin), grace_ms](Actor& self, Callback<Ok> callback) {
+    self.stop(origin, "stop", grace_ms);
+    self.when_ended([callback = std::move(callback)](Result<ActorInfo>) { callback(Ok{}); });
+  });
+}
+
+void RuntimeImpl::kill(const ActorId& actor, schema::Origin origin, std::string reason, Callback<Ok> done) {
+  if (auto checked = check_origin(origin); !checked.ok()) return done(std::move(checked).error());
+  order<Ok>(actor, std::move(done), [origin = std::move(origin), reason](Actor& self, Callback<Ok> callback) {
+    self.kill(origin, reason);
+    self.when_ended([callback = std::move(callback)](Result<ActorInfo>) { callback(Ok{}); });
+  });
+}
+
+void RuntimeImpl::abandon(const ActorId& actor, Callback<Ok> done) {
+  order<Ok>(actor, std::move(done), [](Actor& self, Callback<Ok> callback) {
+    self.abandon();
+    callback(Ok{});
+  });
+}
+
+void RuntimeImpl::list(Callback<std::vector<ActorInfo>> done) {
+  submit<std::vector<ActorInfo>>(std::move(done), [this](Callback<std::vector<ActorInfo>>& callback) {
+    std::vector<ActorInfo> all(ended_.begin(), ended_.end());
+    all.reserve(all.size() + live_.size());
+    for (const auto& [id, actor] : live_) all.push_back(actor->info());
+    callback(std::move(all));
+  });
+}
+
+void RuntimeImpl::show(const ActorId& actor, Callback<ActorInfo> done) {
+  submit<ActorInfo>(std::move(done), [this, actor](Callback<ActorInfo>& callback) {
+    if (const auto found = find(actor)) return callback(found->info());
+    if (const auto* ended = find_ended(actor)) return callback(*ended);
+    if (actor == node_chain_->id()) return callback(node_info());
+    callback(no_such_actor(actor));
+  });
+}
+
+void RuntimeImpl::resolve(std::string id_prefix_or_name, Callback<ActorId> done) {
+  submit<ActorId>(std::move(done), [this, text = std::move(id_prefix_or_name)](Callback<ActorId>& callback) {
+    callback(resolve_now(text));
+  });
+}
+
+void RuntimeImpl::subscribe(const ActorId& actor, std::shared_ptr<Subscriber> subscriber, Callback<Ok> done) {
+  if (actor == node_chain_->id()) {
+    return submit<Ok>(std::move(done), [this, subscriber](Callback<Ok>& callback) {
+      node_chain_->post([subscriber, callback](Chain& chain) {
+        chain.add(subscriber);
+        callback(Ok{});
+      });
+    });
+  }
+  order<Ok>(actor, std::move(done), [subscriber](Actor& self, Callback<Ok> callback) {
+    self.chain().add(subscriber);
+    callback(Ok{});
+  });
+}
+
+// From an actor that has ended, none is removed: its chain let go of all of them.
+void RuntimeImpl::unsubscribe(const ActorId& actor, std::shared_ptr<Subscriber> subscriber, Callback<bool> done) {
+  submit<bool>(std::move(done), [this, actor, subscriber](Callback<bool>& callback) {
+    if (actor == node_chain_->id()) {
+      return node_chain_->post([subscriber, callback](Chain& chain) { callback(chain.remove(*subscriber)); });
+    }
+    const auto found = find(actor);
+    if (found == nullptr) return callback(false);
+    if (found->post([subscriber, callback](Actor& self) { callback(self.chain().remove(*subscriber)); })) return;
+    callback(Error{ErrorCode::kUnavailable, "too many orders wait for this actor; try again"});
+  });
+}
+
+void RuntimeImpl::when_ended(const ActorId& actor, Callback<ActorInfo> done) {
+  submit<ActorInfo>(std::move(done), [this, actor](Callback<ActorInfo>& callback) {
+    if (const auto* ended = find_ended(actor)) return callback(*ended);
+    const auto found = find(actor);
+    if (found == nullptr) return callback(no_such_actor(actor));
+    if (found->post([callback](Actor& self) { self.when_ended(callback); })) return;
+    callback(Error{ErrorCode::kUnavailable, "too many orders wait for this actor; try again"});
+  });
+}
+
+// --- the command thread ---
+
+void RuntimeImpl::run_commands() {
+  // A clock that isn't the system's may move on its own; look again now and then.
+  constexpr uint64_t kLookAgainNs = 20'000'000;
+  while (!closing_) {
+    timers_.run_due(options_.clock->monotonic_ns());
+    std::optional<std::chrono::nanoseconds> wait;
+    if (const auto next_ns = timers_.next_deadline_ns()) {
+      const uint64_t now_ns = options_.clock->monotonic_ns();
+      wait = std::chrono::nanoseconds(*next_ns <= now_ns ? 0 : std::min(*next_ns - now_ns, kLookAgainNs));
+    }
+    if (auto work = commands_.pop(wait)) (*work)();
+    if (stopping_ && live_.empty() && starting_.empty() && compiling_ == 0) {
+      std::lock_guard lock(idle_mutex_);
+      is_idle_ = true;
+      idle_.notify_all();
+    }
+  }
+}
+
+void RuntimeImpl::spawn_now(SpawnRequest request, Callback<ActorInfo> done) {
+  if (stopping_) return done(Error{ErrorCode::kUnavailable, "the node is stopping"});
+  if (auto checked = check_origin(request.requested_by); !checked.ok()) return done(std::move(checked).error());
+  if (!node_chain_->has_room()) {
+    return done(Error{ErrorCode::kUnavailable, str_cat("the node's own chain waits for ", node_chain_->status().waits_for,
+                                                       ", so that no spawn could be recorded; see theater node status")});
+  }
+  auto manifest = parse_manifest(request.manifest);
+  if (!manifest.ok()) return done(std::move(manifest).error());
+  if (request.package.empty()) {
+    return done(Error{ErrorCode::kInvalid, str_cat("no package came with the manifest of '", manifest->name, "'")});
+  }
+
+  auto birth = std::make_unique<Birth>();
+  const auto package = std::make_shared<const Bytes>(std::move(request.package));
+  const auto text = std::make_shared<const Bytes>(to_bytes(request.manifest));
+  auto& genesis = birth->genesis;
+  genesis.name = manifest->name;
+  genesis.package = sha256(*package);
+  genesis.package_length = package->size();
+  genesis.manifest = sha256(*text);
+  genesis.manifest_length = text->size();
+  genesis.node = options_.identity;
+  genesis.engine_profile = options_.engine->profile().hash;
+  genesis.audit = {manifest->audit_mode, 0, static_cast<uint16_t>(options_.auditors.size()), false};
+  options_.random->fill(genesis.nonce);
+  genesis.requested_by = std::move(request.requested_by);
+  birth->blobs = {Blob{genesis.package, package}, Blob{genesis.manifest, text}};
+  birth->initial_state = std::move(request.initial_state);
+  if (!birth->initial_state && manifest->has_initial_state) birth->initial_state = to_bytes(manifest->initial_state);
+  birth->done = std::move(done);
+
+  ++compiling_;
+  auto shared = std::make_shared<std::unique_ptr<Birth>>(std::move(birth));
+  const Hash hash = (*shared)->genesis.package;
+  modules_->get(hash, package, [this, shared, manifest = *manifest, subscribers = std::move(request.subscribers)](
+                                   Result<std::shared_ptr<wasm::Module>> module) {
+    --compiling_;
+    if (!module.ok()) return (*shared)->done(std::move(module).error());
+    create(manifest, std::move(module).value(), std::move(*shared), subscribers);
+  });
+}
+
+void RuntimeImpl::create(const Manifest& manifest, std::shared_ptr<wasm::Module> module, std::unique_ptr<Birth> birth,
+                         const std::vector<std::shared_ptr<Subscriber>>& subscribers) {
+  if (stopping_) return birth->done(Error{ErrorCode::kUnavailable, "the node is stopping"});
+  if (auto granted = check_grants(manifest, *module); !granted.ok()) return birth->done(std::move(granted).error());
+  birth->module = std::move(module);
+  auto all = links(manifest.audit_mode);
+  all.insert(all.end(), subscribers.begin(), subscribers.end());
+  auto actor = std::make_shared<Actor>(context_, manifest, std::move(birth), std::move(all));
+  starting_.insert(actor);
+  actor->wake();
+}
+
+std::vector<std::shared_ptr<Subscriber>> RuntimeImpl::links(schema::AuditMode mode) const {
+  if (mode == schema::AuditMode::kStrict) return strict_links_;
+  std::vector<std::shared_ptr<Subscriber>> links;
+  for (size_t i = 0; i < options_.auditors.size(); ++i) {
+    links.push_back(std::make_shared<BestEffortLink>(options_.auditors[i], auditor_names_[i]));
+  }
+  return links;
+}
+
+void RuntimeImpl::on_begun(std::shared_ptr<Actor> actor) {
+  defer([this, actor = std::move(actor)]() mutable {
+    // Its end may have come first only through this queue, so it is in starting_ or it never began.
+    if (starting_.erase(actor) == 0) return;
+    const ActorId id = actor->id();
+    live_.emplace(id, std::move(actor));
+  });
+}
+
+void RuntimeImpl::on_born(Actor& actor, const Hash& package) {
+  using schema::Value;
+  node_chain_->add(kFactSpawn, Value::record({{"actor", Value::string(actor.id().hex())},
+                                              {"name", Value::string(actor.name())},
+                                              {"package", Value::string(package.hex())}}));
+}
+
+void RuntimeImpl::on_ended(Actor& actor, const ActorInfo& info) {
+  using schema::Value;
+  if (info.events > 0) {
+    node_chain_->add(kFactEnd, Value::record({{"actor", Value::string(info.id.hex())},
+                                              {"events", Value::u64(info.events)},
+                                              {"head", Value::string(info.head.hex())},
+                                              {"reason", Value::string(info.ended)}}));
+  }
+  auto self = std::static_pointer_cast<Actor>(actor.shared_from_this());
+  defer([this, self = std::move(self), info]() mutable { forget(info.id, std::move(self), std::move(info)); });
+}
+
+void RuntimeImpl::forget(const ActorId& id, std::shared_ptr<Actor> actor, ActorInfo info) {
+  starting_.erase(actor);
+  live_.erase(id);
+  if (info.events == 0) return;
+  if (info.ended.starts_with(schema::kTypeError) && stopping_) all_clean_ = false;
+  ended_.push_back(std::move(info));
+  if (ended_.size() > kEndedMax) ended_.pop_front();
+}
+
+std::shared_ptr<Actor> RuntimeImpl::find(const ActorId& id) const {
+  const auto found = live_.find(id);
+  return found == live_.end() ? nullptr : found->second;
+}
+
+const ActorInfo* RuntimeImpl::find_ended(const ActorId& id) const {
+  for (const auto& info : ended_) {
+    if (info.id == id) return &info;
+  }
+  return nullptr;
+}
+
+Error RuntimeImpl::no_such_actor(const ActorId& id) const {
+  if (const auto* ended = find_ended(id)) {
+    return Error{ErrorCode::kNotFound, str_cat("'", ended->name, "' ", id.short_hex(), " has ended: ", ended->ended)};
+  }
+  return Error{ErrorCode::kNotFound, str_cat("there is no actor ", id.short_hex(), "; see theater actor list")};
+}
+
+// A name first, then an id's beginning. Of several that have ended, the newest counts.
+Result<ActorId> RuntimeImpl::resolve_now(const std::string& text) const {
+  std::vector<ActorId> found;
+  for (const auto& [id, actor] : live_) {
+    if (actor->name() == text) found.push_back(id);
+  }
+  if (found.empty() && text.size() >= 3) {
+    const auto begins = [&](const ActorId& id) { return id.hex().starts_with(text); };
+    for (const auto& [id, actor] : live_) {
+      if (begins(id)) found.push_back(id);
+    }
+    for (const auto& info : ended_) {
+      if (begins(info.id)) found.push_back(info.id);
+    }
+    if (begins(node_chain_->id())) found.push_back(node_chain_->id());
+  }
+  if (found.empty()) {
+    for (const auto& info : ended_) {
+      if (info.name == text) found = {info.id};
+    }
+  }
+  if (found.size() == 1) return found[0];
+  const std::string shown = escape(as_bytes(text));
+  if (found.empty()) {
+    return Error{ErrorCode::kNotFound, str_cat("there is no actor '", shown, "'; see theater actor list")};
+  }
+  std::string all;
+  for (size_t i = 0; i < std::min<size_t>(found.size(), 5); ++i) all += " " + found[i].short_hex();
+  return Error{ErrorCode::kInvalid, str_cat("'", shown, "' may be one of ", found.size(), " actors:", all,
+                                            found.size() > 5 ? " …" : "", "; give more of the id")};
+}
+
+ActorInfo RuntimeImpl::node_info() const {
+  const auto status = node_chain_->status();
+  ActorInfo info;
+  info.id = node_chain_->id();
+  info.name = options_.name;
+  info.state = status.ended ? "ended" : status.waits_for.empty() ? "idle" : "waiting";
+  info.waits_for = status.waits_for;
+  info.head = status.head;
+  info.events = status.events;
+  return info;
+}
+
+}  // namespace theater::node

@@ -1,0 +1,102 @@
+// The runtime behind runtime.h: the table of actors, and the thread that owns it.
+//
+// Everything without a lock belongs to the command thread. Workers tell it what happened through defer(). Internal to
+// node/runtime.
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <map>
+#include <set>
+#include <unordered_map>
+
+#include "node/actor/actor.h"
+#include "node/runtime/command_queue.h"
+#include "node/runtime/module_cache.h"
+#include "node/runtime/node_chain.h"
+#include "node/runtime/runtime.h"
+
+namespace theater::node {
+
+class RuntimeImpl final : public Runtime, private ActorListener {
+ public:
+  static constexpr size_t kEndedMax = 1'000;     // ended actors that list and show still know
+  static constexpr size_t kRequestIdMax = 256;   // bytes
+
+  explicit RuntimeImpl(RuntimeOptions options);
+  ~RuntimeImpl() override;
+
+  void spawn(SpawnRequest request, Callback<ActorInfo> done) override;
+  void send(const ActorId& actor, Bytes message, schema::Origin origin, Callback<Ok> done) override;
+  void request(const ActorId& actor, Bytes message, schema::Origin origin, uint64_t timeout_ms, bool durable,
+               Callback<std::optional<Bytes>> done) override;
+  void stop_actor(const ActorId& actor, schema::Origin origin, uint64_t grace_ms, Callback<Ok> done) override;
+  void kill(const ActorId& actor, schema::Origin origin, std::string reason, Callback<Ok> done) override;
+  void abandon(const ActorId& actor, Callback<Ok> done) override;
+  void list(Callback<std::vector<ActorInfo>> done) override;
+  void show(const ActorId& actor, Callback<ActorInfo> done) override;
+  void resolve(std::string id_prefix_or_name, Callback<ActorId> done) override;
+  void subscribe(const ActorId& actor, std::shared_ptr<Subscriber> subscriber, Callback<Ok> done) override;
+  void unsubscribe(const ActorId& actor, std::shared_ptr<Subscriber> subscriber, Callback<bool> done) override;
+  void when_ended(const ActorId& actor, Callback<ActorInfo> done) override;
+  const ActorId& node_chain() const override { return node_chain_->id(); }
+  bool stop(uint64_t grace_ms) override;
+
+ private:
+  // ActorListener: called on workers.
+  void on_begun(std::shared_ptr<Actor> actor) override;
+  void on_born(Actor& actor, const Hash& package) override;
+  void on_ended(Actor& actor, const ActorInfo& info) override;
+  void defer(std::function<void()> work) override { commands_.push(std::move(work)); }
+
+  template <typename T>
+  void submit(Callback<T> done, std::function<void(Callback<T>&)> work);
+  // Finds the live actor and gives it an order; `done` gets the error otherwise.
+  template <typename T>
+  void order(const ActorId& actor, Callback<T> done, std::function<void(Actor&, Callback<T>)> what);
+
+  void run_commands();
+  void spawn_now(SpawnRequest request, Callback<ActorInfo> done);
+  void create(const Manifest& manifest, std::shared_ptr<wasm::Module> module, std::unique_ptr<Birth> birth,
+              const std::vector<std::shared_ptr<Subscriber>>& subscribers);
+  std::vector<std::shared_ptr<Subscriber>> links(schema::AuditMode mode) const;
+  schema::Genesis node_genesis();
+  void boot();
+  void forget(const ActorId& id, std::shared_ptr<Actor> actor, ActorInfo info);
+  std::shared_ptr<Actor> find(const ActorId& id) const;
+  const ActorInfo* find_ended(const ActorId& id) const;
+  Error no_such_actor(const ActorId& id) const;
+  Result<ActorId> resolve_now(const std::string& text) const;
+  ActorInfo node_info() const;
+  // Waits until no actor is left; false if `wait_ms` passed first.
+  bool wait_for_actors(uint64_t wait_ms);
+  void for_each_actor(const std::function<void(Actor&)>& what);
+
+  const RuntimeOptions options_;
+  CommandQueue commands_;
+  Timers timers_;
+  Scheduler scheduler_;
+  ActorContext context_;
+  std::vector<std::shared_ptr<Subscriber>> strict_links_;  // one for each auditor, shared by all strict actors
+  std::vector<std::string> auditor_names_;
+  std::shared_ptr<NodeChain> node_chain_;
+  std::unique_ptr<ModuleCache> modules_;
+
+  std::unordered_map<ActorId, std::shared_ptr<Actor>> live_;
+  std::set<std::shared_ptr<Actor>> starting_;  // no id yet
+  std::deque<ActorInfo> ended_;                // newest last
+  size_t compiling_ = 0;                       // spawns that wait for their package
+  bool stopping_ = false;
+  bool all_clean_ = true;
+  bool closing_ = false;                       // run_commands returns when nothing is left to do
+
+  std::mutex stop_mutex_;                      // serializes stop()
+  std::optional<bool> stopped_;
+  std::mutex idle_mutex_;
+  std::condition_variable idle_;
+  bool is_idle_ = false;                       // guarded by idle_mutex_: stopping, and no actor is left
+
+  std::thread command_;
+};
+
+}  // namespace theater::node

@@ -1,0 +1,124 @@
+// How the runtime begins and ends.
+#include <algorithm>
+#include <fstream>
+#include <future>
+
+#include "base/check.h"
+#include "base/crypto.h"
+#include "base/thread.h"
+#include "node/chain/link_subscriber.h"
+#include "node/runtime/runtime_impl.h"
+
+namespace theater::node {
+
+namespace {
+
+// The program that runs right now. Zero if /proc doesn't say.
+Hash hash_of_this_binary() {
+  std::ifstream file("/proc/self/exe", std::ios::binary);
+  if (!file) return {};
+  Sha256 digest;
+  std::vector<char> buffer(size_t{1} << 20);
+  while (file) {
+    file.read(buffer.data(), static_cast<std::streamsize>(buffer.size()));
+    digest.update({reinterpret_cast<const uint8_t*>(buffer.data()), static_cast<size_t>(file.gcount())});
+  }
+  return digest.finish();
+}
+
+size_t worker_count(size_t asked) {
+  return asked != 0 ? asked : std::max<size_t>(1, std::thread::hardware_concurrency());
+}
+
+}  // namespace
+
+RuntimeImpl::RuntimeImpl(RuntimeOptions options)
+    : options_(std::move(options)), timers_([this] { commands_.wake(); }), scheduler_(worker_count(options_.workers)) {
+  for (const auto& outbox : options_.auditors) {
+    auditor_names_.push_back(outbox->status().auditor);
+    strict_links_.push_back(std::make_shared<StrictLink>(outbox, auditor_names_.back()));
+  }
+  context_ = ActorContext{&scheduler_,  &timers_,           options_.clock, options_.random, this,
+                          options_.log, options_.auditors, {}};
+  for (const auto& function : wasm::host_functions()) context_.implementations.push_back(find_implementation(function));
+
+  node_chain_ = std::make_shared<NodeChain>(scheduler_, *options_.clock, node_genesis(), strict_links_);
+  node_chain_->wake();
+  modules_ = std::make_unique<ModuleCache>(*options_.engine, [this](std::function<void()> work) { defer(std::move(work)); });
+  boot();
+  command_ = start_thread("command", [this] { run_commands(); });
+}
+
+RuntimeImpl::~RuntimeImpl() { stop(0); }
+
+schema::Genesis RuntimeImpl::node_genesis() {
+  schema::Genesis genesis;
+  genesis.name = options_.name;
+  genesis.node = options_.identity;
+  genesis.engine_profile = options_.engine->profile().hash;
+  genesis.audit = {schema::AuditMode::kStrict, 0, static_cast<uint16_t>(options_.auditors.size()), false};
+  options_.random->fill(genesis.nonce);
+  return genesis;
+}
+
+void RuntimeImpl::boot() {
+  using schema::Value;
+  node_chain_->add(kFactBoot, Value::record({{"binary", Value::string(hash_of_this_binary().hex())},
+                                             {"configuration", Value::string(sha256(as_bytes(options_.config_text)).hex())},
+                                             {"version", Value::string(THEATER_VERSION)}}));
+}
+
+void RuntimeImpl::for_each_actor(const std::function<void(Actor&)>& what) {
+  commands_.push([this, what] {
+    for (const auto& [id, actor] : live_) actor->post(what);
+    for (const auto& actor : starting_) actor->post(what);
+  });
+}
+
+bool RuntimeImpl::wait_for_actors(uint64_t wait_ms) {
+  std::unique_lock lock(idle_mutex_);
+  return idle_.wait_for(lock, std::chrono::milliseconds(wait_ms), [this] { return is_idle_; });
+}
+
+// Asks, then kills, then gives up: each step only for what the one before left.
+bool RuntimeImpl::stop(uint64_t grace_ms) {
+  // Beyond the grace: what a kill and a terminal event may take on a busy machine.
+  constexpr uint64_t kAfterGraceMs = 2'000;
+  std::lock_guard only_once(stop_mutex_);
+  if (stopped_) return *stopped_;
+
+  commands_.push([this] { stopping_ = true; });
+  for_each_actor([grace_ms](Actor& actor) { actor.stop({}, "node stop", grace_ms); });
+  bool clean = wait_for_actors(grace_ms + kAfterGraceMs);
+  if (!clean) {
+    for_each_actor([](Actor& actor) {
+      actor.kill({}, "node stop");
+      actor.abandon_when_terminal();
+    });
+    wait_for_actors(60'000);
+  }
+
+  auto finished = std::make_shared<std::promise<void>>();
+  auto finish = finished->get_future();
+  node_chain_->finish("node stop", [finished] { finished->set_value(); });
+  if (finish.wait_for(std::chrono::milliseconds(grace_ms + kAfterGraceMs)) != std::future_status::ready) clean = false;
+
+  commands_.close();
+  modules_->stop();
+  commands_.push([this] { closing_ = true; });
+  command_.join();
+  scheduler_.stop();
+  stopped_ = clean && all_clean_;
+  return *stopped_;
+}
+
+Result<std::unique_ptr<Runtime>> start_runtime(RuntimeOptions options) {
+  CHECK(options.engine != nullptr && options.clock != nullptr && options.random != nullptr,
+        "a runtime needs an engine, a clock and a source of randomness");
+  if (options.name.empty() || options.name.size() > kActorNameMax || !is_utf8(as_bytes(options.name))) {
+    return Error{ErrorCode::kInvalid, str_cat("a node's name has 1 to ", kActorNameMax, " bytes of UTF-8 text")};
+  }
+  return std::unique_ptr<Runtime>(std::make_unique<RuntimeImpl>(std::move(options)));
+}
+
+}  // namespace theater::node

@@ -1,0 +1,45 @@
+#include "node/runtime/timers.h"
+
+namespace theater::node {
+
+Timers::Id Timers::set(uint64_t deadline_ns, std::function<void()> callback) {
+  Id id;
+  bool earlier = false;
+  {
+    std::lock_guard lock(mutex_);
+    id = {deadline_ns, ++last_number_};
+    earlier = timers_.emplace(id, std::move(callback)).first == timers_.begin();
+  }
+  if (earlier) on_earlier_();
+  return id;
+}
+
+void Timers::cancel(Id id) {
+  std::function<void()> dropped;  // destroyed without the lock: it may own much
+  std::lock_guard lock(mutex_);
+  const auto found = timers_.find(id);
+  if (found == timers_.end()) return;
+  dropped = std::move(found->second);
+  timers_.erase(found);
+}
+
+std::optional<uint64_t> Timers::next_deadline_ns() const {
+  std::lock_guard lock(mutex_);
+  if (timers_.empty()) return std::nullopt;
+  return timers_.begin()->first.first;
+}
+
+void Timers::run_due(uint64_t now_ns) {
+  for (;;) {
+    std::function<void()> callback;
+    {
+      std::lock_guard lock(mutex_);
+      if (timers_.empty() || timers_.begin()->first.first > now_ns) return;
+      callback = std::move(timers_.begin()->second);
+      timers_.erase(timers_.begin());
+    }
+    callback();
+  }
+}
+
+}  // namespace theater::node

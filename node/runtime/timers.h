@@ -1,0 +1,37 @@
+// What is to happen at a time: sleeps, deadlines, graces, timeouts of callers. One ordered set for the node, served by the
+// command thread.
+//
+// set() and cancel() from any thread. Callbacks run on the thread that calls run_due(), must not block, and may set and
+// cancel. A cancelled timer is never called after cancel() returned, unless it is running at that moment.
+// Bounds: one timer for each waiting actor and one for each request in flight.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <utility>
+
+namespace theater::node {
+
+class Timers {
+ public:
+  using Id = std::pair<uint64_t, uint64_t>;  // deadline, number; {0, 0} is none
+
+  // `on_earlier` is called, on the setter's thread, when a timer becomes the first one.
+  explicit Timers(std::function<void()> on_earlier) : on_earlier_(std::move(on_earlier)) {}
+
+  Id set(uint64_t deadline_ns, std::function<void()> callback);
+  void cancel(Id id);
+
+  std::optional<uint64_t> next_deadline_ns() const;
+  void run_due(uint64_t now_ns);
+
+ private:
+  const std::function<void()> on_earlier_;
+  mutable std::mutex mutex_;
+  std::map<Id, std::function<void()>> timers_;
+  uint64_t last_number_ = 0;
+};
+
+}  // namespace theater::node
