@@ -1,0 +1,222 @@
+// The rules of a Store, for both implementations, and what only the one on disk has to do: locks, versions, refusals.
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+
+#include <functional>
+
+#include "base/file.h"
+#include "persist/memory_store.h"
+#include "persist/recorder.h"
+#include "persist/rocks_store.h"
+#include "persist/store_reader.h"
+#include "persist/tip_file.h"
+#include "temp_folder.h"
+#include "test_node.h"
+
+namespace theater::persist {
+namespace {
+
+struct Maker {
+  std::string name;
+  std::function<std::shared_ptr<Store>(const TempFolder&)> make;
+};
+
+class AnyStore : public testing::TestWithParam<Maker> {
+ protected:
+  TempFolder folder_;
+  std::shared_ptr<Store> store_ = GetParam().make(folder_);
+};
+
+std::shared_ptr<Store> open_rocks(const std::string& path) {
+  auto store = open_rocks_store(path, {});
+  CHECK(store.ok(), store.ok() ? "" : store.error().message);
+  return std::move(store).value();
+}
+
+TEST_P(AnyStore, KeepsRowsInOrderAndTablesApart) {
+  auto batch = store_->batch();
+  batch->put(Table::kRows, as_bytes("a1"), as_bytes("one"));
+  batch->put(Table::kRows, as_bytes("a3"), as_bytes("th"), as_bytes("ree"));
+  batch->put(Table::kRows, as_bytes("a2"), as_bytes("two"));
+  batch->put(Table::kRows, as_bytes("b"), {});
+  batch->put(Table::kFrames, as_bytes("a1"), as_bytes("frame"));
+  batch->remove(Table::kRows, as_bytes("a2"));
+  EXPECT_GT(batch->bytes(), 10u);
+  EXPECT_FALSE((*store_->get(Table::kRows, as_bytes("a1"))).has_value()) << "nothing before the commit";
+  ASSERT_TRUE(store_->commit(*batch, {1, {}}).ok());
+
+  EXPECT_EQ(**store_->get(Table::kRows, as_bytes("a3")), to_bytes("three"));
+  EXPECT_EQ(**store_->get(Table::kFrames, as_bytes("a1")), to_bytes("frame"));
+  EXPECT_FALSE((*store_->get(Table::kRows, as_bytes("a2"))).has_value());
+  std::string seen;
+  const auto rows = store_->scan(Table::kRows, as_bytes("a"));
+  for (; rows->valid(); rows->next()) seen += str_cat(as_text(rows->key()), "=", as_text(rows->value()), " ");
+  EXPECT_EQ(seen, "a1=one a3=three ");
+  EXPECT_TRUE(rows->status().ok());
+  const auto later = store_->scan(Table::kRows, as_bytes("a"), as_bytes("a2"));
+  ASSERT_TRUE(later->valid());
+  EXPECT_EQ(as_text(later->key()), "a3");
+  ASSERT_TRUE(store_->promised());
+  EXPECT_EQ(store_->promised()->commit, 1u);
+}
+
+INSTANTIATE_TEST_SUITE_P(Stores, AnyStore,
+                         testing::Values(Maker{"memory", [](const TempFolder&) { return std::make_shared<MemoryStore>(); }},
+                                         Maker{"rocks", [](const TempFolder& folder) { return open_rocks(folder.at("s")); }}),
+                         [](const auto& instance) { return instance.param.name; });
+
+TEST(RocksStore, AReaderSeesWhatTheWriterWritesAfterRefresh) {
+  TempFolder folder;
+  auto writer = open_rocks(folder.at("s"));
+  TestStream stream(1);
+  TestChain chain({});
+  stream.put(chain.genesis());
+  stream.seal();
+  ASSERT_TRUE(record(*writer, stream).ok());
+  auto reader = open_chain_reader(folder.at("s"));
+  ASSERT_TRUE(reader.ok()) << reader.error().message;
+  EXPECT_EQ(stored_events(**reader, chain.actor()).size(), 1u);
+  stream.put(chain.log("more"));
+  stream.seal();
+  ASSERT_TRUE(record(*writer, stream).ok());
+  EXPECT_EQ(stored_events(**reader, chain.actor()).size(), 1u);
+  ASSERT_TRUE((*reader)->refresh().ok());
+  EXPECT_EQ(stored_events(**reader, chain.actor()), bytes_of(chain));
+}
+
+TEST(RocksStore, SurvivesBeingOpenedAgain) {
+  TempFolder folder;
+  TestStream stream(1);
+  TestChain chain({});
+  stream.put(chain.genesis());
+  for (int i = 0; i < 50; ++i) {
+    stream.put(chain.log("x"));
+    stream.seal();
+    auto store = open_rocks(folder.at("s"));
+    ASSERT_TRUE(record(*store, stream).ok());  // passes over what is there already
+  }
+  auto reader = open_chain_reader(folder.at("s"));
+  ASSERT_TRUE(reader.ok()) << reader.error().message;
+  EXPECT_EQ(stored_events(**reader, chain.actor()), bytes_of(chain));
+}
+
+TEST(RocksStore, ASecondWriterIsToldWhoHoldsIt) {
+  TempFolder folder;
+  auto held = open_rocks(folder.at("s"));
+  const auto same = open_rocks_store(folder.at("s"), {});
+  ASSERT_FALSE(same.ok());
+  EXPECT_EQ(same.error().code, ErrorCode::kUnavailable);
+  EXPECT_NE(same.error().message.find("this process"), std::string::npos) << same.error().message;
+  ASSERT_TRUE(held->close().ok());
+
+  int ready[2], finish[2];
+  ASSERT_EQ(::pipe(ready), 0);
+  ASSERT_EQ(::pipe(finish), 0);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    auto store = open_rocks_store(folder.at("s"), {});
+    char byte = store.ok() ? 'y' : 'n';
+    if (::write(ready[1], &byte, 1) != 1 || ::read(finish[0], &byte, 1) != 1) ::_exit(1);
+    ::_exit(0);
+  }
+  char byte = 0;
+  ASSERT_EQ(::read(ready[0], &byte, 1), 1);
+  ASSERT_EQ(byte, 'y');
+  const auto other = open_rocks_store(folder.at("s"), {});
+  ASSERT_FALSE(other.ok());
+  EXPECT_EQ(other.error().code, ErrorCode::kUnavailable);
+  EXPECT_NE(other.error().message.find(str_cat("process ", child)), std::string::npos) << other.error().message;
+  ASSERT_EQ(::write(finish[1], "x", 1), 1);
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  EXPECT_EQ(status, 0);
+}
+
+TEST(RocksStore, MissingAndForeignFoldersAreRefusedInWords) {
+  TempFolder folder;
+  const auto missing = open_chain_reader(folder.at("none"));
+  ASSERT_FALSE(missing.ok());
+  EXPECT_EQ(missing.error().code, ErrorCode::kNotFound);
+  EXPECT_NE(missing.error().message.find(folder.at("none")), std::string::npos);
+  EXPECT_NE(missing.error().message.find("theater run"), std::string::npos);
+  EXPECT_FALSE(std::filesystem::exists(folder.at("none"))) << "reading makes nothing";
+
+  ASSERT_TRUE(write_file(folder.at("file"), as_bytes("x")).ok());
+  EXPECT_FALSE(open_rocks_store(folder.at("file"), {}).ok());
+  EXPECT_FALSE(open_rocks_store("/proc/theater-store", {}).ok());
+}
+
+TEST(RocksStore, AnotherVersionIsRefused) {
+  TempFolder folder;
+  {
+    auto store = open_rocks(folder.at("s"));
+    ASSERT_TRUE(Recorder::open(*store).ok());
+    auto batch = store->batch();
+    batch->put(Table::kRows, version_key(), encode_number(kStoreVersion + 1));
+    ASSERT_TRUE(store->commit(*batch, {1, {}}).ok());
+  }
+  const auto reader = open_chain_reader(folder.at("s"));
+  ASSERT_FALSE(reader.ok());
+  EXPECT_NE(reader.error().message.find("version 2"), std::string::npos) << reader.error().message;
+  SystemClock clock;
+  AuditorOptions options;
+  options.store_path = folder.at("s");
+  options.clock = &clock;
+  const auto auditor = start_auditor(options);
+  ASSERT_FALSE(auditor.ok());
+  EXPECT_EQ(auditor.error().code, ErrorCode::kInvalid);
+  EXPECT_NE(auditor.error().message.find("version 2"), std::string::npos) << auditor.error().message;
+}
+
+TEST(RocksStore, ReadingWritesNothing) {
+  TempFolder folder;
+  TestStream stream(1);
+  TestChain chain({});
+  stream.put(chain.genesis());
+  stream.seal();
+  {
+    auto store = open_rocks(folder.at("s"));
+    ASSERT_TRUE(record(*store, stream).ok());
+  }
+  const auto snapshot = [&] {
+    std::string all;
+    for (const auto& entry : std::filesystem::directory_iterator(folder.at("s"))) {
+      all += str_cat(entry.path().filename().string(), " ", entry.file_size(), " ",
+                     entry.last_write_time().time_since_epoch().count(), "\n");
+    }
+    return all;
+  };
+  const std::string before = snapshot();
+  auto reader = open_chain_reader(folder.at("s"));
+  ASSERT_TRUE(reader.ok());
+  EXPECT_EQ(stored_events(**reader, chain.actor()).size(), 1u);
+  ASSERT_TRUE((*reader)->refresh().ok());
+  reader->reset();
+  EXPECT_EQ(snapshot(), before);
+}
+
+TEST(TipFile, ReadsBackWhatWasWrittenAndNoticesEachFlippedBit) {
+  TempFolder folder;
+  auto file = TipFile::open(folder.path());
+  ASSERT_TRUE(file.ok());
+  EXPECT_FALSE((*TipFile::read(folder.path())).has_value()) << "made, nothing committed";
+  TipNote tip{77, {}};
+  for (uint8_t i = 0; i < kTipChainsMax; ++i) tip.chains.push_back({ActorId{test_key(i).bytes}, i * 3u});
+  ASSERT_TRUE(file->write(tip).ok());
+  auto back = TipFile::read(folder.path());
+  ASSERT_TRUE(back.ok() && *back);
+  EXPECT_EQ((*back)->commit, 77u);
+  EXPECT_EQ((*back)->chains.size(), kTipChainsMax);
+  EXPECT_EQ((*back)->chains[9].next_sequence, 27u);
+  const std::string path = folder.at(kTipFileName);
+  const Bytes good = *read_file(path);
+  for (size_t at = 0; at < good.size(); at += 13) {
+    Bytes bad = good;
+    bad[at] ^= 4;
+    ASSERT_TRUE(write_file(path, bad).ok());
+    EXPECT_FALSE(TipFile::read(folder.path()).ok()) << at;
+  }
+}
+
+}  // namespace
+}  // namespace theater::persist
