@@ -1,5 +1,5 @@
-// Drives a fuzz target where libFuzzer isn't linked: every input of the folders given, mutations of each, and noise. The
-// same inputs on every run, so that a failure is reproduced by running the program again.
+// Drives a fuzz target where libFuzzer isn't linked: every input of the folders given, mutations of each, and noise.
+// The same inputs on every run, so that a failure is reproduced by running the program again.
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>
@@ -28,20 +28,11 @@ Input mutated(Input input, theater::Random& random) {
     const size_t at = input.empty() ? 0 : random.below(input.size());
     const uint8_t byte = static_cast<uint8_t>(random.next_u64());
     switch (input.empty() ? 3 : random.below(5)) {
-      case 0:
-        input[at] = byte;
-        break;
-      case 1:
-        input[at] ^= static_cast<uint8_t>(1u << random.below(8));
-        break;
-      case 2:
-        input.erase(input.begin() + static_cast<ptrdiff_t>(at));
-        break;
-      case 3:
-        input.insert(input.begin() + static_cast<ptrdiff_t>(at), byte);
-        break;
-      default:
-        input.resize(at);
+      case 0: input[at] = byte; break;
+      case 1: input[at] ^= static_cast<uint8_t>(1u << random.below(8)); break;
+      case 2: input.erase(input.begin() + static_cast<ptrdiff_t>(at)); break;
+      case 3: input.insert(input.begin() + static_cast<ptrdiff_t>(at), byte); break;
+      default: input.resize(at);
     }
   }
   return input;
