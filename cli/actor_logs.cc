@@ -17,6 +17,7 @@ Result<ExitCode> logs(const Options& options) {
   TRY_ASSIGN(auto client, NodeClient::connect(options.node, kLongWaitMs));
   Result<void> printed = Ok{};
   TRY(client.stream("actor.logs", {{"actor", schema::Value::string(options.actor)}}, [&](const schema::Value& item) {
+    if (bus::find_field(item, "text") == nullptr) return true;  // the last one: the actor has ended
     const auto text = bus::text_field(item, "text");
     if (!text.ok()) {
       printed = text.error();

@@ -37,8 +37,9 @@ Result<void> Actor::offer(Message message) {
     std::lock_guard lock(mutex_);
     if (closed_) return *closed_;
     if (!takes_messages_) {
-      return Error{ErrorCode::kRefused, str_cat("'", name_, "' takes no messages: its manifest doesn't grant that; add to it:\n",
-                                                grant_line("message-server"))};
+      return Error{ErrorCode::kRefused,
+                   str_cat("'", name_, "' takes no messages: its manifest doesn't grant that; add to it:\n",
+                           grant_line("message-server"))};
     }
     if (!(message.reply ? requests_ : sends_)) {
       const auto& wanted = message.reply ? wasm::handle_request_function() : wasm::handle_send_function();
@@ -223,12 +224,14 @@ void Actor::result_emitted() {
   phase_ = Phase::kIdle;
   if (function == &wasm::initialize_function()) {
     std::vector<Value> args;
-    args.push_back(birth_->initial_state ? Value::some(Value::bytes(std::move(*birth_->initial_state))) : Value::none());
+    args.push_back(birth_->initial_state ? Value::some(Value::bytes(std::move(*birth_->initial_state)))
+                                         : Value::none());
     args.push_back(Value::tuple({Value::string(chain_.id().hex())}));
     return begin_call(wasm::init_function(), std::move(args), {});
   }
 
-  CHECK(results.size() == 1 && results[0].get<Value::ResultOf>() != nullptr, function->type_name, " returned no result");
+  CHECK(results.size() == 1 && results[0].get<Value::ResultOf>() != nullptr, function->type_name,
+        " returned no result");
   const auto& result = *results[0].get<Value::ResultOf>();
   const auto reply = std::exchange(reply_, nullptr);
   if (!result.ok) {

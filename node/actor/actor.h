@@ -2,15 +2,16 @@
 //
 //   birth → genesis → (_initialize, init, then message after message) → terminal event → ended
 //
-// A call into the guest is three things: the event of the call, the run, the event of its result. Whatever has to wait (room
-// at a subscriber, a timer, the next message) ends the actor's turn, so that a waiting actor occupies no worker.
+// A call into the guest is three things: the event of the call, the run, the event of its result. Whatever has to wait
+// (room at a subscriber, a timer, the next message) ends the actor's turn, so that a waiting actor occupies no worker.
 //
-// Threads: turn(), all of Host and Services, and orders run on the worker that has the actor; nothing else touches its chain
-// and its instance. offer(), post() and info() may be called from any thread and take one short lock.
+// Threads: turn(), all of Host and Services, and orders run on the worker that has the actor; nothing else touches its
+// chain and its instance. offer(), post() and info() may be called from any thread and take one short lock.
 //
 // How it ends: a trap, a deadline or a kill cuts off what runs, and `WasmError` says so with the fuel consumed, so that
-// replay stops at the same instruction; stop and the guest's own shutdown let the call finish first. The instance is freed
-// at once. If the terminal event finds no room it waits here, and is emitted when there is room, or abandon() gives up.
+// replay stops at the same instruction; stop and the guest's own shutdown let the call finish first. The instance is
+// freed at once. If the terminal event finds no room it waits here, and is emitted when there is room, or abandon()
+// gives up.
 #pragma once
 
 #include <functional>
@@ -35,10 +36,10 @@ class Actor;
 class ActorListener {
  public:
   virtual ~ActorListener() = default;
-  virtual void on_begun(std::shared_ptr<Actor> actor) = 0;        // it has an id
-  virtual void on_born(Actor& actor, const Hash& package) = 0;    // genesis is emitted
+  virtual void on_begun(std::shared_ptr<Actor> actor) = 0;         // it has an id
+  virtual void on_born(Actor& actor, const Hash& package) = 0;     // genesis is emitted
   virtual void on_ended(Actor& actor, const ActorInfo& info) = 0;  // nothing of it will be emitted any more
-  virtual void defer(std::function<void()> work) = 0;             // runs it on the command thread
+  virtual void defer(std::function<void()> work) = 0;              // runs it on the command thread
 };
 
 // What all actors of a runtime share. Outlives them.
@@ -81,8 +82,8 @@ class Actor final : public Task, private wasm::Host, private Services {
   // Orders.
   void stop(const schema::Origin& origin, const std::string& reason, uint64_t grace_ms);
   void kill(const schema::Origin& origin, const std::string& reason);
-  void abandon();                // of a terminal event that waits; nothing otherwise
-  void abandon_when_terminal();  // the same, now or as soon as it has to wait
+  bool is_ending() const { return stop_ || kill_ || phase_ == Phase::kTerminal || phase_ == Phase::kEnded; }
+  void abandon_when_terminal();  // gives up on a terminal event, now or as soon as it has to wait
   void when_ended(Callback<ActorInfo> done);
   Chain& chain() { return chain_; }
 
@@ -119,6 +120,7 @@ class Actor final : public Task, private wasm::Host, private Services {
   void shut_down(std::string reason, std::vector<schema::Value> data, schema::Origin origin);
   void close_mailbox(const Error& why);
   void vanish(Error why);
+  void abandon();
   void end();
 
   // actor_host.cc: Host and Services
@@ -139,29 +141,29 @@ class Actor final : public Task, private wasm::Host, private Services {
   const std::string name_;
   const ManifestLimits limits_;
   const bool strict_;
-  const bool takes_messages_;         // the manifest grants message-server
-  const bool sends_, requests_;       // what the package exports
+  const bool takes_messages_;    // the manifest grants message-server
+  const bool sends_, requests_;  // what the package exports
 
   Phase phase_ = Phase::kBirth;
   HostStep host_step_ = HostStep::kRun;
-  bool no_room_ = false;             // the guest waits for room at a subscriber
-  bool shutdown_asked_ = false;      // by the guest
+  bool no_room_ = false;         // the guest waits for room at a subscriber
+  bool shutdown_asked_ = false;  // by the guest
   bool abandoned_ = false;
-  Worker* worker_ = nullptr;         // during a turn
+  Worker* worker_ = nullptr;  // during a turn
   std::unique_ptr<Birth> birth_;
   std::unique_ptr<wasm::Instance> instance_;
   schema::Value state_ = schema::Value::none();
 
   const wasm::ExportFunction* function_ = nullptr;  // of the call in progress
   std::shared_ptr<Reply> reply_;
-  uint64_t call_fuel_ = 0;           // of a call whose result isn't emitted yet
+  uint64_t call_fuel_ = 0;  // of a call whose result isn't emitted yet
   std::optional<schema::Value> last_word_;
   uint64_t genesis_time_ns_ = 0;
-  uint64_t guest_time_ns_ = 0;       // what the guest's clocks say
-  uint64_t wait_until_ns_ = 0;       // monotonic, as all that follow; 0: none
-  uint64_t deadline_ns_ = 0;         // of the call in progress
+  uint64_t guest_time_ns_ = 0;  // what the guest's clocks say
+  uint64_t wait_until_ns_ = 0;  // monotonic, as all that follow; 0: none
+  uint64_t deadline_ns_ = 0;    // of the call in progress
   uint64_t no_room_since_ns_ = 0;
-  uint64_t grace_until_ns_ = 0;      // a stop that becomes a kill
+  uint64_t grace_until_ns_ = 0;  // a stop that becomes a kill
   Timers::Id timer_{};
 
   struct Ending {
@@ -169,16 +171,16 @@ class Actor final : public Task, private wasm::Host, private Services {
     std::string reason;
   };
   std::optional<Ending> stop_, kill_;
-  std::string ended_;                // why, for people
+  std::string ended_;  // why, for people
   std::vector<Callback<ActorInfo>> ended_waiters_;
 
-  mutable std::mutex mutex_;         // guards what follows
+  mutable std::mutex mutex_;  // guards what follows
   Mailbox mailbox_;
   std::vector<Order> orders_;
-  std::optional<Error> closed_;      // why no message is taken
+  std::optional<Error> closed_;  // why no message is taken
   ActorInfo published_;
 
-  Chain chain_;                      // last: its end calls subscribers
+  Chain chain_;  // last: its end calls subscribers
 };
 
 }  // namespace theater::node

@@ -62,8 +62,9 @@ bool Actor::cut_off_if_due() {
     return true;
   }
   if (phase_ == Phase::kRunning && !no_room_ && deadline_ns_ != 0 && now_ns >= deadline_ns_) {
-    cut_off(ErrorKind::kDeadline, str_cat(function_->type_name, " took longer than limits.call_timeout, ",
-                                          limits_.call_timeout_ms, " ms"), {});
+    cut_off(ErrorKind::kDeadline,
+            str_cat(function_->type_name, " took longer than limits.call_timeout, ", limits_.call_timeout_ms, " ms"),
+            {});
     return true;
   }
   return false;

@@ -1,4 +1,5 @@
-// The actor as the host of its guest: runs what was called and makes it events. Everything here runs on the guest's stack.
+// The actor as the host of its guest: runs what was called and makes it events. Everything here runs on the guest's
+// stack.
 #include "base/check.h"
 #include "node/actor/actor.h"
 
@@ -65,7 +66,8 @@ HostStatus Actor::emit_on_guest_stack(wasm::HostCall& call) {
       return HostStatus::kParked;
     case Chain::Step::kTooLarge: break;
   }
-  call.error = str_cat("the event of ", call.function->type_name, " would be larger than ", schema::kEventSizeMax, " bytes");
+  call.error =
+      str_cat("the event of ", call.function->type_name, " would be larger than ", schema::kEventSizeMax, " bytes");
   call.trap_kind = schema::ErrorKind::kLimit;
   return HostStatus::kTrap;
 }

@@ -16,9 +16,10 @@ Result<void> Mailbox::push(Message message, const ManifestLimits& limits) {
                                               limits.message_bytes, "); its manifest's limits.message_bytes says so")};
   }
   if (size() >= limits.mailbox_messages || bytes_ + bytes > limits.mailbox_bytes) {
-    return Error{ErrorCode::kUnavailable,
-                 str_cat("the mailbox is full: ", size(), " messages, ", bytes_, " bytes (limits.mailbox_messages ",
-                         limits.mailbox_messages, ", limits.mailbox_bytes ", limits.mailbox_bytes, "); try again later")};
+    return Error{
+        ErrorCode::kUnavailable,
+        str_cat("the mailbox is full: ", size(), " messages, ", bytes_, " bytes (limits.mailbox_messages ",
+                limits.mailbox_messages, ", limits.mailbox_bytes ", limits.mailbox_bytes, "); try again later")};
   }
   if (messages_ == nullptr) messages_ = std::make_unique<std::deque<Message>>();
   bytes_ += bytes;

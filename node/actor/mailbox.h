@@ -1,5 +1,5 @@
-// Messages that wait for an actor. Bounded in number and bytes; one that doesn't fit is refused with words, and the sender
-// may try again. Order is that of arrival. Not synchronized: the actor guards it.
+// Messages that wait for an actor. Bounded in number and bytes; one that doesn't fit is refused with words, and the
+// sender may try again. Order is that of arrival. Not synchronized: the actor guards it.
 #pragma once
 
 #include <atomic>
@@ -22,8 +22,8 @@ class Reply {
   // False if it was answered before (a timeout came first).
   bool answer(Result<std::optional<Bytes>> result);
   bool answered() const { return answered_.load(std::memory_order_acquire); }
-  bool durable = false;                      // the answer waits until the auditors have it
-  std::function<void()> on_answer;           // once, before the callback: takes the timer back
+  bool durable = false;             // the answer waits until the auditors have it
+  std::function<void()> on_answer;  // once, before the callback: takes the timer back
  private:
   std::atomic<bool> answered_{false};
   Callback<std::optional<Bytes>> done_;

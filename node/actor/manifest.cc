@@ -12,7 +12,8 @@ constexpr uint64_t kDayMs = 24 * 3'600'000;
 bool is_name(std::string_view name) {
   if (name.empty() || name.size() > kActorNameMax) return false;
   return std::all_of(name.begin(), name.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
+           c == '.';
   });
 }
 
@@ -58,8 +59,9 @@ Result<Manifest> parse_manifest(std::string_view text, const std::string& path) 
   Manifest manifest;
   manifest.name = root.required_text("name");
   if (!manifest.name.empty() && !is_name(manifest.name)) {
-    root.fail("name", str_cat("'name' must be 1 to ", kActorNameMax,
-                              " of the characters a-z A-Z 0-9 - _ . ; here it is \"", escape(as_bytes(manifest.name)), "\""));
+    root.fail("name",
+              str_cat("'name' must be 1 to ", kActorNameMax, " of the characters a-z A-Z 0-9 - _ . ; here it is \"",
+                      escape(as_bytes(manifest.name)), "\""));
   }
   manifest.package = root.text("package");
   if (auto state = root.optional_text("initial_state")) {

@@ -1,5 +1,5 @@
-// An actor's manifest: what it is called, which package it runs, what it may use and how much. TOML; the text itself is a
-// blob of genesis, so that the record holds what was granted.
+// An actor's manifest: what it is called, which package it runs, what it may use and how much. TOML; the text itself is
+// a blob of genesis, so that the record holds what was granted.
 //
 // Every key has its default in manifest_keys(), which docs/configuration.md is held to. Pure functions.
 #pragma once

@@ -1,9 +1,11 @@
-// One actor's chain: the only place where events come into being. It remembers the newest hash and nothing that was emitted.
+// One actor's chain: the only place where events come into being. It remembers the newest hash and nothing that was
+// emitted.
 //
-// Emission is an object that can wait: begin(), then step() until it says kDone. A step first sends the payloads that the
-// event refers to, in pieces that fit a frame, then takes room at every subscriber in the order in which they were added,
-// and only when all have room stamps, hashes, advances the head and delivers, in one go. Whoever is full keeps the step at
-// kParked and calls the waker once it is worth trying again. cancel() gives all room back: nothing was emitted.
+// Emission is an object that can wait: begin(), then step() until it says kDone. A step first sends the payloads that
+// the event refers to, in pieces that fit a frame, then takes room at every subscriber in the order in which they were
+// added, and only when all have room stamps, hashes, advances the head and delivers, in one go. Whoever is full keeps
+// the step at kParked and calls the waker once it is worth trying again. cancel() gives all room back: nothing was
+// emitted.
 //
 //   chain.begin(type, schema::HostCall{…});
 //   if (chain.step(scratch) == Chain::Step::kParked) …   // the waker will tell
@@ -47,20 +49,20 @@ class Chain {
 
   // Known as soon as genesis was begun (its time is stamped then), zero before.
   const ActorId& id() const { return id_; }
-  std::optional<Hash> head() const;                // no event yet: no head
-  uint64_t length() const { return length_; }      // events emitted: the sequence of the next one
-  uint64_t time_ns() const { return time_ns_; }    // of the newest event
-  bool ended() const { return ended_; }            // its terminal event was emitted
+  std::optional<Hash> head() const;              // no event yet: no head
+  uint64_t length() const { return length_; }    // events emitted: the sequence of the next one
+  uint64_t time_ns() const { return time_ns_; }  // of the newest event
+  bool ended() const { return ended_; }          // its terminal event was emitted
 
-  // Tail-only: it sees what is emitted from now on. Adding one that is there does nothing; one added after the end is told
-  // so at once.
+  // Tail-only: it sees what is emitted from now on. Adding one that is there does nothing; one added after the end is
+  // told so at once.
   void add(std::shared_ptr<Subscriber> subscriber);
   // Says whether it was there.
   bool remove(const Subscriber& subscriber);
   size_t subscribers() const { return entries_.size(); }
 
-  // `type` is borrowed until the emission is over: names of the function table and constants. Values that are too large for
-  // an event are replaced by references. `blobs`: what the event refers to beside its values.
+  // `type` is borrowed until the emission is over: names of the function table and constants. Values that are too large
+  // for an event are replaced by references. `blobs`: what the event refers to beside its values.
   void begin(std::string_view type, schema::Body body, std::vector<Blob> blobs = {});
   Step step(schema::EncodedEvent& scratch);
   void cancel();  // no emission: does nothing

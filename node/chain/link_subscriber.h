@@ -1,8 +1,10 @@
 // A chain's way to one auditor: a Subscriber over bus::Outbox. Which one an actor gets follows its audit mode.
 //
-//   StrictLink      waits for room, so that nothing of the chain is ever missing. Stateless: one for each auditor, shared by
+//   StrictLink      waits for room, so that nothing of the chain is ever missing. Stateless: one for each auditor,
+//   shared by
 //                   all strict actors.
-//   BestEffortLink  never makes the actor wait. An event that finds no room, or whose payloads found none, is dropped for
+//   BestEffortLink  never makes the actor wait. An event that finds no room, or whose payloads found none, is dropped
+//   for
 //                   this link; the outbox counts it and marks the gap. One for each actor and auditor.
 //
 // Threads: those of Subscriber. Both keep the outbox alive.

@@ -1,10 +1,10 @@
 // A subscriber inside the process: events wait in a bounded queue until somebody takes them.
 //
-// Strict: when the queue is full, the actors whose events it takes wait. Best-effort: it takes everything at line rate and
-// drops the oldest when it is full, counted. Either way it never holds more than `capacity` events.
+// Strict: when the queue is full, the actors whose events it takes wait. Best-effort: it takes everything at line rate
+// and drops the oldest when it is full, counted. Either way it never holds more than `capacity` events.
 //
-// One queue may serve many chains. Producers are workers; pop() and close() may be called from any thread. Wakers run on
-// the thread that pops or closes.
+// One queue may serve many chains. Producers are workers; pop() and close() may be called from any thread. Wakers run
+// on the thread that pops or closes.
 #pragma once
 
 #include <chrono>
@@ -28,7 +28,7 @@ class QueueSubscriber final : public Subscriber {
   // No more events are wanted. Chains evict it at their next emission; those that wait for it go on.
   void close();
   size_t size() const;
-  uint64_t dropped() const;              // best-effort: events lost to the bound
+  uint64_t dropped() const;                // best-effort: events lost to the bound
   bool ended(const ActorId& actor) const;  // end_of_chain was called for this chain
 
   std::string name() const override { return "a subscriber in this process"; }

@@ -1,11 +1,11 @@
 // CONTRACT. Whoever takes a chain's events as they happen: a link to an auditor, `actor logs -f`, a supervisor, a test.
 //
-// Dispatch goes straight from the chain to each subscriber, on the worker that runs the actor, never through the command
-// loop. Emission first reserves capacity at every subscriber in a fixed order and parks the actor if one has none; then it
-// stamps, hashes, advances the head and delivers to all in one step that can't be interrupted.
+// Dispatch goes straight from the chain to each subscriber, on the worker that runs the actor, never through the
+// command loop. Emission first reserves capacity at every subscriber in a fixed order and parks the actor if one has
+// none; then it stamps, hashes, advances the head and delivers to all in one step that can't be interrupted.
 //
-// A strict subscriber says no when it is full, and the actor waits. A best-effort one always says yes and drops on its own
-// terms, counted. A closed one is evicted at the next emission. Subscribers are tail-only.
+// A strict subscriber says no when it is full, and the actor waits. A best-effort one always says yes and drops on its
+// own terms, counted. A closed one is evicted at the next emission. Subscribers are tail-only.
 //
 // Shared by chains and whoever reads it. Methods are called from any worker; for one chain from one thread at a time.
 #pragma once
@@ -28,7 +28,8 @@ class Subscriber {
   // Takes room for one event of `bytes` encoded bytes, or returns false.
   virtual bool try_reserve(size_t bytes) = 0;
   virtual void release(size_t bytes) = 0;
-  // After a refusal: `waker` is called once when it is worth trying again (or when the subscriber closed). It only enqueues.
+  // After a refusal: `waker` is called once when it is worth trying again (or when the subscriber closed). It only
+  // enqueues.
   virtual void when_room(const ActorId& actor, std::function<void()> waker) = 0;
   virtual void forget_waker(const ActorId& actor) = 0;
   // Consumes the reservation. `event` is valid during the call only.
@@ -37,10 +38,19 @@ class Subscriber {
   virtual void end_of_chain(const ActorId& actor) = 0;
 
   // Payloads by reference. Most subscribers don't want them.
-  virtual bool needs_blob(const Hash& hash) { (void)hash; return false; }
-  virtual bool try_reserve_blob(size_t piece_bytes) { (void)piece_bytes; return true; }
+  virtual bool needs_blob(const Hash& hash) {
+    (void)hash;
+    return false;
+  }
+  virtual bool try_reserve_blob(size_t piece_bytes) {
+    (void)piece_bytes;
+    return true;
+  }
   virtual void deliver_blob(const Hash& hash, uint64_t length, uint64_t offset, BytesView piece) {
-    (void)hash; (void)length; (void)offset; (void)piece;
+    (void)hash;
+    (void)length;
+    (void)offset;
+    (void)piece;
   }
 };
 

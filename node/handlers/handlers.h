@@ -1,10 +1,10 @@
-// What host functions do when an actor runs live. One file a handler; each function of wasm::host_functions() that leaves
-// an event has one implementation here (a test holds the two together). Recording is not the handlers' business: the actor
-// turns their arguments and answers into events.
+// What host functions do when an actor runs live. One file a handler; each function of wasm::host_functions() that
+// leaves an event has one implementation here (a test holds the two together). Recording is not the handlers' business:
+// the actor turns their arguments and answers into events.
 //
-// An implementation runs on the guest's stack, on the worker that runs the actor: it doesn't block, recurse or throw. It
-// reads call.args (lifted, of the function's type) and fills call.results. kParked means: ask again after the actor was
-// woken; only functions with `waits` may say so.
+// An implementation runs on the guest's stack, on the worker that runs the actor: it doesn't block, recurse or throw.
+// It reads call.args (lifted, of the function's type) and fills call.results. kParked means: ask again after the actor
+// was woken; only functions with `waits` may say so.
 #pragma once
 
 #include <optional>
@@ -38,8 +38,8 @@ using Implementation = wasm::HostStatus (*)(Services& services, wasm::HostCall& 
 // nullptr for functions that never reach the host, and for those that nobody implements.
 Implementation find_implementation(const wasm::HostFunction& function);
 
-// Refuses a module that needs what the manifest doesn't grant: kRefused, naming the import and the line to add. And one that
-// is granted message-server without an export that takes messages.
+// Refuses a module that needs what the manifest doesn't grant: kRefused, naming the import and the line to add. And one
+// that is granted message-server without an export that takes messages.
 Result<void> check_grants(const Manifest& manifest, const wasm::Module& module);
 
 // The line to add to a manifest, for messages.

@@ -1,4 +1,5 @@
-// The handler `message-server`. It has no host functions yet; granting it lets messages in, and they need an export to go to.
+// The handler `message-server`. It has no host functions yet; granting it lets messages in, and they need an export to
+// go to.
 #include "node/actor/manifest.h"
 #include "node/handlers/handlers.h"
 

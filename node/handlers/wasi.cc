@@ -1,5 +1,5 @@
-// The handler `wasi`: those calls of preview1 that leave an event. The rest of the subset is answered by the engine, the
-// same for every actor (wasm/preview1.h).
+// The handler `wasi`: those calls of preview1 that leave an event. The rest of the subset is answered by the engine,
+// the same for every actor (wasm/preview1.h).
 #include "node/handlers/handlers.h"
 
 namespace theater::node {
@@ -16,7 +16,8 @@ constexpr uint16_t kBadDescriptor = 8;
 HostStatus random_get(Services& services, HostCall& call) {
   const uint64_t length = *call.args[0].get<uint64_t>();
   if (length > kRandomBytesMax) {
-    call.error = str_cat("wasi_snapshot_preview1 random_get: ", length, " bytes at once are more than ", kRandomBytesMax);
+    call.error =
+        str_cat("wasi_snapshot_preview1 random_get: ", length, " bytes at once are more than ", kRandomBytesMax);
     call.trap_kind = schema::ErrorKind::kLimit;
     return HostStatus::kTrap;
   }

@@ -1,6 +1,6 @@
-// What the command thread has to do. Commands from outside are bounded and refused when too many wait; work of the node's
-// own (an actor ended, a package is compiled, a reply is durable) is always taken, because its amount is bounded by the
-// number of actors, compilations and requests in flight.
+// What the command thread has to do. Commands from outside are bounded and refused when too many wait; work of the
+// node's own (an actor ended, a package is compiled, a reply is durable) is always taken, because its amount is bounded
+// by the number of actors, compilations and requests in flight.
 //
 // Any thread pushes; one thread pops.
 #pragma once

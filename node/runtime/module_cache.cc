@@ -32,7 +32,8 @@ void ModuleCache::stop() {
 void ModuleCache::compile_all() {
   while (auto job = jobs_.pop()) {
     auto module = engine_.compile(*job->bytes);
-    defer_([this, package = job->package, module = std::move(module)]() mutable { compiled(package, std::move(module)); });
+    defer_(
+        [this, package = job->package, module = std::move(module)]() mutable { compiled(package, std::move(module)); });
   }
 }
 

@@ -1,9 +1,9 @@
 // Packages are compiled once, on a thread of their own, and kept by the hash of their bytes: a second actor of the same
 // package starts in microseconds.
 //
-// get() and its callbacks belong to the command thread; only compilation runs on *compile*. Bounds: kModulesMax modules,
-// the least recently used one goes first (actors keep theirs alive); kPendingMax packages wait for the compiler, more are
-// refused.
+// get() and its callbacks belong to the command thread; only compilation runs on *compile*. Bounds: kModulesMax
+// modules, the least recently used one goes first (actors keep theirs alive); kPendingMax packages wait for the
+// compiler, more are refused.
 #pragma once
 
 #include <functional>

@@ -1,9 +1,9 @@
-// The node's own chain: it began, which binary it was, every actor that was spawned and how each ended. An actor that no
-// auditor heard of thus leaves a trace.
+// The node's own chain: it began, which binary it was, every actor that was spawned and how each ended. An actor that
+// no auditor heard of thus leaves a trace.
 //
-// It is a task like an actor: when auditors are full or absent, facts wait here in order, and the command loop never does.
-// At most kFactsMax facts wait before new spawns are refused (has_room()); beyond that only ends are added, at most one for
-// each live actor.
+// It is a task like an actor: when auditors are full or absent, facts wait here in order, and the command loop never
+// does. At most kFactsMax facts wait before new spawns are refused (has_room()); beyond that only ends are added, at
+// most one for each live actor.
 //
 // Threads: any; its chain is touched by the worker that runs it only.
 #pragma once

@@ -41,6 +41,10 @@ void RuntimeImpl::order(const ActorId& actor, Callback<T> done, std::function<vo
   });
 }
 
+NodeAbout RuntimeImpl::about() const {
+  return NodeAbout{options_.name, THEATER_VERSION, options_.identity, options_.engine->profile().hash};
+}
+
 void RuntimeImpl::spawn(SpawnRequest request, Callback<ActorInfo> done) {
   auto shared = std::make_shared<SpawnRequest>(std::move(request));
   submit<ActorInfo>(std::move(done), [this, shared](Callback<ActorInfo>& callback) {
@@ -87,26 +91,66 @@ void RuntimeImpl::request(const ActorId& actor, Bytes message, schema::Origin or
   reply->answer(Error{ErrorCode::kUnavailable, "the node is stopping, or too many commands wait; try again"});
 }
 
+void RuntimeImpl::order_to_end(const ActorId& actor, uint64_t wait_ms, Callback<Ok> done, Actor::Order what) {
+  submit<Ok>(std::move(done), [this, actor, wait_ms, what = std::move(what)](Callback<Ok>& callback) {
+    const auto found = find(actor);
+    if (found == nullptr) return callback(no_such_actor(actor));
+    struct Waiting {
+      std::atomic<bool> answered{false};
+      Callback<Ok> done;
+      Timers::Id timer;
+    };
+    auto waiting = std::make_shared<Waiting>();
+    waiting->done = std::move(callback);
+    waiting->timer =
+        timers_.set(options_.clock->monotonic_ns() + wait_ms * 1'000'000, [waiting, weak = std::weak_ptr(found)] {
+          if (waiting->answered.exchange(true)) return;
+          const auto self = weak.lock();
+          const std::string room = self == nullptr ? "room" : self->info().waits_for;
+          waiting->done(
+              Error{ErrorCode::kUnavailable,
+                    str_cat("the actor is dead, but its terminal event waits for ", room,
+                            "; it will be emitted when there is room, or give it up: theater actor kill --abandon")});
+        });
+    const bool posted = found->post([this, what, waiting](Actor& self) {
+      what(self);
+      self.when_ended([this, waiting](Result<ActorInfo>) {
+        if (waiting->answered.exchange(true)) return;
+        timers_.cancel(waiting->timer);
+        waiting->done(Ok{});
+      });
+    });
+    if (posted || waiting->answered.exchange(true)) return;
+    timers_.cancel(waiting->timer);
+    waiting->done(Error{ErrorCode::kUnavailable, "too many orders wait for this actor; try again"});
+  });
+}
+
 void RuntimeImpl::stop_actor(const ActorId& actor, schema::Origin origin, uint64_t grace_ms, Callback<Ok> done) {
   if (auto checked = check_origin(origin); !checked.ok()) return done(std::move(checked).error());
-  order<Ok>(actor, std::move(done), [origin = std::move(origin), grace_ms](Actor& self, Callback<Ok> callback) {
-    self.stop(origin, "stop", grace_ms);
-    self.when_ended([callback = std::move(callback)](Result<ActorInfo>) { callback(Ok{}); });
-  });
+  order_to_end(actor, grace_ms + kEndPatienceMs, std::move(done),
+               [origin = std::move(origin), grace_ms](Actor& self) { self.stop(origin, "stop", grace_ms); });
 }
 
 void RuntimeImpl::kill(const ActorId& actor, schema::Origin origin, std::string reason, Callback<Ok> done) {
   if (auto checked = check_origin(origin); !checked.ok()) return done(std::move(checked).error());
-  order<Ok>(actor, std::move(done), [origin = std::move(origin), reason](Actor& self, Callback<Ok> callback) {
-    self.kill(origin, reason);
-    self.when_ended([callback = std::move(callback)](Result<ActorInfo>) { callback(Ok{}); });
-  });
+  order_to_end(actor, kEndPatienceMs, std::move(done),
+               [origin = std::move(origin), reason](Actor& self) { self.kill(origin, reason); });
 }
 
 void RuntimeImpl::abandon(const ActorId& actor, Callback<Ok> done) {
-  order<Ok>(actor, std::move(done), [](Actor& self, Callback<Ok> callback) {
-    self.abandon();
-    callback(Ok{});
+  submit<Ok>(std::move(done), [this, actor](Callback<Ok>& callback) {
+    if (find_ended(actor) != nullptr) return callback(Ok{});
+    const auto found = find(actor);
+    if (found == nullptr) return callback(no_such_actor(actor));
+    const bool posted = found->post([callback](Actor& self) {
+      if (!self.is_ending()) {
+        return callback(Error{ErrorCode::kRefused, str_cat("'", self.name(), "' is alive; kill it first")});
+      }
+      self.abandon_when_terminal();
+      self.when_ended([callback](Result<ActorInfo>) { callback(Ok{}); });
+    });
+    if (!posted) callback(Error{ErrorCode::kUnavailable, "too many orders wait for this actor; try again"});
   });
 }
 
@@ -197,8 +241,9 @@ void RuntimeImpl::spawn_now(SpawnRequest request, Callback<ActorInfo> done) {
   if (stopping_) return done(Error{ErrorCode::kUnavailable, "the node is stopping"});
   if (auto checked = check_origin(request.requested_by); !checked.ok()) return done(std::move(checked).error());
   if (!node_chain_->has_room()) {
-    return done(Error{ErrorCode::kUnavailable, str_cat("the node's own chain waits for ", node_chain_->status().waits_for,
-                                                       ", so that no spawn could be recorded; see theater node status")});
+    return done(
+        Error{ErrorCode::kUnavailable, str_cat("the node's own chain waits for ", node_chain_->status().waits_for,
+                                               ", so that no spawn could be recorded; see theater node status")});
   }
   auto manifest = parse_manifest(request.manifest);
   if (!manifest.ok()) return done(std::move(manifest).error());
@@ -228,12 +273,13 @@ void RuntimeImpl::spawn_now(SpawnRequest request, Callback<ActorInfo> done) {
   ++compiling_;
   auto shared = std::make_shared<std::unique_ptr<Birth>>(std::move(birth));
   const Hash hash = (*shared)->genesis.package;
-  modules_->get(hash, package, [this, shared, manifest = *manifest, subscribers = std::move(request.subscribers)](
-                                   Result<std::shared_ptr<wasm::Module>> module) {
-    --compiling_;
-    if (!module.ok()) return (*shared)->done(std::move(module).error());
-    create(manifest, std::move(module).value(), std::move(*shared), subscribers);
-  });
+  modules_->get(hash, package,
+                [this, shared, manifest = *manifest,
+                 subscribers = std::move(request.subscribers)](Result<std::shared_ptr<wasm::Module>> module) {
+                  --compiling_;
+                  if (!module.ok()) return (*shared)->done(std::move(module).error());
+                  create(manifest, std::move(module).value(), std::move(*shared), subscribers);
+                });
 }
 
 void RuntimeImpl::create(const Manifest& manifest, std::shared_ptr<wasm::Module> module, std::unique_ptr<Birth> birth,

@@ -1,11 +1,11 @@
 // CONTRACT. The runtime of a node: actors, their workers, and the command loop.
 //
-// Threads: *command* runs every method's work (methods only enqueue; callbacks run on the command thread or a worker and
-// must not block), *worker-N* run actors, *compile* compiles packages. An actor runs on one worker at a time; an actor that
-// waits (for room at a subscriber, a timer, a message) occupies none.
+// Threads: *command* runs every method's work (methods only enqueue; callbacks run on the command thread or a worker
+// and must not block), *worker-N* run actors, *compile* compiles packages. An actor runs on one worker at a time; an
+// actor that waits (for room at a subscriber, a timer, a message) occupies none.
 //
-// Bounds: the command queue (refused with kUnavailable when full), each actor's mailbox (messages and bytes; refused when
-// full), the number of actors (the engine's instance limit).
+// Bounds: the command queue (refused with kUnavailable when full), each actor's mailbox (messages and bytes; refused
+// when full), the number of actors (the engine's instance limit).
 #pragma once
 
 #include <functional>
@@ -31,10 +31,10 @@ struct RuntimeOptions {
   wasm::Engine* engine = nullptr;  // required, as are clock and random
   Clock* clock = nullptr;
   Random* random = nullptr;
-  PublicKey identity;              // the node's, stands in each genesis
+  PublicKey identity;  // the node's, stands in each genesis
   std::string name = "node";
-  std::string config_text;         // for the boot event's configuration hash
-  size_t workers = 0;              // 0: one a core
+  std::string config_text;                             // for the boot event's configuration hash
+  size_t workers = 0;                                  // 0: one a core
   std::vector<std::shared_ptr<bus::Outbox>> auditors;  // all chains go to all of them
   std::function<void(const std::string&)> log;         // one line for people; any thread
 };
@@ -50,32 +50,45 @@ struct SpawnRequest {
 struct ActorInfo {
   ActorId id;
   std::string name;
-  std::string state;       // "starting", "idle", "running", "waiting", "stopping", "ended"
-  std::string waits_for;   // "auditor b", "timer", …; empty if it doesn't
+  std::string state;      // "starting", "idle", "running", "waiting", "stopping", "ended"
+  std::string waits_for;  // "auditor b", "timer", …; empty if it doesn't
   Hash head;
   uint64_t events = 0;
   uint64_t mailbox = 0;
   uint64_t memory_bytes = 0;
-  std::string ended;       // why, for ended ones: "stop", "WasmError: …"
+  std::string ended;  // why, for ended ones: "stop", "WasmError: …"
+};
+
+struct NodeAbout {
+  std::string name;
+  std::string version;
+  PublicKey identity;
+  Hash engine_profile;
 };
 
 class Runtime {
  public:
   virtual ~Runtime() = default;  // as stop with no grace
 
+  virtual NodeAbout about() const = 0;
+
   // Done when init has returned: genesis, the start function and init are emitted. Fails with kRefused/kInvalid before
   // genesis (bad manifest, handler not granted, signature) or kActorFailed after it (init trapped or answered err).
   virtual void spawn(SpawnRequest request, Callback<ActorInfo> done) = 0;
   // Done when the message is in the mailbox.
   virtual void send(const ActorId& actor, Bytes message, schema::Origin origin, Callback<Ok> done) = 0;
-  // Done when handle-request has returned and its result is emitted; with `durable`, when it is acknowledged by all strict
-  // auditors. No reply (the guest answered none) is nullopt. A guest's err is kActorFailed with its text.
+  // Done when handle-request has returned and its result is emitted; with `durable`, when it is acknowledged by all
+  // strict auditors. No reply (the guest answered none) is nullopt. A guest's err is kActorFailed with its text.
   virtual void request(const ActorId& actor, Bytes message, schema::Origin origin, uint64_t timeout_ms, bool durable,
                        Callback<std::optional<Bytes>> done) = 0;
-  // Lets the message in progress finish (at most `grace_ms`, then as kill), emits the terminal event.
+  // Lets the message in progress finish (at most `grace_ms`, then as kill), emits the terminal event. `done` when that
+  // is emitted, for kill as well; kUnavailable if it found no room for kEndPatienceMs: the actor is dead then, and its
+  // chain will end as soon as there is room.
+  static constexpr uint64_t kEndPatienceMs = 5'000;
   virtual void stop_actor(const ActorId& actor, schema::Origin origin, uint64_t grace_ms, Callback<Ok> done) = 0;
   virtual void kill(const ActorId& actor, schema::Origin origin, std::string reason, Callback<Ok> done) = 0;
-  // Gives up on a terminal event that finds no capacity: the chain stays open and the actor is forgotten.
+  // Gives up on the terminal event of an actor that was killed or stopped, if it finds no capacity: the chain stays
+  // open and the actor is forgotten. kRefused for an actor that nobody ended.
   virtual void abandon(const ActorId& actor, Callback<Ok> done) = 0;
 
   virtual void list(Callback<std::vector<ActorInfo>> done) = 0;
@@ -88,8 +101,8 @@ class Runtime {
   virtual void when_ended(const ActorId& actor, Callback<ActorInfo> done) = 0;
 
   virtual const ActorId& node_chain() const = 0;
-  // Refuses new spawns, stops all actors, ends the node's chain, joins the threads. Blocks; not from a callback. Idempotent.
-  // False if some actor had to be killed or its terminal event found no capacity in time.
+  // Refuses new spawns, stops all actors, ends the node's chain, joins the threads. Blocks; not from a callback.
+  // Idempotent. False if some actor had to be killed or its terminal event found no capacity in time.
   virtual bool stop(uint64_t grace_ms) = 0;
 };
 

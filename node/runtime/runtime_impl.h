@@ -20,12 +20,13 @@ namespace theater::node {
 
 class RuntimeImpl final : public Runtime, private ActorListener {
  public:
-  static constexpr size_t kEndedMax = 1'000;     // ended actors that list and show still know
-  static constexpr size_t kRequestIdMax = 256;   // bytes
+  static constexpr size_t kEndedMax = 1'000;    // ended actors that list and show still know
+  static constexpr size_t kRequestIdMax = 256;  // bytes
 
   explicit RuntimeImpl(RuntimeOptions options);
   ~RuntimeImpl() override;
 
+  NodeAbout about() const override;
   void spawn(SpawnRequest request, Callback<ActorInfo> done) override;
   void send(const ActorId& actor, Bytes message, schema::Origin origin, Callback<Ok> done) override;
   void request(const ActorId& actor, Bytes message, schema::Origin origin, uint64_t timeout_ms, bool durable,
@@ -54,6 +55,9 @@ class RuntimeImpl final : public Runtime, private ActorListener {
   // Finds the live actor and gives it an order; `done` gets the error otherwise.
   template <typename T>
   void order(const ActorId& actor, Callback<T> done, std::function<void(Actor&, Callback<T>)> what);
+
+  // The same for an order that ends the actor; `done` when it has ended, or an error after `wait_ms`.
+  void order_to_end(const ActorId& actor, uint64_t wait_ms, Callback<Ok> done, Actor::Order what);
 
   void run_commands();
   void spawn_now(SpawnRequest request, Callback<ActorInfo> done);
@@ -88,13 +92,13 @@ class RuntimeImpl final : public Runtime, private ActorListener {
   size_t compiling_ = 0;                       // spawns that wait for their package
   bool stopping_ = false;
   bool all_clean_ = true;
-  bool closing_ = false;                       // run_commands returns when nothing is left to do
+  bool closing_ = false;  // run_commands returns when nothing is left to do
 
-  std::mutex stop_mutex_;                      // serializes stop()
+  std::mutex stop_mutex_;  // serializes stop()
   std::optional<bool> stopped_;
   std::mutex idle_mutex_;
   std::condition_variable idle_;
-  bool is_idle_ = false;                       // guarded by idle_mutex_: stopping, and no actor is left
+  bool is_idle_ = false;  // guarded by idle_mutex_: stopping, and no actor is left
 
   std::thread command_;
 };

@@ -1,9 +1,9 @@
-// Workers and what they run. A Task is something that takes turns: an actor, or the node's own chain. It is never run by
-// two workers at once, and while it waits it stands in no queue and costs no thread.
+// Workers and what they run. A Task is something that takes turns: an actor, or the node's own chain. It is never run
+// by two workers at once, and while it waits it stands in no queue and costs no thread.
 //
-// wake() may be called from any thread, any number of times: a task that waits is queued, one that is queued already stays
-// where it is, one that runs right now gets another turn afterwards. So whoever changes something that a task should look
-// at changes it first and then calls wake(); no wake-up is ever lost.
+// wake() may be called from any thread, any number of times: a task that waits is queued, one that is queued already
+// stays where it is, one that runs right now gets another turn afterwards. So whoever changes something that a task
+// should look at changes it first and then calls wake(); no wake-up is ever lost.
 //
 // The run queue holds each task at most once: it is bounded by the number of tasks.
 #pragma once

@@ -38,13 +38,14 @@ RuntimeImpl::RuntimeImpl(RuntimeOptions options)
     auditor_names_.push_back(outbox->status().auditor);
     strict_links_.push_back(std::make_shared<StrictLink>(outbox, auditor_names_.back()));
   }
-  context_ = ActorContext{&scheduler_,  &timers_,           options_.clock, options_.random, this,
-                          options_.log, options_.auditors, {}};
+  context_ =
+      ActorContext{&scheduler_, &timers_, options_.clock, options_.random, this, options_.log, options_.auditors, {}};
   for (const auto& function : wasm::host_functions()) context_.implementations.push_back(find_implementation(function));
 
   node_chain_ = std::make_shared<NodeChain>(scheduler_, *options_.clock, node_genesis(), strict_links_);
   node_chain_->wake();
-  modules_ = std::make_unique<ModuleCache>(*options_.engine, [this](std::function<void()> work) { defer(std::move(work)); });
+  modules_ =
+      std::make_unique<ModuleCache>(*options_.engine, [this](std::function<void()> work) { defer(std::move(work)); });
   boot();
   command_ = start_thread("command", [this] { run_commands(); });
 }
@@ -63,9 +64,10 @@ schema::Genesis RuntimeImpl::node_genesis() {
 
 void RuntimeImpl::boot() {
   using schema::Value;
-  node_chain_->add(kFactBoot, Value::record({{"binary", Value::string(hash_of_this_binary().hex())},
-                                             {"configuration", Value::string(sha256(as_bytes(options_.config_text)).hex())},
-                                             {"version", Value::string(THEATER_VERSION)}}));
+  node_chain_->add(kFactBoot,
+                   Value::record({{"binary", Value::string(hash_of_this_binary().hex())},
+                                  {"configuration", Value::string(sha256(as_bytes(options_.config_text)).hex())},
+                                  {"version", Value::string(THEATER_VERSION)}}));
 }
 
 void RuntimeImpl::for_each_actor(const std::function<void(Actor&)>& what) {

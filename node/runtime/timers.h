@@ -1,5 +1,5 @@
-// What is to happen at a time: sleeps, deadlines, graces, timeouts of callers. One ordered set for the node, served by the
-// command thread.
+// What is to happen at a time: sleeps, deadlines, graces, timeouts of callers. One ordered set for the node, served by
+// the command thread.
 //
 // set() and cancel() from any thread. Callbacks run on the thread that calls run_due(), must not block, and may set and
 // cancel. A cancelled timer is never called after cancel() returned, unless it is running at that moment.

@@ -1,0 +1,304 @@
+#include "node/control/control.h"
+
+#include "node/control/answers.h"
+#include "node/control/log_stream.h"
+
+namespace theater::node {
+namespace {
+
+using bus::ControlPeer;
+using bus::ControlRequest;
+using bus::ControlResponse;
+using bus::Responder;
+using schema::Value;
+
+constexpr uint64_t kRequestTimeoutMs = 30'000;
+constexpr uint64_t kGraceMs = 10'000;
+constexpr uint64_t kWaitMax = 24 * 3'600'000;  // ms
+
+Value record_of(const ActorInfo& info) {
+  const auto hex = [](const auto& id) { return Value::string(id.is_zero() ? "" : id.hex()); };
+  return Value::record({{"id", hex(info.id)},
+                        {"name", Value::string(info.name)},
+                        {"state", Value::string(info.state)},
+                        {"waits-for", Value::string(info.waits_for)},
+                        {"head", hex(info.head)},
+                        {"ended", Value::string(info.ended)},
+                        {"events", Value::u64(info.events)},
+                        {"mailbox", Value::u64(info.mailbox)},
+                        {"memory-bytes", Value::u64(info.memory_bytes)}});
+}
+
+Value record_of(const bus::Outbox::Status& status) {
+  return Value::record({{"name", Value::string(status.auditor)},
+                        {"connected", Value::boolean(status.connected)},
+                        {"last-error", Value::string(status.last_error)},
+                        {"appended-events", Value::u64(status.appended_events)},
+                        {"appended-bytes", Value::u64(status.appended_bytes)},
+                        {"durable-events", Value::u64(status.durable_events)},
+                        {"durable-bytes", Value::u64(status.durable_bytes)},
+                        {"dropped-events", Value::u64(status.dropped_events)},
+                        {"resent-frames", Value::u64(status.resent_frames)},
+                        {"reconnects", Value::u64(status.reconnects)}});
+}
+
+// A number or flag that may be left out.
+Result<uint64_t> number_or(const Value& args, std::string_view name, uint64_t otherwise, uint64_t max) {
+  if (bus::find_field(args, name) == nullptr) return otherwise;
+  TRY_ASSIGN(const uint64_t number, bus::number_field(args, name));
+  if (number <= max) return number;
+  return Error{ErrorCode::kInvalid, str_cat("'", name, "' is ", number, "; it may be at most ", max)};
+}
+
+Result<bool> flag_or(const Value& args, std::string_view name, bool otherwise) {
+  const auto* found = bus::find_field(args, name);
+  if (found == nullptr) return otherwise;
+  if (const auto* flag = found->get<bool>()) return *flag;
+  return Error{ErrorCode::kInvalid, str_cat("'", name, "' must be true or false")};
+}
+
+// One request on its way through the runtime: whatever happens, exactly one last response.
+class Exchange {
+ public:
+  Exchange(Answers& answers, const ControlPeer& peer, ControlRequest asked, std::shared_ptr<Responder> responder)
+      : request(std::move(asked)),
+        origin{peer.identity, request.request_id},
+        answers_(answers),
+        responder_(std::move(responder)) {}
+
+  void done(Result<Value> result) {
+    ControlResponse response;
+    response.id = request.id;
+    if (result.ok()) {
+      response.result = std::move(result).value();
+    } else {
+      response.error = std::move(result).error();
+    }
+    if (remembered) {
+      answers_.answer(origin.key, origin.request_id, response);
+    } else {
+      responder_->respond(std::move(response));
+    }
+  }
+  const std::shared_ptr<Responder>& responder() const { return responder_; }
+  const Value& args() const { return request.args; }
+
+  const ControlRequest request;
+  const schema::Operator origin;
+  bool remembered = false;
+
+ private:
+  Answers& answers_;
+  const std::shared_ptr<Responder> responder_;
+};
+using ExchangePtr = std::shared_ptr<Exchange>;
+
+class RuntimeControl final : public bus::ControlHandler {
+ public:
+  RuntimeControl(Runtime& runtime, std::vector<std::shared_ptr<bus::Outbox>> auditors)
+      : runtime_(runtime), auditors_(std::move(auditors)) {}
+
+  void handle(const ControlPeer& peer, ControlRequest request, std::shared_ptr<Responder> responder) override;
+
+ private:
+  struct Verb {
+    std::string_view name;
+    bus::Role role;
+    bool once;  // a repeated request id must not run it again
+    void (RuntimeControl::*run)(ExchangePtr);
+  };
+  static const Verb* find_verb(std::string_view name);
+
+  void spawn(ExchangePtr exchange);
+  void list(ExchangePtr exchange);
+  void show(ExchangePtr exchange);
+  void send(ExchangePtr exchange);
+  void request(ExchangePtr exchange);
+  void logs(ExchangePtr exchange);
+  void stop(ExchangePtr exchange);
+  void kill(ExchangePtr exchange);
+  void status(ExchangePtr exchange);
+
+  // Calls `what` with the actor that the argument `actor` names.
+  void with_actor(ExchangePtr exchange, std::function<void(const ActorId&)> what);
+
+  Runtime& runtime_;
+  const std::vector<std::shared_ptr<bus::Outbox>> auditors_;
+  Answers answers_;
+};
+
+// A callback that answers with an empty record.
+Callback<Ok> nothing_but(ExchangePtr exchange) {
+  return [exchange](Result<Ok> result) {
+    if (!result.ok()) return exchange->done(std::move(result).error());
+    exchange->done(Value::record({}));
+  };
+}
+
+Callback<ActorInfo> the_actor(ExchangePtr exchange) {
+  return [exchange](Result<ActorInfo> result) {
+    if (!result.ok()) return exchange->done(std::move(result).error());
+    exchange->done(record_of(*result));
+  };
+}
+
+const RuntimeControl::Verb* RuntimeControl::find_verb(std::string_view name) {
+  using bus::Role;
+  static constexpr Verb kVerbs[] = {
+      {"actor.spawn", Role::kOperator, true, &RuntimeControl::spawn},
+      {"actor.list", Role::kReader, false, &RuntimeControl::list},
+      {"actor.show", Role::kReader, false, &RuntimeControl::show},
+      {"actor.send", Role::kOperator, true, &RuntimeControl::send},
+      {"actor.request", Role::kOperator, true, &RuntimeControl::request},
+      {"actor.logs", Role::kReader, false, &RuntimeControl::logs},
+      {"actor.stop", Role::kOperator, true, &RuntimeControl::stop},
+      {"actor.kill", Role::kOperator, true, &RuntimeControl::kill},
+      {"node.status", Role::kReader, false, &RuntimeControl::status},
+  };
+  for (const auto& verb : kVerbs) {
+    if (verb.name == name) return &verb;
+  }
+  return nullptr;
+}
+
+void RuntimeControl::handle(const ControlPeer& peer, ControlRequest request, std::shared_ptr<Responder> responder) {
+  const auto* verb = find_verb(request.verb);
+  const bool repeatable = verb != nullptr && verb->once && !request.request_id.empty();
+  auto exchange = std::make_shared<Exchange>(answers_, peer, std::move(request), responder);
+  if (verb == nullptr) {
+    return exchange->done(Error{ErrorCode::kInvalid,
+                                str_cat("this node knows no verb '", escape(as_bytes(exchange->request.verb)), "'")});
+  }
+  if (!peer.local && !peer.may(verb->role)) {
+    return exchange->done(
+        Error{ErrorCode::kRefused, str_cat("'", peer.name, "' may not ", verb->name, ": that needs the role ",
+                                           bus::role_name(verb->role), " in the node's authorized keys")});
+  }
+  if (repeatable) {
+    if (!answers_.begin(exchange->origin.key, exchange->request, std::move(responder))) return;
+    exchange->remembered = true;
+  }
+  (this->*verb->run)(std::move(exchange));
+}
+
+void RuntimeControl::with_actor(ExchangePtr exchange, std::function<void(const ActorId&)> what) {
+  auto name = bus::text_field(exchange->args(), "actor");
+  if (!name.ok()) return exchange->done(std::move(name).error());
+  runtime_.resolve(std::move(*name), [exchange, what = std::move(what)](Result<ActorId> actor) {
+    if (!actor.ok()) return exchange->done(std::move(actor).error());
+    what(*actor);
+  });
+}
+
+void RuntimeControl::spawn(ExchangePtr exchange) {
+  SpawnRequest request;
+  auto manifest = bus::text_field(exchange->args(), "manifest");
+  if (!manifest.ok()) return exchange->done(std::move(manifest).error());
+  auto package = bus::bytes_field(exchange->args(), "package");
+  if (!package.ok()) return exchange->done(std::move(package).error());
+  request.manifest = std::move(*manifest);
+  request.package = std::move(*package);
+  if (bus::find_field(exchange->args(), "initial-state") != nullptr) {
+    auto state = bus::bytes_field(exchange->args(), "initial-state");
+    if (!state.ok()) return exchange->done(std::move(state).error());
+    request.initial_state = std::move(*state);
+  }
+  request.requested_by = exchange->origin;
+  runtime_.spawn(std::move(request), the_actor(exchange));
+}
+
+void RuntimeControl::list(ExchangePtr exchange) {
+  runtime_.list([exchange](Result<std::vector<ActorInfo>> actors) {
+    if (!actors.ok()) return exchange->done(std::move(actors).error());
+    std::vector<Value> records;
+    for (const auto& info : *actors) records.push_back(record_of(info));
+    exchange->done(Value::record({{"actors", Value::list(std::move(records))}}));
+  });
+}
+
+void RuntimeControl::show(ExchangePtr exchange) {
+  with_actor(exchange, [this, exchange](const ActorId& actor) { runtime_.show(actor, the_actor(exchange)); });
+}
+
+void RuntimeControl::send(ExchangePtr exchange) {
+  with_actor(exchange, [this, exchange](const ActorId& actor) {
+    auto message = bus::bytes_field(exchange->args(), "message");
+    if (!message.ok()) return exchange->done(std::move(message).error());
+    runtime_.send(actor, std::move(*message), exchange->origin, nothing_but(exchange));
+  });
+}
+
+void RuntimeControl::request(ExchangePtr exchange) {
+  with_actor(exchange, [this, exchange](const ActorId& actor) {
+    auto message = bus::bytes_field(exchange->args(), "message");
+    if (!message.ok()) return exchange->done(std::move(message).error());
+    const auto timeout_ms = number_or(exchange->args(), "timeout-ms", kRequestTimeoutMs, kWaitMax);
+    if (!timeout_ms.ok()) return exchange->done(timeout_ms.error());
+    const auto durable = flag_or(exchange->args(), "durable", false);
+    if (!durable.ok()) return exchange->done(durable.error());
+    runtime_.request(actor, std::move(*message), exchange->origin, *timeout_ms, *durable,
+                     [exchange](Result<std::optional<Bytes>> reply) {
+                       if (!reply.ok()) return exchange->done(std::move(reply).error());
+                       auto value = *reply ? Value::some(Value::bytes(std::move(**reply))) : Value::none();
+                       exchange->done(Value::record({{"reply", std::move(value)}}));
+                     });
+  });
+}
+
+// The stream's end is the chain's; an error only if it never began.
+void RuntimeControl::logs(ExchangePtr exchange) {
+  with_actor(exchange, [this, exchange](const ActorId& actor) {
+    auto stream = std::make_shared<LogStream>(exchange->request.id, exchange->responder());
+    runtime_.subscribe(actor, std::move(stream), [exchange](Result<Ok> subscribed) {
+      if (!subscribed.ok()) exchange->done(std::move(subscribed).error());
+    });
+  });
+}
+
+void RuntimeControl::stop(ExchangePtr exchange) {
+  with_actor(exchange, [this, exchange](const ActorId& actor) {
+    const auto grace_ms = number_or(exchange->args(), "grace-ms", kGraceMs, kWaitMax);
+    if (!grace_ms.ok()) return exchange->done(grace_ms.error());
+    runtime_.stop_actor(actor, exchange->origin, *grace_ms, nothing_but(exchange));
+  });
+}
+
+void RuntimeControl::kill(ExchangePtr exchange) {
+  with_actor(exchange, [this, exchange](const ActorId& actor) {
+    auto reason = bus::text_field(exchange->args(), "reason");
+    if (!reason.ok()) return exchange->done(std::move(reason).error());
+    const auto abandon = flag_or(exchange->args(), "abandon", false);
+    if (!abandon.ok()) return exchange->done(abandon.error());
+    if (!*abandon) return runtime_.kill(actor, exchange->origin, std::move(*reason), nothing_but(exchange));
+    // In this order: what is to be given up is the terminal event that the kill makes.
+    runtime_.kill(actor, exchange->origin, std::move(*reason), [](Result<Ok>) {});
+    runtime_.abandon(actor, nothing_but(exchange));
+  });
+}
+
+void RuntimeControl::status(ExchangePtr exchange) {
+  runtime_.list([this, exchange](Result<std::vector<ActorInfo>> actors) {
+    if (!actors.ok()) return exchange->done(std::move(actors).error());
+    uint64_t alive = 0;
+    for (const auto& info : *actors) alive += info.state == "ended" ? 0 : 1;
+    std::vector<Value> links;
+    for (const auto& auditor : auditors_) links.push_back(record_of(auditor->status()));
+    const auto about = runtime_.about();
+    exchange->done(Value::record({{"name", Value::string(about.name)},
+                                  {"version", Value::string(about.version)},
+                                  {"identity", Value::string(about.identity.hex())},
+                                  {"engine-profile", Value::string(about.engine_profile.hex())},
+                                  {"chain", Value::string(runtime_.node_chain().hex())},
+                                  {"actors", Value::u64(alive)},
+                                  {"auditors", Value::list(std::move(links))}}));
+  });
+}
+
+}  // namespace
+
+std::unique_ptr<bus::ControlHandler> make_control_handler(Runtime& runtime,
+                                                          std::vector<std::shared_ptr<bus::Outbox>> auditors) {
+  return std::make_unique<RuntimeControl>(runtime, std::move(auditors));
+}
+
+}  // namespace theater::node

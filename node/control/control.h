@@ -1,0 +1,23 @@
+// What a command line may ask of a node: the verbs of docs/formats/control.md, over the runtime.
+//
+// handle() runs on the bus thread: it checks the role, hands the work to the runtime and returns. Answers come from the
+// runtime's threads. Readers may look; operators and the local Unix socket may do everything.
+//
+// A request id that was used before by the same key is not run again: it gets the same answer, or waits for it (see
+// node/control/answers.h for how long it is remembered).
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "bus/control.h"
+#include "bus/outbox.h"
+#include "node/runtime/runtime.h"
+
+namespace theater::node {
+
+// `runtime` must outlive the handler and every request in flight; stop the bus first.
+std::unique_ptr<bus::ControlHandler> make_control_handler(Runtime& runtime,
+                                                          std::vector<std::shared_ptr<bus::Outbox>> auditors);
+
+}  // namespace theater::node
