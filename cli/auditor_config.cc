@@ -9,10 +9,10 @@ namespace {
 
 constexpr ConfigKey kKeys[] = {
     {"store", "path", "theater-data", "Folder of the store. Made if it isn't there."},
-    {"key", "path", "required", "The auditor's secret keys, as made by `theater keys new`. Mode 0600."},
+    {"key", "path", "(required)", "The auditor's secret keys, as made by `theater keys new`. Mode 0600."},
     {"data", "endpoint", "tcp://127.0.0.1:7401", "Where nodes push their events to."},
     {"control", "endpoint", "tcp://127.0.0.1:7402", "Where nodes take acknowledgements from."},
-    {"authorized_keys", "path", "required", "Who may connect: one line a node, `node tk1… NAME`."},
+    {"authorized_keys", "path", "(required)", "Who may connect: one line a node, `node tk1… NAME`."},
     {"window", "size", "8 MiB", "How many unacknowledged bytes each node may have in flight."},
     {"batch", "size", "1 MiB", "The most that one synced write to the store takes."},
 };

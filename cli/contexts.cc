@@ -12,14 +12,14 @@ namespace theater::cli {
 namespace {
 
 constexpr ConfigKey kKeys[] = {
-    {"selected", "text", "none", "The name of the context that commands use."},
-    {"context[].name", "text", "required", "How you call it."},
+    {"selected", "string", "(none)", "The name of the context that commands use."},
+    {"context[].name", "string", "(required)", "How you call it."},
     {"context[].node", "endpoint", "unix:theater-node.sock",
      "The node: `unix:/path` or `tcp://host:port`. THEATER_NODE, `--node`."},
-    {"context[].node_key", "key", "none", "The node's public key, needed for tcp. `--node-key`."},
+    {"context[].node_key", "key", "(none)", "The node's public key, needed for tcp. `--node-key`."},
     {"context[].store", "path", "./theater-data",
      "The store that `chain` and `replay` read. THEATER_STORE, `--store`."},
-    {"context[].key", "path", "none", "Your secret keys, needed for tcp. THEATER_KEY, `--key`."},
+    {"context[].key", "path", "(none)", "Your secret keys, needed for tcp. THEATER_KEY, `--key`."},
 };
 
 std::optional<std::string> environment(const char* name) {

@@ -1,4 +1,4 @@
-// theater node start|check
+// theater node start|check, and the noun.
 #include <memory>
 
 #include "base/clock.h"
@@ -161,6 +161,8 @@ void add_node_commands(Command& root) {
   trying.required_option("--config", checking->config, "FILE", "node.toml (see docs/configuration.md)");
   trying.flag("--json", checking->json, kJsonHelp);
   trying.runs([checking] { return check(*checking); });
+
+  add_node_status(noun);
 }
 
 }  // namespace theater::cli

@@ -10,20 +10,20 @@ namespace theater::cli {
 namespace {
 
 constexpr ConfigKey kKeys[] = {
-    {"name", "text", "node", "The name of the node's own chain, for people."},
-    {"key", "path", "required", "The node's secret keys, as made by `theater keys new`. Mode 0600."},
+    {"name", "string", "node", "The name of the node's own chain, for people."},
+    {"key", "path", "(required)", "The node's secret keys, as made by `theater keys new`. Mode 0600."},
     {"control", "endpoint", "unix:theater-node.sock", "The Unix socket that `theater actor …` talks to. Mode 0600."},
-    {"control_tcp", "endpoint", "none", "The same over TCP: `tcp://host:port`, encrypted, only for authorized keys."},
-    {"authorized_keys", "path", "none",
+    {"control_tcp", "endpoint", "(none)", "The same over TCP: `tcp://host:port`, encrypted, only for authorized keys."},
+    {"authorized_keys", "path", "(none)",
      "Who may use control_tcp: one line a key, `operator tk1… NAME` or `reader tk1… NAME`."},
     {"workers", "number", "0", "Threads that run actors. 0 means one a core."},
     {"stop_grace", "duration", "10 s", "How long a stop waits for calls in progress and for acknowledgements."},
     {"limits.memory_max", "size", "64 MiB", "The most memory that a manifest may ask for."},
     {"limits.instances_max", "number", "16000", "Actors alive at once; further spawns are refused."},
-    {"auditor[].name", "text", "required", "How messages call this auditor."},
-    {"auditor[].data", "endpoint", "required", "The auditor's `data`: `tcp://host:port`."},
-    {"auditor[].control", "endpoint", "required", "The auditor's `control`: `tcp://host:port`."},
-    {"auditor[].key", "key", "required", "The auditor's public key: `tk1…`, or the path of a file that holds it."},
+    {"auditor[].name", "string", "(required)", "How messages call this auditor."},
+    {"auditor[].data", "endpoint", "(required)", "The auditor's `data`: `tcp://host:port`."},
+    {"auditor[].control", "endpoint", "(required)", "The auditor's `control`: `tcp://host:port`."},
+    {"auditor[].key", "key", "(required)", "The auditor's public key: `tk1…`, or the path of a file that holds it."},
     {"auditor[].window", "size", "8 MiB", "The node's own cap on what this auditor hasn't acknowledged yet."},
 };
 

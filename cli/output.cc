@@ -46,6 +46,7 @@ void write_line(FILE* file, std::string_view text) {
 }
 
 void write_note(std::string_view text) {
+  std::fflush(stdout);  // so that a terminal or a log shows both in the order in which they were said
   write_line(stderr, text);
   std::fflush(stderr);
 }

@@ -1,0 +1,205 @@
+// docs/configuration.md, the tables of keys and the parsers say the same, in all directions.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <map>
+#include <set>
+#include <sstream>
+
+#include "base/file.h"
+#include "cli/auditor_config.h"
+#include "cli/contexts.h"
+#include "cli/node_config.h"
+#include "node/actor/manifest.h"
+
+namespace theater::cli {
+namespace {
+
+using Row = std::array<std::string, 4>;
+
+std::string page() { return std::string(as_text(*read_file(THEATER_SOURCE_DIR "/docs/configuration.md"))); }
+
+// The table rows of the section with that heading; backquotes around keys and defaults taken away.
+std::vector<Row> rows_of(const std::string& heading) {
+  std::vector<Row> rows;
+  std::istringstream lines(page());
+  bool inside = false;
+  for (std::string line; std::getline(lines, line);) {
+    if (line.starts_with("## ")) inside = line == "## " + heading;
+    if (!inside || !line.starts_with("| `")) continue;
+    std::istringstream cells(line.substr(2, line.size() - 4));
+    Row row;
+    std::string rest;
+    std::getline(cells, rest);
+    for (size_t i = 0; i < 4; ++i) {
+      const auto end = i < 3 ? rest.find(" | ") : rest.size();
+      row[i] = rest.substr(0, end);
+      rest = end + 3 <= rest.size() ? rest.substr(end + 3) : "";
+      if (i != 3 && row[i].size() > 1 && row[i].front() == '`') row[i] = row[i].substr(1, row[i].size() - 2);
+    }
+    rows.push_back(row);
+  }
+  return rows;
+}
+
+template <typename Keys>
+std::vector<Row> rows_of_table(const Keys& keys) {
+  std::vector<Row> rows;
+  for (const auto& key : keys) {
+    rows.push_back({std::string(key.key), std::string(key.type), std::string(key.otherwise), std::string(key.meaning)});
+  }
+  return rows;
+}
+
+TEST(ConfigurationPage, ListsExactlyTheKeysThereAre) {
+  EXPECT_EQ(rows_of("node.toml"), rows_of_table(node_config_keys()));
+  EXPECT_EQ(rows_of("auditor.toml"), rows_of_table(auditor_config_keys()));
+  EXPECT_EQ(rows_of("contexts.toml"), rows_of_table(context_keys()));
+  EXPECT_EQ(rows_of("manifest.toml"), rows_of_table(node::manifest_keys()));
+}
+
+// The keys that a table of the file knows, from the message about one that it doesn't.
+std::set<std::string> known_in(const std::string& message) {
+  const std::string mark = "known here: ";
+  const auto at = message.find(mark);
+  EXPECT_NE(at, std::string::npos) << message;
+  std::set<std::string> known;
+  if (at == std::string::npos) return known;
+  std::istringstream names(message.substr(at + mark.size()));
+  for (std::string name; std::getline(names, name, ',');) known.insert(name.substr(name.find_first_not_of(' ')));
+  return known;
+}
+
+// The keys of a table by the tables they stand in: {"": {"name", "limits"}, "limits": {"memory_max"}}.
+template <typename Keys>
+std::map<std::string, std::set<std::string>> by_table(const Keys& keys) {
+  std::map<std::string, std::set<std::string>> tables;
+  for (auto row : rows_of_table(keys)) {
+    if (row[0].starts_with("handler.")) row[0].insert(7, "[]");  // an array of tables, as the page says in words
+    const auto dot = row[0].find('.');
+    if (dot == std::string::npos) {
+      tables[""].insert(row[0]);
+      continue;
+    }
+    const auto table = row[0].substr(0, dot);
+    tables[table].insert(row[0].substr(dot + 1));
+    tables[""].insert(table.ends_with("[]") ? table.substr(0, table.size() - 2) : table);
+  }
+  return tables;
+}
+
+constexpr const char* kUnknown = "a_key_that_resembles_no_other_one_at_all = 1\n";
+
+std::string with_unknown_key(const std::string& table) {
+  if (table.empty()) return kUnknown;
+  if (table.ends_with("[]")) return "[[" + table.substr(0, table.size() - 2) + "]]\n" + kUnknown;
+  return "[" + table + "]\n" + kUnknown;
+}
+
+template <typename Keys, typename Parse>
+void expect_parser_knows_exactly(const Keys& keys, const std::string& valid_root, Parse parse) {
+  for (const auto& [table, names] : by_table(keys)) {
+    // The unknown key comes first in its table, and what the root needs stands before any table.
+    const auto text = table.empty() ? kUnknown + valid_root : valid_root + with_unknown_key(table);
+    const auto parsed = parse(text);
+    ASSERT_FALSE(parsed.ok()) << table;
+    EXPECT_EQ(known_in(parsed.error().message), names) << "in table '" << table << "': " << parsed.error().message;
+  }
+}
+
+TEST(ConfigurationParsers, KnowExactlyTheKeysOfTheirTables) {
+  expect_parser_knows_exactly(node_config_keys(), "key = \"k\"\n",
+                              [](const std::string& text) { return parse_node_config(text, "node.toml"); });
+  expect_parser_knows_exactly(auditor_config_keys(), "key = \"k\"\nauthorized_keys = \"a\"\n",
+                              [](const std::string& text) { return parse_auditor_config(text, "auditor.toml"); });
+  expect_parser_knows_exactly(context_keys(), "",
+                              [](const std::string& text) { return parse_contexts(text, "contexts.toml"); });
+  expect_parser_knows_exactly(node::manifest_keys(), "name = \"x\"\npackage = \"x.wasm\"\n",
+                              [](const std::string& text) { return node::parse_manifest(text, "manifest.toml"); });
+}
+
+constexpr const char* kAuditorKey =
+    "tk11111111111111111111111111111111111111111111111111111111111111111"
+    "2222222222222222222222222222222222222222222222222222222222222222";
+
+std::string node_toml(const std::string& more = "") {
+  return str_cat("key = \"k.key\"\n", more,
+                 "\n[[auditor]]\nname = \"a\"\ndata = \"tcp://h:1\"\ncontrol = \"tcp://h:2\"\nkey = \"", kAuditorKey,
+                 "\"\n");
+}
+
+TEST(NodeConfig, DefaultsAreThoseOfTheTable) {
+  const auto config = parse_node_config(node_toml(), "/etc/theater/node.toml");
+  ASSERT_TRUE(config.ok()) << config.error().message;
+  EXPECT_EQ(config->name, "node");
+  EXPECT_EQ(config->key, "/etc/theater/k.key");
+  EXPECT_EQ(config->control, "unix:/etc/theater/theater-node.sock");
+  EXPECT_EQ(config->workers, 0u);
+  EXPECT_EQ(config->stop_grace_ms, 10'000u);
+  EXPECT_EQ(config->memory_max_bytes, 64u << 20);
+  EXPECT_EQ(config->instances_max, 16'000u);
+  ASSERT_EQ(config->auditors.size(), 1u);
+  EXPECT_EQ(config->auditors[0].window_bytes, 8u << 20);
+}
+
+TEST(NodeConfig, SaysWhatIsWrongAndWhere) {
+  const std::pair<std::string, std::string> cases[] = {
+      {"key = \"k\"\n", "[[auditor]]"},
+      {node_toml("control = \"/run/x\"\n"), "node.toml:2:"},
+      {node_toml("control_tcp = \"tcp://0.0.0.0:7400\"\n"), "authorized_keys"},
+      {node_toml("control_tcp = \"0.0.0.0:7400\"\nauthorized_keys = \"a\"\n"), "tcp://host:port"},
+      {node_toml("workers = \"many\"\n"), "node.toml:2:"},
+      {node_toml("stop_grace = 5\n"), "node.toml:2:"},
+      {node_toml() + "\n[[auditor]]\nname = \"a\"\ndata = \"tcp://h:3\"\ncontrol = \"tcp://h:4\"\nkey = \"" +
+           kAuditorKey + "\"\n",
+       "another auditor"},
+      {node_toml() +
+           "\n[[auditor]]\nname = \"b\"\ndata = \"tcp://h:3\"\ncontrol = \"tcp://h:4\"\nkey = \"nowhere.pub\"\n",
+       "nowhere.pub"},
+      {node_toml() + "\n[[auditor]]\nname = \"b\"\ndata = \"tcp://h:3\"\ncontrol = \"tcp://h:4\"\nkey = \"tk1\"\n",
+       "not a public key"},
+  };
+  for (const auto& [text, expected] : cases) {
+    const auto config = parse_node_config(text, "node.toml");
+    ASSERT_FALSE(config.ok()) << text;
+    EXPECT_THAT(config.error().message, testing::HasSubstr(expected)) << text;
+    EXPECT_THAT(config.error().message, testing::StartsWith("node.toml:")) << text;
+  }
+}
+
+TEST(AuditorConfig, DefaultsAreThoseOfTheTable) {
+  const auto config = parse_auditor_config("key = \"a.key\"\nauthorized_keys = \"nodes\"\n", "dir/auditor.toml");
+  ASSERT_TRUE(config.ok()) << config.error().message;
+  EXPECT_EQ(config->store, "dir/theater-data");
+  EXPECT_EQ(config->data, "tcp://127.0.0.1:7401");
+  EXPECT_EQ(config->control, "tcp://127.0.0.1:7402");
+  EXPECT_EQ(config->window_bytes, 8u << 20);
+  EXPECT_EQ(config->batch_bytes, 1u << 20);
+}
+
+// What the page and docker/ show is accepted.
+TEST(ConfigurationPage, ExamplesParse) {
+  const auto folder = std::filesystem::temp_directory_path() / str_cat("theater-config-test-", getpid());
+  std::filesystem::create_directories(folder / "keys");
+  for (const auto* name : {"auditor-a.pub", "auditor-b.pub"}) {
+    ASSERT_TRUE(write_file((folder / "keys" / name).string(), as_bytes(kAuditorKey)).ok());
+  }
+  const auto text = page();
+  const auto block = [&](const std::string& heading) {
+    const auto start = text.find("```toml\n", text.find("## " + heading)) + 8;
+    return text.substr(start, text.find("```", start) - start);
+  };
+  const auto node = parse_node_config(block("node.toml"), (folder / "node.toml").string());
+  EXPECT_TRUE(node.ok()) << node.error().message;
+  const auto auditor = parse_auditor_config(block("auditor.toml"), (folder / "auditor.toml").string());
+  EXPECT_TRUE(auditor.ok()) << auditor.error().message;
+  const auto contexts = parse_contexts(block("contexts.toml"), "contexts.toml");
+  EXPECT_TRUE(contexts.ok()) << contexts.error().message;
+  const auto manifest = node::parse_manifest(block("manifest.toml"), "manifest.toml");
+  EXPECT_TRUE(manifest.ok()) << manifest.error().message;
+  std::filesystem::remove_all(folder);
+}
+
+}  // namespace
+}  // namespace theater::cli

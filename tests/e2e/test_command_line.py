@@ -1,0 +1,112 @@
+"""What every command has in common: help, usage errors, exit codes, keys, contexts, packages."""
+import json
+import stat
+import unittest
+
+import house
+
+NOUNS = {
+    "actor": ["spawn", "list", "show", "send", "request", "logs", "stop", "kill"],
+    "chain": ["list", "show", "verify", "tail"],
+    "node": ["start", "check", "status"],
+    "auditor": ["start", "check"],
+    "keys": ["new", "show"],
+    "package": ["show"],
+    "context": ["add", "select", "list"],
+}
+
+
+class Usage(house.Case):
+    def test_every_command_has_help(self):
+        top = self.theater("--help").stdout
+        for noun, verbs in NOUNS.items():
+            self.assertIn(noun, top)
+            for verb in verbs:
+                self.assertIn("Usage: theater", self.theater(noun, verb, "--help").stdout)
+        for command in ("run", "replay", "version"):
+            self.assertIn("Usage: theater", self.theater(command, "--help").stdout)
+
+    def test_usage_errors_are_2_and_name_the_help(self):
+        for words in ((), ("nonsense",), ("chain",), ("chain", "show"), ("chain", "list", "--nonsense"), ("replay",),
+                      ("chain", "show", "abc", "--from", "x")):
+            done = self.theater(*words, code=2)
+            self.assertEqual(done.stdout, "")
+            self.assertIn("--help", done.stderr)
+
+    def test_version(self):
+        self.assertIn("Wasmtime", self.theater("version").stdout)
+        self.assertEqual(json.loads(self.theater("version", "--json").stdout)["event_format"], 1)
+
+    def test_the_auditors_program_has_no_engine_and_no_node(self):
+        help_text = self.run_program("theater-auditor", "--help").stdout
+        for noun in ("auditor", "chain", "keys", "version"):
+            self.assertIn(noun, help_text)
+        self.assertIn("engine: none", self.run_program("theater-auditor", "version").stdout)
+        for command in ("run", "replay", "actor", "node"):
+            self.run_program("theater-auditor", command, code=2)
+
+    def test_a_full_disk_under_stdout_is_an_error(self):
+        done = self.run_program("sh", "-c", "theater version >/dev/full", code=1)
+        self.assertIn("stdout", done.stderr)
+
+
+class Keys(house.Case):
+    def test_a_new_key_is_secret_and_never_overwritten(self):
+        public = self.theater("keys", "new", "a").stdout
+        self.assertRegex(public, "^tk1[0-9a-f]{128}\n$")
+        self.assertEqual(stat.S_IMODE((self.folder / "a.key").stat().st_mode), 0o600)
+        self.assertEqual((self.folder / "a.pub").read_text(), public)
+        self.assertEqual(self.theater("keys", "show", "a.key").stdout, public)
+        self.theater("keys", "new", "a", code=8)
+        self.assertEqual(self.theater("keys", "show", "a.key").stdout, public)
+
+    def test_a_secret_that_others_may_read_is_refused(self):
+        self.theater("keys", "new", "a")
+        (self.folder / "a.key").chmod(0o640)
+        self.assertIn("chmod 600", self.theater("keys", "show", "a.key", code=8).stderr)
+
+    def test_what_is_no_key_is_refused(self):
+        (self.folder / "b.key").write_text("hello")
+        (self.folder / "b.key").chmod(0o600)
+        self.theater("keys", "show", "b.key", code=1)
+        self.theater("keys", "show", "nowhere.key", code=3)
+
+
+class Contexts(house.Case):
+    def test_the_first_context_is_selected_and_another_can_be(self):
+        self.assertIn("context add", self.theater("context", "list").stderr)
+        self.theater("context", "add", "home", "--store", "here")
+        self.theater("context", "add", "lab", "--node", "tcp://lab:7400", "--key", "me.key")
+        home, lab = self.theater_json("context", "list")
+        self.assertEqual((home["selected"], lab["selected"]), (True, False))
+        self.theater("context", "select", "lab")
+        self.assertIn("* ", self.theater("context", "list").stdout.splitlines()[2])
+        self.theater("context", "select", "nowhere", code=3)
+        self.theater("context", "add", "lab", code=8)
+        self.theater("context", "add", "lab", "--store", "x", "--replace")
+
+    def test_a_damaged_file_is_an_error_with_its_place(self):
+        (self.folder / "config").mkdir()
+        (self.folder / "config" / "contexts.toml").write_text("selekted = 'x'\n")
+        said = self.theater("chain", "list", code=1).stderr
+        self.assertIn("contexts.toml:1:1", said)
+        self.assertIn("did you mean 'selected'", said)
+
+
+class Packages(house.Case):
+    def test_show_prints_hash_imports_exports_and_a_manifest(self):
+        package = house.EXAMPLES / "counter" / "counter.wasm"
+        shown, = [json.loads(self.theater("package", "show", package, "--json").stdout)]
+        self.assertIn({"name": "theater:simple/runtime@0.1.0/log", "handler": "runtime"}, shown["imports"])
+        self.assertIn("handle-request", str(shown["exports"]))
+        self.assertIn('type = "message-server"', shown["manifest"])
+        self.assertIn(shown["sha256"], self.theater("package", "show", package).stdout)
+
+    def test_what_is_no_wasm_is_refused(self):
+        (self.folder / "text.wasm").write_text("hello")
+        self.theater("package", "show", "text.wasm", code=1)
+        self.theater("package", "show", "nowhere.wasm", code=3)
+
+
+if __name__ == "__main__":
+    unittest.main()

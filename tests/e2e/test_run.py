@@ -1,0 +1,115 @@
+"""`theater run`: spawn, deliver, answer, stop, with everything in the store."""
+import signal
+import subprocess
+import unittest
+
+import house
+
+
+class Run(house.Case):
+    def test_one_answer_a_line_and_a_chain_that_verifies_and_replays(self):
+        done = self.theater("run", self.manifest("counter"), "--request", "5", "--request", "37")
+        self.assertEqual(done.stdout, "5\n42\n")
+        self.assertIn("guest: added", done.stderr)
+        chain = self.chain("counter")
+        self.assertEqual(chain["status"], "complete")
+        self.assertIn(f"theater chain show {chain['actor'][:12]}", done.stderr)
+        verified = self.theater_json("chain", "verify", "--require-complete")
+        self.assertEqual({each["status"] for each in verified}, {"complete"})
+        replayed, = self.theater_json("replay", "counter")
+        self.assertEqual(replayed["status"], "same")
+        self.assertEqual(replayed["matched"], chain["events"])
+        self.assertIsNone(replayed["first_difference"])
+
+    def test_answers_are_escaped_unless_raw(self):
+        request = self.folder / "bytes"
+        request.write_bytes(b"a\nb\\\x00\xff")
+        self.assertEqual(self.theater("run", self.manifest("echo"), "--request", f"@{request}").stdout, "a\\nb\\\\\\x00\\xff\n")
+        done = subprocess.run([house.BIN / "theater", "run", self.manifest("echo"), "--request", f"@{request}", "--raw"],
+                              cwd=self.folder, env=house.environment(self.folder), capture_output=True, check=True)
+        self.assertEqual(done.stdout, b"a\nb\\\x00\xff")
+
+    def test_json_prints_one_object_a_request(self):
+        first, second = self.theater_json("run", self.manifest("counter"), "--request", "1", "--request", "x", code=6)
+        self.assertEqual(first["response"]["text"], "1")
+        self.assertIn("decimal", second["error"])
+
+    def test_an_error_of_the_guest_is_6_and_the_actor_goes_on(self):
+        done = self.theater("run", self.manifest("counter"), "--request", "x", "--request", "5", code=6)
+        self.assertEqual(done.stdout, "5\n")
+        self.assertIn("counter: a request is a decimal number", done.stderr)
+        self.assertEqual(self.chain("counter")["status"], "complete")
+
+    def test_burst_leaves_exactly_its_logs(self):
+        done = self.theater("run", self.manifest("burst"), "--request", "20000", "--quiet")
+        self.assertEqual((done.stdout, done.stderr), ("20000\n", ""))
+        logs = [each for each in self.events("burst") if each["type"].endswith("/log")]
+        self.assertEqual(len(logs), 20000)
+
+    def test_without_a_request_it_runs_until_ctrl_c_and_stops_cleanly(self):
+        for by, code in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
+            with self.subTest(by=by):
+                actor = self.start("theater", "run", self.manifest("counter"), "--store", f"store-{code}")
+                actor.wait_for("ctrl-C stops it")
+                self.assertEqual(actor.stop(by), code)
+                self.assertNotIn("error", actor.said())
+                done = self.theater("chain", "verify", "--require-complete", "--store", f"store-{code}")
+                self.assertIn("complete", done.stdout)
+
+    def test_a_bare_package_says_which_manifest_to_write(self):
+        package = house.EXAMPLES / "counter" / "counter.wasm"
+        done = self.theater("run", package, code=2)
+        self.assertIn("needs a manifest", done.stderr)
+        (self.folder / "manifest.toml").write_text(done.stdout + '\ninitial_state = "1"\n')
+        (self.folder / "counter.wasm").write_bytes(package.read_bytes())
+        # The key stands after a table there, so it is another table's key: the message says where.
+        self.assertIn("manifest.toml:", self.theater("run", "manifest.toml", "--request", "1", code=1).stderr)
+        (self.folder / "manifest.toml").write_text('initial_state = "1"\n' + done.stdout)
+        self.assertEqual(self.theater("run", "manifest.toml", "--request", "1").stdout, "2\n")
+
+    def test_two_runs_of_one_package_are_two_chains(self):
+        for _ in range(2):
+            self.theater("run", self.manifest("counter"), "--request", "1")
+        chains = [each for each in self.theater_json("chain", "list") if each["name"] == "counter"]
+        self.assertEqual(len({each["actor"] for each in chains}), 2)
+
+
+class BadInput(house.Case):
+    def run_manifest(self, text, code=1):
+        (self.folder / "manifest.toml").write_text(text)
+        return self.theater("run", "manifest.toml", "--request", "1", code=code).stderr
+
+    def test_unknown_key_is_refused_with_line_and_column(self):
+        package = house.EXAMPLES / "counter" / "counter.wasm"
+        said = self.run_manifest(f'name = "x"\npackage = "{package}"\n  pakage = "y"\n')
+        self.assertIn("manifest", said)
+        self.assertIn(":3:3", said)
+        self.assertIn("pakage", said)
+
+    def test_wrong_type_is_refused_with_its_place(self):
+        said = self.run_manifest("name = 7\npackage = \"x.wasm\"\n", code=3)
+        self.assertIn("x.wasm", said)
+        package = house.EXAMPLES / "counter" / "counter.wasm"
+        said = self.run_manifest(f'name = 7\npackage = "{package}"\n')
+        self.assertIn(":1:", said)
+
+    def test_missing_package_and_missing_manifest_are_not_found(self):
+        self.assertIn("nowhere.wasm", self.run_manifest('name = "x"\npackage = "nowhere.wasm"\n', code=3))
+        self.assertIn("nowhere.toml", self.theater("run", "nowhere.toml", code=3).stderr)
+
+    def test_a_package_that_is_no_wasm_is_refused(self):
+        (self.folder / "text.wasm").write_text("hello")
+        said = self.run_manifest('name = "x"\npackage = "text.wasm"\n')
+        self.assertIn("wasm", said.lower())
+
+    def test_a_handler_that_is_not_granted_names_the_line_to_add(self):
+        package = house.EXAMPLES / "counter" / "counter.wasm"
+        said = self.run_manifest(f'name = "x"\npackage = "{package}"\n', code=8)
+        self.assertIn('type = "runtime"', said)
+
+    def test_syntax_error_has_its_place(self):
+        self.assertIn("manifest.toml:2:", self.run_manifest('name = "x"\npackage = = 1\n'))
+
+
+if __name__ == "__main__":
+    unittest.main()

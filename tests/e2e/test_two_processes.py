@@ -1,0 +1,149 @@
+"""A node and an auditor as two processes, over encrypted TCP, with keys made on the command line."""
+import select
+import signal
+import subprocess
+import unittest
+
+import house
+
+
+class Actors(house.Case):
+    def setUp(self):
+        super().setUp()
+        self.pair = house.Pair(self).start()
+
+    def test_an_actor_lives_and_ends_and_the_auditor_has_all_of_it(self):
+        actor = self.pair.spawn("counter")
+        self.assertRegex(actor, "^[0-9a-f]{64}$")
+        self.assertEqual(self.pair.actor("request", actor[:8], "5").stdout, "5\n")
+        self.pair.actor("send", "counter", "30")
+        self.assertEqual(self.pair.actor("request", "counter", "7", "--durable").stdout, "42\n")
+        listed, = [each for each in self.pair.actor_json("list") if each["name"] == "counter"]
+        shown, = self.pair.actor_json("show", "counter")
+        self.assertEqual(listed["actor"], actor)
+        self.assertEqual((shown["state"], shown["mailbox"]), ("idle", 0))
+        self.pair.actor("stop", "counter")
+        self.pair.stop()
+        chain = self.stored("counter")
+        self.assertEqual(chain["status"], "complete")
+        self.assertEqual(chain["actor"], actor)
+        statuses = [each["status"] for each in self.theater_json("chain", "verify", "--store", "store")]
+        self.assertEqual(statuses, ["complete", "complete"])
+        self.theater("replay", "counter", "--store", "store")
+
+    def stored(self, name):
+        return next(each for each in self.theater_json("chain", "list", "--store", "store") if each["name"] == name)
+
+    def test_kill_is_recorded_with_its_reason(self):
+        actor = self.pair.spawn("counter")
+        self.pair.actor("kill", actor, "--reason", "it was enough")
+        house.wait_until(lambda: self.stored("counter")["status"] == "complete", "the end is stored")
+        last = self.theater("chain", "tail", "counter", "-n", "1", "--store", "store").stdout
+        self.assertIn("WasmError", last)
+        self.assertIn("it was enough", last)
+
+    def test_errors_have_their_codes(self):
+        self.assertIn("theater actor list", self.pair.actor("show", "nobody", code=3).stderr)
+        self.pair.spawn("counter")
+        self.assertIn("decimal", self.pair.actor("request", "counter", "x", code=6).stderr)
+        self.theater("actor", "list", "--node", "unix:nowhere.sock", code=7)
+        self.theater("actor", "list", "--node", "nonsense", code=1)
+
+    def test_logs_follow_an_actor_until_it_ends(self):
+        self.pair.spawn("counter")
+        logs = subprocess.Popen(["theater", "actor", "logs", "counter", "--node", "unix:node.sock"], cwd=self.folder,
+                                env=house.environment(self.folder), stdout=subprocess.PIPE, text=True)
+        self.addCleanup(logs.stdout.close)
+        self.addCleanup(logs.kill)
+        # The follower sees what comes after it is there, so ask until it says something.
+        house.wait_until(lambda: self.pair.actor("request", "counter", "1") and self.readable(logs), "a log line")
+        self.assertEqual(logs.stdout.readline(), "added\n")
+        self.pair.actor("stop", "counter")
+        self.assertEqual(logs.wait(house.LIMIT_S), 0)
+
+    @staticmethod
+    def readable(process):
+        return select.select([process.stdout], [], [], 0.2)[0]
+
+    def test_a_bad_manifest_is_refused_by_the_node_and_it_lives_on(self):
+        (self.folder / "bad.toml").write_text(f'name = "x"\npackage = "{house.EXAMPLES}/counter/counter.wasm"\nnonsense = 1\n')
+        self.assertIn("nonsense", self.pair.actor("spawn", "bad.toml", code=1).stderr)
+        self.pair.spawn("counter")
+
+    def test_a_node_that_stops_ends_its_actors_with_an_event(self):
+        self.pair.spawn("counter")
+        self.pair.stop()
+        self.theater("chain", "verify", "--require-complete", "--store", "store")
+
+
+class Trouble(house.Case):
+    def test_without_its_auditor_a_strict_node_waits_and_says_so(self):
+        pair = house.Pair(self)
+        pair.start_node()
+        pair.node.wait_for("waiting for auditor auditor-a")
+        spawn = subprocess.Popen(["theater", "actor", "spawn", self.manifest("counter"), "--node", "unix:node.sock"],
+                                 cwd=self.folder, env=house.environment(self.folder), stdout=subprocess.PIPE, text=True)
+        self.addCleanup(spawn.stdout.close)
+        self.addCleanup(spawn.kill)
+        waiting = house.wait_until(lambda: [each for each in pair.actor_json("list") if each["waits_for"]], "an actor waits")
+        self.assertIn("auditor-a", waiting[0]["waits_for"])
+        self.assertIsNone(spawn.poll())
+        pair.start_auditor()
+        actor = spawn.communicate(timeout=house.LIMIT_S)[0].strip()
+        self.assertEqual(pair.actor("request", actor, "5", "--durable").stdout, "5\n")
+        pair.node.wait_for("auditor auditor-a is there")
+        pair.stop()
+        self.theater("chain", "verify", "--require-complete", "--store", "store")
+
+    def test_a_node_whose_key_is_not_authorized_is_refused_and_both_say_so(self):
+        pair = house.Pair(self)
+        self.theater("keys", "new", "keys/stranger")
+        pair.authorize("node", pair.public_key("stranger"))
+        pair.start()
+        pair.node.wait_for("waiting for auditor auditor-a")
+        house.wait_until(lambda: "refused" in pair.node.said() and "refused" in pair.auditor.said(), "both say refused")
+
+    def test_an_auditor_with_another_key_is_refused_and_both_say_so(self):
+        pair = house.Pair(self)
+        self.theater("keys", "new", "keys/stranger")
+        pair.write_node(pair.public_key("stranger"))
+        pair.start()
+        pair.node.wait_for("waiting for auditor auditor-a")
+        house.wait_until(lambda: "key" in pair.node.said().split("waiting for auditor", 1)[1], "the node names the key")
+        house.wait_until(lambda: "handshake" in pair.auditor.said(), "the auditor names the handshake")
+
+    def test_check_tests_a_configuration_and_starts_nothing(self):
+        pair = house.Pair(self)
+        self.theater("node", "check", "--config", "node.toml")
+        self.theater("auditor", "check", "--config", "auditor.toml")
+        pair.start_auditor()
+        self.assertIn("in use", self.theater("auditor", "check", "--config", "auditor.toml", code=7).stdout)
+        (self.folder / "keys" / "node.key").chmod(0o644)
+        self.assertIn("chmod 600", self.theater("node", "check", "--config", "node.toml", code=8).stdout)
+        pair.write("node.toml", "nme = 'x'\n")
+        self.assertIn("node.toml:1:1", self.theater("node", "check", "--config", "node.toml", code=1).stderr)
+
+    def test_a_second_node_on_the_same_socket_is_refused(self):
+        pair = house.Pair(self).start()
+        done = self.theater("node", "start", "--config", "node.toml", code=7)
+        self.assertIn("node.sock", done.stderr)
+        pair.spawn("counter")
+
+
+class Killed(house.Case):
+    def test_a_node_that_dies_leaves_a_chain_that_verifies_and_is_open(self):
+        pair = house.Pair(self).start()
+        pair.spawn("burst")
+        pair.actor("request", "burst", "1000", "--durable")
+        pair.node.kill()
+        self.assertEqual(pair.auditor.stop(signal.SIGINT), 130)
+        done = self.theater("chain", "verify", "burst", "--store", "store", "--json")
+        self.assertIn('"status":"open"', done.stdout)
+        self.assertIn("is open", done.stderr)
+        logs = [each for each in self.events("burst", "--store", "store") if each["type"].endswith("/log")]
+        self.assertEqual(len(logs), 1000)
+        self.theater("replay", "burst", "--store", "store")
+
+
+if __name__ == "__main__":
+    unittest.main()
