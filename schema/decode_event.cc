@@ -172,7 +172,8 @@ bool read_event(Reader& reader, EventView& view, Body* body) {
   return read_body(reader, event, view.kind, body) && reader.finish();
 }
 
-Result<EventView> read_event(BytesView bytes, Body* body) {
+// One failure, or nothing: `view` and, unless it is null, `body` are filled.
+Result<void> read_event(BytesView bytes, EventView& view, Body* body) {
   if (bytes.size() > kEventSizeMax) {
     return Error{ErrorCode::kCorrupt,
                  str_cat("event refused: ", bytes.size(), " bytes are more than the ", kEventSizeMax, " allowed")};
@@ -182,20 +183,24 @@ Result<EventView> read_event(BytesView bytes, Body* body) {
                  str_cat("event refused: ", bytes.size(), " bytes aren't a whole number of words")};
   }
   Reader reader(bytes);
-  EventView view;
   if (!read_event(reader, view, body)) return reader.error("event");
-  return view;
+  return Ok{};
 }
 
 }  // namespace
 }  // namespace wire
 
-Result<EventView> check_event(BytesView bytes) { return wire::read_event(bytes, nullptr); }
+Result<EventView> check_event(BytesView bytes) {
+  EventView view;
+  TRY(wire::read_event(bytes, view, nullptr));
+  return view;
+}
 
 Result<Event> decode_event(BytesView bytes) {
-  Event event;
-  TRY_ASSIGN(const EventView view, wire::read_event(bytes, &event.body));
-  event.header = view.header;
+  Result<Event> event = Event{};  // filled in place: a body is large to move
+  EventView view;
+  TRY(wire::read_event(bytes, view, &event->body));
+  event->header = view.header;
   return event;
 }
 

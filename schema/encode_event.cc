@@ -146,12 +146,9 @@ void encode_event(const Header& header, const Body& body, Bytes& out) {
   wire::put_id(data + 7, header.parent.bytes);
   const std::span<const uint64_t> trimmed_data(data, wire::trimmed(data, wire::kEventDataWords));
 
-  wire::Sizer sizer;
-  wire::put_event(sizer, trimmed_data, header, body);
-  out.assign(sizer.words() * wire::kWord, 0);
-  wire::Writer writer(out.data());
+  wire::Writer writer(out);
   wire::put_event(writer, trimmed_data, header, body);
-  CHECK(writer.words() == sizer.words());
+  writer.finish();
 }
 
 }  // namespace theater::schema

@@ -7,20 +7,21 @@ namespace theater::schema {
 namespace wire {
 namespace {
 
-struct Shape {
-  size_t data_words = 1;  // the first holds the tag, which is never zero
-  size_t pointers = 0;
+// A value's struct without what its pointers point to.
+struct Cells {
+  uint64_t data[2];  // the first holds the tag, which is never zero
+  size_t pointers;
+  size_t data_words() const { return data[1] != 0 ? 2 : 1; }
 };
 
-uint32_t bits_of(float value) { return std::bit_cast<uint32_t>(value); }
-uint64_t bits_of(double value) { return std::bit_cast<uint64_t>(value); }
-
-// The word of the tag, and of what is at most 32 bits wide: 8 and 16 bits beside the tag, 32 above.
-uint64_t first_word(const Value& value) {
+// What is at most 32 bits wide stands in the word of the tag: 8 and 16 bits beside it, 32 above.
+Cells cells_of(const Value& value) {
   using Kind = Value::Kind;
   const uint64_t tag = static_cast<uint64_t>(value.kind()) + 1;
-  const auto small = [&](uint64_t bits) { return tag | bits << 16; };
-  const auto wide = [&](uint32_t bits) { return tag | uint64_t{bits} << 32; };
+  const auto small = [&](uint64_t bits) { return Cells{{tag | bits << 16, 0}, 0}; };
+  const auto wide = [&](uint32_t bits) { return Cells{{tag | uint64_t{bits} << 32, 0}, 0}; };
+  const auto full = [&](uint64_t bits) { return Cells{{tag, bits}, 0}; };
+  const auto pointing = [&](size_t pointers) { return Cells{{tag, 0}, pointers}; };
   switch (value.kind()) {
     case Kind::kBool: return small(*value.get<bool>());
     case Kind::kS8: return small(static_cast<uint8_t>(*value.get<int64_t>()));
@@ -29,49 +30,34 @@ uint64_t first_word(const Value& value) {
     case Kind::kU16: return small(static_cast<uint16_t>(*value.get<uint64_t>()));
     case Kind::kS32: return wide(static_cast<uint32_t>(*value.get<int64_t>()));
     case Kind::kU32: return wide(static_cast<uint32_t>(*value.get<uint64_t>()));
-    case Kind::kF32: return wide(bits_of(*value.get<float>()));
+    case Kind::kS64: return full(static_cast<uint64_t>(*value.get<int64_t>()));
+    case Kind::kU64: return full(*value.get<uint64_t>());
+    case Kind::kF32: return wide(std::bit_cast<uint32_t>(*value.get<float>()));
+    case Kind::kF64: return full(std::bit_cast<uint64_t>(*value.get<double>()));
     case Kind::kChar: return wide(static_cast<uint32_t>(value.get<Value::Char>()->code_point));
-    case Kind::kResult: return small(!value.get<Value::ResultOf>()->ok);
-    case Kind::kReference: return small(static_cast<uint64_t>(value.get<Value::Reference>()->of));
-    default: return tag;
-  }
-}
-
-uint64_t second_word(const Value& value) {
-  using Kind = Value::Kind;
-  switch (value.kind()) {
-    case Kind::kS64: return static_cast<uint64_t>(*value.get<int64_t>());
-    case Kind::kU64: return *value.get<uint64_t>();
-    case Kind::kF64: return bits_of(*value.get<double>());
-    case Kind::kReference: return value.get<Value::Reference>()->length;
-    default: return 0;
-  }
-}
-
-size_t pointer_count(const Value& value) {
-  using Kind = Value::Kind;
-  switch (value.kind()) {
-    case Kind::kString: return !value.get<std::string>()->empty();
-    case Kind::kBytes: return !value.get<Bytes>()->empty();
-    case Kind::kList: return !value.get<Value::List>()->items.empty();
-    case Kind::kTuple: return !value.get<Value::Tuple>()->items.empty();
-    case Kind::kRecord: return !value.get<Value::Record>()->fields.empty();
+    case Kind::kString: return pointing(!value.get<std::string>()->empty());
+    case Kind::kBytes: return pointing(!value.get<Bytes>()->empty());
+    case Kind::kList: return pointing(!value.get<Value::List>()->items.empty());
+    case Kind::kRecord: return pointing(!value.get<Value::Record>()->fields.empty());
+    case Kind::kTuple: return pointing(!value.get<Value::Tuple>()->items.empty());
     case Kind::kVariant: {
       const auto& variant = *value.get<Value::Variant>();
-      return variant.payload ? 2 : !variant.name.empty();
+      return pointing(variant.payload ? 2 : !variant.name.empty());
     }
-    case Kind::kEnum: return !value.get<Value::Enum>()->name.empty();
-    case Kind::kOption: return value.get<Value::Option>()->payload != nullptr;
-    case Kind::kResult: return value.get<Value::ResultOf>()->payload != nullptr;
-    case Kind::kFlags: return !value.get<Value::Flags>()->names.empty();
-    case Kind::kReference:
-    case Kind::kSecret: return 1;
-    default: return 0;
+    case Kind::kEnum: return pointing(!value.get<Value::Enum>()->name.empty());
+    case Kind::kOption: return pointing(value.get<Value::Option>()->payload != nullptr);
+    case Kind::kResult: {
+      const auto& result = *value.get<Value::ResultOf>();
+      return {{tag | uint64_t{!result.ok} << 16, 0}, result.payload != nullptr};
+    }
+    case Kind::kFlags: return pointing(!value.get<Value::Flags>()->names.empty());
+    case Kind::kReference: {
+      const auto& reference = *value.get<Value::Reference>();
+      return {{tag | static_cast<uint64_t>(reference.of) << 16, reference.length}, 1};
+    }
+    case Kind::kSecret: return pointing(1);
   }
-}
-
-Shape shape_of(const Value& value) {
-  return {.data_words = second_word(value) != 0 ? size_t{2} : size_t{1}, .pointers = pointer_count(value)};
+  return {};
 }
 
 template <typename Out>
@@ -148,8 +134,8 @@ void put_content(Out& out, size_t pointers, const Value& value, size_t depth) {
 template <typename Out>
 void put_value(Out& out, size_t slot, const Value& value, size_t depth) {
   CHECK(depth <= Value::kDepthMax, "a value deeper than ", Value::kDepthMax, " levels");
-  const uint64_t data[2] = {first_word(value), second_word(value)};
-  const size_t pointers = put_struct(out, slot, {data, trimmed(data, 2)}, pointer_count(value));
+  const Cells cells = cells_of(value);
+  const size_t pointers = put_struct(out, slot, {cells.data, cells.data_words()}, cells.pointers);
   put_content(out, pointers, value, depth);
 }
 
@@ -158,22 +144,22 @@ template <typename Out>
 void put_values(Out& out, size_t slot, std::span<const Value> values, size_t depth) {
   if (values.empty()) return;
   CHECK(depth <= Value::kDepthMax, "a value deeper than ", Value::kDepthMax, " levels");
-  Shape widest;
+  size_t data_words = 1, pointers = 0;
   for (const Value& value : values) {
-    const Shape shape = shape_of(value);
-    widest.data_words = std::max(widest.data_words, shape.data_words);
-    widest.pointers = std::max(widest.pointers, shape.pointers);
+    const Cells cells = cells_of(value);
+    data_words = std::max(data_words, cells.data_words());
+    pointers = std::max(pointers, cells.pointers);
   }
-  const size_t step = widest.data_words + widest.pointers;
+  const size_t step = data_words + pointers;
   CHECK(values.size() <= kListCountMax / step, "a list too long for a message: ", values.size());
   const size_t at = out.allocate(1 + values.size() * step);
   out.put(slot, list_pointer(at - slot - 1, kStructList, values.size() * step));
-  out.put(at, struct_pointer(values.size(), widest.data_words, widest.pointers));
+  out.put(at, struct_pointer(values.size(), data_words, pointers));
   for (size_t i = 0; i < values.size(); ++i) {
     const size_t element = at + 1 + i * step;
-    out.put(element, first_word(values[i]));
-    if (widest.data_words > 1) out.put(element + 1, second_word(values[i]));
-    put_content(out, element + widest.data_words, values[i], depth);
+    const Cells cells = cells_of(values[i]);
+    for (size_t j = 0; j < cells.data_words(); ++j) out.put(element + j, cells.data[j]);
+    put_content(out, element + data_words, values[i], depth);
   }
 }
 
@@ -191,10 +177,10 @@ size_t encoded_size(const Value& value) {
 }
 
 Bytes encode_value(const Value& value) {
-  Bytes bytes(encoded_size(value));
-  wire::Writer writer(bytes.data());
+  Bytes bytes;
+  wire::Writer writer(bytes);
   wire::put_value(writer, writer.allocate(1), value, 1);
-  CHECK(writer.words() * wire::kWord == bytes.size());
+  writer.finish();
   return bytes;
 }
 

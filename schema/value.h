@@ -6,6 +6,9 @@
 // Floats compare by bits; NaN has one bit pattern (f32() and f64() canonicalize it), so that equal values have equal
 // bytes.
 //
+// Whoever makes a Value owes the encoder, which CHECKs it (schema/codec.h): text is UTF-8 (escape() what may not be), a
+// char is a Unicode scalar value, a list<u8> is bytes() and never list() with u8 items, and the depth holds.
+//
 // Two kinds never come from a guest. kReference stands for a value whose encoding is larger than kInlineMax: its bytes
 // travel and are stored once, as a blob. kSecret is a salted commitment to a value that the record must not hold.
 #pragma once
@@ -86,10 +89,10 @@ class Value {
     std::shared_ptr<const Value> payload;
     bool operator==(const ResultOf&) const;
   };
-  struct Flags {
+  struct Flags {  // the names of those that are set
     std::vector<std::string> names;
     bool operator==(const Flags&) const = default;
-  };  // those that are set
+  };
   struct Char {
     char32_t code_point;
     bool operator==(const Char&) const = default;
@@ -107,35 +110,35 @@ class Value {
     bool operator==(const Secret&) const = default;
   };
 
-  static Value boolean(bool v) { return Value(Kind::kBool, v); }
-  static Value s8(int8_t v) { return Value(Kind::kS8, int64_t{v}); }
-  static Value s16(int16_t v) { return Value(Kind::kS16, int64_t{v}); }
-  static Value s32(int32_t v) { return Value(Kind::kS32, int64_t{v}); }
-  static Value s64(int64_t v) { return Value(Kind::kS64, v); }
-  static Value u8(uint8_t v) { return Value(Kind::kU8, uint64_t{v}); }
-  static Value u16(uint16_t v) { return Value(Kind::kU16, uint64_t{v}); }
-  static Value u32(uint32_t v) { return Value(Kind::kU32, uint64_t{v}); }
-  static Value u64(uint64_t v) { return Value(Kind::kU64, v); }
+  static Value boolean(bool v);
+  static Value s8(int8_t v);
+  static Value s16(int16_t v);
+  static Value s32(int32_t v);
+  static Value s64(int64_t v);
+  static Value u8(uint8_t v);
+  static Value u16(uint16_t v);
+  static Value u32(uint32_t v);
+  static Value u64(uint64_t v);
   static Value f32(float v);
   static Value f64(double v);
-  static Value character(char32_t v) { return Value(Kind::kChar, Char{v}); }
-  static Value string(std::string v) { return Value(Kind::kString, std::move(v)); }
-  static Value bytes(Bytes v) { return Value(Kind::kBytes, std::move(v)); }
-  static Value list(std::vector<Value> v) { return Value(Kind::kList, List{std::move(v)}); }
-  static Value tuple(std::vector<Value> v) { return Value(Kind::kTuple, Tuple{std::move(v)}); }
+  static Value character(char32_t v);
+  static Value string(std::string v);
+  static Value bytes(Bytes v);
+  static Value list(std::vector<Value> v);
+  static Value tuple(std::vector<Value> v);
   static Value record(std::vector<Field> v);
-  static Value variant(std::string name) { return Value(Kind::kVariant, Variant{std::move(name), nullptr}); }
+  static Value variant(std::string name);
   static Value variant(std::string name, Value payload);
-  static Value enumeration(std::string name) { return Value(Kind::kEnum, Enum{std::move(name)}); }
-  static Value none() { return Value(Kind::kOption, Option{nullptr}); }
+  static Value enumeration(std::string name);
+  static Value none();
   static Value some(Value payload);
-  static Value ok() { return Value(Kind::kResult, ResultOf{true, nullptr}); }
+  static Value ok();
   static Value ok(Value payload);
-  static Value err() { return Value(Kind::kResult, ResultOf{false, nullptr}); }
+  static Value err();
   static Value err(Value payload);
-  static Value flags(std::vector<std::string> v) { return Value(Kind::kFlags, Flags{std::move(v)}); }
-  static Value reference(Reference v) { return Value(Kind::kReference, std::move(v)); }
-  static Value secret(Secret v) { return Value(Kind::kSecret, std::move(v)); }
+  static Value flags(std::vector<std::string> v);
+  static Value reference(Reference v);
+  static Value secret(Secret v);
 
   Kind kind() const { return kind_; }
 
@@ -154,7 +157,7 @@ class Value {
  private:
   using Content = std::variant<bool, int64_t, uint64_t, float, double, Char, std::string, Bytes, List, Tuple, Record,
                                Variant, Enum, Option, ResultOf, Flags, Reference, Secret>;
-  Value(Kind kind, Content content) : kind_(kind), content_(std::move(content)) {}
+  Value(Kind kind, Content content);
 
   Kind kind_;
   Content content_;
@@ -165,6 +168,31 @@ struct Value::Field {
   Value value;
   bool operator==(const Field&) const = default;
 };
+
+// Defined here, where Field is complete.
+inline Value::Value(Kind kind, Content content) : kind_(kind), content_(std::move(content)) {}
+inline Value Value::boolean(bool v) { return Value(Kind::kBool, v); }
+inline Value Value::s8(int8_t v) { return Value(Kind::kS8, int64_t{v}); }
+inline Value Value::s16(int16_t v) { return Value(Kind::kS16, int64_t{v}); }
+inline Value Value::s32(int32_t v) { return Value(Kind::kS32, int64_t{v}); }
+inline Value Value::s64(int64_t v) { return Value(Kind::kS64, v); }
+inline Value Value::u8(uint8_t v) { return Value(Kind::kU8, uint64_t{v}); }
+inline Value Value::u16(uint16_t v) { return Value(Kind::kU16, uint64_t{v}); }
+inline Value Value::u32(uint32_t v) { return Value(Kind::kU32, uint64_t{v}); }
+inline Value Value::u64(uint64_t v) { return Value(Kind::kU64, v); }
+inline Value Value::character(char32_t v) { return Value(Kind::kChar, Char{v}); }
+inline Value Value::string(std::string v) { return Value(Kind::kString, std::move(v)); }
+inline Value Value::bytes(Bytes v) { return Value(Kind::kBytes, std::move(v)); }
+inline Value Value::list(std::vector<Value> v) { return Value(Kind::kList, List{std::move(v)}); }
+inline Value Value::tuple(std::vector<Value> v) { return Value(Kind::kTuple, Tuple{std::move(v)}); }
+inline Value Value::variant(std::string name) { return Value(Kind::kVariant, Variant{std::move(name), nullptr}); }
+inline Value Value::enumeration(std::string name) { return Value(Kind::kEnum, Enum{std::move(name)}); }
+inline Value Value::none() { return Value(Kind::kOption, Option{nullptr}); }
+inline Value Value::ok() { return Value(Kind::kResult, ResultOf{true, nullptr}); }
+inline Value Value::err() { return Value(Kind::kResult, ResultOf{false, nullptr}); }
+inline Value Value::flags(std::vector<std::string> v) { return Value(Kind::kFlags, Flags{std::move(v)}); }
+inline Value Value::reference(Reference v) { return Value(Kind::kReference, std::move(v)); }
+inline Value Value::secret(Secret v) { return Value(Kind::kSecret, std::move(v)); }
 
 const char* kind_name(Value::Kind kind);
 

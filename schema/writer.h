@@ -1,10 +1,10 @@
 // Writing canonical Cap'n Proto by hand. Internal to schema/.
 //
 // Canonical form is a pre-order walk: an object's body is placed when its pointer is written, so that allocation is a
-// counter. The same templates run twice, with a Sizer and then with a Writer, so size and bytes can't disagree.
-// The Writer's memory is zeroed by its owner: whatever isn't written stays zero.
+// counter. The same templates run with a Writer, and with a Sizer for the size alone, so that the two can't disagree.
 #pragma once
 
+#include <algorithm>
 #include <span>
 
 #include "base/check.h"
@@ -29,21 +29,36 @@ class Sizer {
   size_t next_ = 0;
 };
 
+// Replaces the content of `out`, which grows as needed; what isn't written stays zero. finish() when all is written.
 class Writer {
  public:
   static constexpr bool kWrites = true;
-  explicit Writer(uint8_t* zeroed) : base_(zeroed) {}
+  explicit Writer(Bytes& out) : out_(out) {
+    out_.clear();
+    grow();
+  }
   size_t allocate(size_t words) {
     const size_t at = next_;
     next_ += words;
+    if (next_ > limit_) grow();
     return at;
   }
   void put(size_t at, uint64_t word) { std::memcpy(base_ + at * kWord, &word, kWord); }
   void put_bytes(size_t at, BytesView bytes) { std::memcpy(base_ + at * kWord, bytes.data(), bytes.size()); }
-  size_t words() const { return next_; }
+  void finish() { out_.resize(next_ * kWord); }
 
  private:
-  uint8_t* base_;
+  static constexpr size_t kFirstWords = 48;  // most events fit
+
+  void grow() {
+    limit_ = std::max(kFirstWords, next_ + limit_);
+    out_.resize(limit_ * kWord);
+    base_ = out_.data();
+  }
+
+  Bytes& out_;
+  uint8_t* base_ = nullptr;
+  size_t limit_ = 0;  // words
   size_t next_ = 0;
 };
 
