@@ -1,0 +1,195 @@
+// The control endpoint: its messages, and client and server over a Unix socket and over tcp with keys and roles.
+#include "bus/control.h"
+
+#include <arpa/inet.h>
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <thread>
+
+#include "bus/loop.h"
+
+namespace theater::bus {
+namespace {
+
+using schema::Value;
+
+TEST(ControlMessages, come_back_as_they_were) {
+  const ControlRequest request{7, "actor.spawn", "req-1", Value::record({{"name", Value::string("x")}, {"size", Value::u64(3)}})};
+  const auto same = decode_control_request(encode_control(request)).value();
+  EXPECT_EQ(same.id, 7u);
+  EXPECT_EQ(same.verb, "actor.spawn");
+  EXPECT_EQ(same.request_id, "req-1");
+  EXPECT_EQ(same.args, request.args);
+  const ControlResponse failed{8, false, Error{ErrorCode::kNotFound, "no such actor"}, Value::record({})};
+  const auto same_failure = decode_control_response(encode_control(failed)).value();
+  ASSERT_TRUE(same_failure.error.has_value());
+  EXPECT_EQ(same_failure.error->code, ErrorCode::kNotFound);
+  EXPECT_EQ(same_failure.error->message, "no such actor");
+}
+
+TEST(ControlMessages, any_damage_is_refused_or_harmless) {
+  const Bytes good = encode_control(ControlRequest{7, "actor.spawn", "req-1", Value::record({{"name", Value::string("x")}})});
+  for (size_t size = 0; size < good.size(); ++size) {
+    EXPECT_FALSE(decode_control_request(BytesView(good).first(size)).ok()) << size;
+  }
+  for (size_t at = 0; at < good.size(); ++at) {
+    for (int bit = 0; bit < 8; ++bit) {
+      Bytes bad = good;
+      bad[at] ^= static_cast<uint8_t>(1 << bit);
+      (void)decode_control_request(bad).ok();  // must not crash, hang or read outside
+      (void)decode_control_response(bad).ok();
+    }
+  }
+}
+
+TEST(ControlMessages, fields_are_named_when_they_are_missing) {
+  const Value record = Value::record({{"name", Value::string("x")}, {"size", Value::u64(3)}, {"raw", Value::bytes({1, 2})}});
+  EXPECT_EQ(text_field(record, "name").value(), "x");
+  EXPECT_EQ(number_field(record, "size").value(), 3u);
+  EXPECT_EQ(bytes_field(record, "raw").value(), (Bytes{1, 2}));
+  EXPECT_NE(text_field(record, "size").error().message.find("`size`"), std::string::npos);
+  EXPECT_FALSE(number_field(record, "absent").ok());
+}
+
+class EchoHandler final : public ControlHandler {
+ public:
+  void handle(const ControlPeer& peer, ControlRequest request, std::shared_ptr<Responder> responder) override {
+    last_peer = peer;
+    if (request.verb == "count") {
+      for (uint64_t i = 0; i < 5; ++i) responder->respond({0, i < 4, {}, Value::u64(i)});
+    } else if (request.verb == "fail") {
+      responder->respond({0, false, Error{ErrorCode::kRefused, "no"}, Value::record({})});
+    } else if (request.verb != "silence") {
+      responder->respond({0, false, {}, std::move(request.args)});
+    }
+  }
+  ControlPeer last_peer;
+};
+
+class ControlTest : public ::testing::Test {
+ protected:
+  ControlTest() {
+    char path[] = "/tmp/theater-control-test-XXXXXX";
+    directory_ = mkdtemp(path);
+    LoopOptions options{&server_keys_, {}, "", &clock_, &random_, {}};
+    loop_ = make_loop(options).value();
+  }
+  ~ControlTest() override {
+    loop_.reset();
+    std::filesystem::remove_all(directory_);
+  }
+  std::string path() const { return directory_ + "/node.sock"; }
+  std::string unix_endpoint() const { return "unix:" + path(); }
+
+  void serve_tcp() {
+    const int probe = socket(AF_INET, SOCK_STREAM, 0);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address;
+    ASSERT_EQ(::bind(probe, reinterpret_cast<sockaddr*>(&address), size), 0);
+    ASSERT_EQ(getsockname(probe, reinterpret_cast<sockaddr*>(&address), &size), 0);
+    ::close(probe);
+    tcp_endpoint_ = str_cat("tcp://127.0.0.1:", ntohs(address.sin_port));
+    std::ofstream(directory_ + "/authorized") << "reader " << reader_.public_keys().text() << " rita\n";
+    ASSERT_TRUE(reader_.save(directory_ + "/reader.key").ok());
+    ASSERT_TRUE(stranger_.save(directory_ + "/stranger.key").ok());
+    const auto serving = loop_->serve({tcp_endpoint_, directory_ + "/authorized"}, handler_);
+    ASSERT_TRUE(serving.ok()) << serving.error().message;
+  }
+
+  SystemClock clock_;
+  SystemRandom random_;
+  SecretKeys server_keys_ = SecretKeys::generate(), reader_ = SecretKeys::generate(), stranger_ = SecretKeys::generate();
+  std::string directory_, tcp_endpoint_;
+  EchoHandler handler_;
+  std::unique_ptr<Loop> loop_;
+};
+
+TEST_F(ControlTest, a_unix_socket_belongs_to_its_owner_and_answers) {
+  ASSERT_TRUE(loop_->serve({unix_endpoint(), ""}, handler_).ok());
+  struct stat info{};
+  ASSERT_EQ(stat(path().c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 0777, 0600u);
+  auto client = ControlClient::connect({unix_endpoint(), {}, {}, 30'000}).value();
+  EXPECT_EQ(client->call("echo", Value::string("hello")).value(), Value::string("hello"));
+  EXPECT_TRUE(handler_.last_peer.local);
+  EXPECT_TRUE(handler_.last_peer.may(Role::kOperator));
+  EXPECT_EQ(client->call("fail", Value::record({})).error().message, "no");
+  std::vector<Value> seen;
+  ASSERT_TRUE(client->stream("count", Value::record({}), [&](Value value) {
+    seen.push_back(std::move(value));
+    return true;
+  }).ok());
+  EXPECT_EQ(seen.size(), 5u);
+  const Value large = Value::bytes(Bytes(5 << 20, 7));
+  EXPECT_EQ(client->call("echo", large).value(), large);
+}
+
+TEST_F(ControlTest, two_processes_cant_share_a_path_and_a_stale_socket_is_no_obstacle) {
+  ASSERT_TRUE(loop_->serve({unix_endpoint(), ""}, handler_).ok());
+  const auto second = loop_->serve({unix_endpoint(), ""}, handler_);
+  ASSERT_FALSE(second.ok());
+  EXPECT_EQ(second.error().code, ErrorCode::kRefused);
+  loop_.reset();
+  EXPECT_FALSE(std::filesystem::exists(path()));
+
+  const int dead = socket(AF_UNIX, SOCK_STREAM, 0);  // as a process leaves it that was killed
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  std::strncpy(address.sun_path, path().c_str(), sizeof address.sun_path - 1);
+  ASSERT_EQ(::bind(dead, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+  ::close(dead);
+  const auto gone = ControlClient::connect({unix_endpoint(), {}, {}, 1000});
+  ASSERT_FALSE(gone.ok());
+  EXPECT_EQ(gone.error().code, ErrorCode::kUnavailable);
+  LoopOptions options{nullptr, {}, "", &clock_, &random_, {}};
+  loop_ = make_loop(options).value();
+  ASSERT_TRUE(loop_->serve({unix_endpoint(), ""}, handler_).ok());
+  auto client = ControlClient::connect({unix_endpoint(), {}, {}, 30'000}).value();
+  EXPECT_TRUE(client->call("echo", Value::u8(1)).ok());
+
+  std::ofstream(directory_ + "/file") << "mine";
+  EXPECT_FALSE(loop_->serve({"unix:" + directory_ + "/file", ""}, handler_).ok());
+  EXPECT_TRUE(std::filesystem::exists(directory_ + "/file"));
+}
+
+TEST_F(ControlTest, a_client_waits_only_so_long) {
+  ASSERT_TRUE(loop_->serve({unix_endpoint(), ""}, handler_).ok());
+  auto client = ControlClient::connect({unix_endpoint(), {}, {}, 200}).value();
+  EXPECT_EQ(client->call("silence", Value::record({})).error().code, ErrorCode::kUnavailable);
+  EXPECT_TRUE(client->call("echo", Value::u8(1)).ok());
+}
+
+TEST_F(ControlTest, over_tcp_a_key_has_its_role_and_a_stranger_none) {
+  serve_tcp();
+  auto client = ControlClient::connect({tcp_endpoint_, directory_ + "/reader.key", server_keys_.public_keys(), 30'000}).value();
+  const auto answer = client->call("echo", Value::u8(1));
+  ASSERT_TRUE(answer.ok()) << answer.error().message;
+  EXPECT_FALSE(handler_.last_peer.local);
+  EXPECT_EQ(handler_.last_peer.name, "rita");
+  EXPECT_EQ(handler_.last_peer.identity, reader_.public_keys().identity);
+  EXPECT_TRUE(handler_.last_peer.may(Role::kReader));
+  EXPECT_FALSE(handler_.last_peer.may(Role::kOperator));
+
+  auto stranger = ControlClient::connect({tcp_endpoint_, directory_ + "/stranger.key", server_keys_.public_keys(), 30'000}).value();
+  EXPECT_EQ(stranger->call("echo", Value::u8(1)).error().code, ErrorCode::kRefused);
+  auto misled = ControlClient::connect({tcp_endpoint_, directory_ + "/reader.key", stranger_.public_keys(), 30'000}).value();
+  EXPECT_EQ(misled->call("echo", Value::u8(1)).error().code, ErrorCode::kRefused);
+}
+
+TEST_F(ControlTest, what_cant_be_reached_is_said_before_anything_is_sent) {
+  EXPECT_EQ(ControlClient::connect({"http://x", {}, {}, 100}).error().code, ErrorCode::kInvalid);
+  EXPECT_EQ(ControlClient::connect({"tcp://127.0.0.1:1", {}, {}, 100}).error().code, ErrorCode::kInvalid);
+  EXPECT_EQ(ControlClient::connect({unix_endpoint(), {}, {}, 100}).error().code, ErrorCode::kUnavailable);
+}
+
+}  // namespace
+}  // namespace theater::bus

@@ -1,0 +1,293 @@
+// Links over real sockets: tcp with CURVE between two loops, and inproc within one. (Production has one context a process;
+// a test process has two, which is safe as long as both live through the same calls into libsodium.)
+#include "bus/loop.h"
+
+#include <arpa/inet.h>
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+#include "tests/bus/test_auditor.h"
+
+namespace theater::bus {
+namespace {
+
+// Two ports that were free a moment ago.
+std::pair<std::string, std::string> free_endpoints() {
+  std::string endpoints[2];
+  int sockets[2];
+  for (int i = 0; i < 2; ++i) {
+    sockets[i] = socket(AF_INET, SOCK_STREAM, 0);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address;
+    EXPECT_EQ(::bind(sockets[i], reinterpret_cast<sockaddr*>(&address), size), 0);
+    EXPECT_EQ(getsockname(sockets[i], reinterpret_cast<sockaddr*>(&address), &size), 0);
+    endpoints[i] = str_cat("tcp://127.0.0.1:", ntohs(address.sin_port));
+  }
+  for (int descriptor : sockets) ::close(descriptor);
+  return {endpoints[0], endpoints[1]};
+}
+
+class Log {
+ public:
+  void add(const std::string& line) {
+    std::lock_guard lock(mutex_);
+    lines_.push_back(line);
+  }
+  bool has(const std::string& part) {
+    std::lock_guard lock(mutex_);
+    for (const auto& line : lines_) {
+      if (line.find(part) != std::string::npos) return true;
+    }
+    return false;
+  }
+  std::string all() {
+    std::lock_guard lock(mutex_);
+    std::string text;
+    for (const auto& line : lines_) text += line + "\n";
+    return text;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::vector<std::string> lines_;
+};
+
+class LoopTest : public ::testing::Test {
+ protected:
+  LoopTest() {
+    char path[] = "/tmp/theater-bus-test-XXXXXX";
+    directory_ = mkdtemp(path);
+    std::tie(data_, control_) = free_endpoints();
+    authorize(node_keys_.public_keys());
+  }
+  ~LoopTest() override {
+    node_.reset();
+    close_auditor();
+    std::filesystem::remove_all(directory_);
+  }
+
+  std::string keys_path() const { return directory_ + "/authorized"; }
+  void authorize(const PublicKeys& keys) { std::ofstream(keys_path()) << "node " << keys.text() << " the-node\n"; }
+
+  void open_auditor() {
+    LoopOptions options{&auditor_keys_, {}, "", &clock_, &random_, [this](const std::string& line) { auditor_log_.add(line); }};
+    auditor_loop_ = make_loop(options).value();
+    auditor_ = std::make_unique<TestAuditor>(disk_, clock_);
+    const auto listening = auditor_loop_->listen({data_, control_, keys_path()}, auditor_->sink());
+    ASSERT_TRUE(listening.ok()) << listening.error().message;
+    auditor_->start(*auditor_loop_);
+  }
+  // As if killed: whatever was accepted and not durable is gone.
+  void close_auditor() {
+    if (auditor_) auditor_->finish();
+    auditor_loop_.reset();
+    auditor_.reset();
+  }
+  void open_node(const PublicKeys& server, uint64_t window_bytes = 4 << 20) {
+    LoopOptions options{&node_keys_, {}, "node-1", &clock_, &random_, [this](const std::string& line) { node_log_.add(line); }};
+    node_ = make_loop(options).value();
+    auto outbox = node_->dial({"first", data_, control_, server, window_bytes});
+    ASSERT_TRUE(outbox.ok()) << outbox.error().message;
+    outbox_ = *outbox;
+  }
+  void emit(uint64_t number, size_t size = 288) {
+    const auto event = test_event(1, number, size);
+    ASSERT_TRUE(eventually([&] { return outbox_->try_reserve(Outbox::event_room(event.bytes.size())); }))
+        << outbox_->status().last_error;
+    outbox_->append(event);
+  }
+  void expect_all_stored(uint64_t events) {
+    EXPECT_TRUE(eventually([&] { return outbox_->status().durable_events == events; }))
+        << outbox_->status().durable_events << " of " << events << ": " << outbox_->status().last_error << "\n"
+        << node_log_.all() << auditor_log_.all();
+    std::lock_guard lock(disk_.mutex);
+    EXPECT_TRUE(disk_.problems.empty()) << disk_.problems.front();
+    ASSERT_EQ(disk_.events.size(), events);
+    for (uint64_t i = 0; i < events; ++i) ASSERT_EQ(disk_.events[i], i);
+  }
+
+  SystemClock clock_;
+  SystemRandom random_;
+  SecretKeys node_keys_ = SecretKeys::generate();
+  SecretKeys auditor_keys_ = SecretKeys::generate();
+  std::string directory_, data_, control_;
+  Log node_log_, auditor_log_;
+  Disk disk_;
+  std::unique_ptr<Loop> auditor_loop_, node_;
+  std::unique_ptr<TestAuditor> auditor_;
+  std::shared_ptr<Outbox> outbox_;
+};
+
+TEST_F(LoopTest, every_event_arrives_over_curve_and_stop_waits_for_it) {
+  open_auditor();
+  open_node(auditor_keys_.public_keys());
+  for (uint64_t i = 0; i < 20'000; ++i) emit(i);
+  EXPECT_TRUE(node_->stop(60'000));
+  expect_all_stored(20'000);
+  EXPECT_TRUE(node_log_.has("connected to auditor first"));
+}
+
+TEST_F(LoopTest, the_same_within_one_process_over_inproc) {
+  data_ = "inproc://data";
+  control_ = "inproc://control";
+  LoopOptions options{nullptr, {}, "both", &clock_, &random_, [this](const std::string& line) { node_log_.add(line); }};
+  options.identity.bytes[0] = 1;
+  node_ = make_loop(options).value();
+  auditor_ = std::make_unique<TestAuditor>(disk_, clock_);
+  ASSERT_TRUE(node_->listen({data_, control_, ""}, auditor_->sink()).ok());
+  outbox_ = node_->dial({"own", data_, control_, {}, 4 << 20}).value();
+  auditor_->start(*node_);
+  for (uint64_t i = 0; i < 20'000; ++i) emit(i);
+  EXPECT_TRUE(node_->stop(60'000));
+  expect_all_stored(20'000);
+  auditor_->finish();
+}
+
+TEST_F(LoopTest, an_auditor_that_is_killed_again_and_again_loses_nothing_and_takes_nothing_twice) {
+  open_node(auditor_keys_.public_keys());
+  uint64_t emitted = 0;
+  for (int round = 0; round < 6; ++round) {
+    open_auditor();
+    for (int i = 0; i < 2000; ++i) emit(emitted++);
+    auditor_->hold(true);  // the rest of the round is sent, accepted and never durable
+    const uint64_t until = emitted + 4000;
+    ASSERT_TRUE(eventually([&] {
+      const auto event = test_event(1, emitted);
+      if (!outbox_->try_reserve(Outbox::event_room(event.bytes.size()))) return emitted > until - 3000;
+      outbox_->append(event);
+      return ++emitted == until;
+    }));
+    const auto status = outbox_->status();
+    EXPECT_LE(status.appended_bytes - status.durable_bytes, 4u << 20);
+    close_auditor();
+  }
+  open_auditor();
+  expect_all_stored(emitted);
+  EXPECT_GE(outbox_->status().reconnects, 5u);
+}
+
+TEST_F(LoopTest, without_an_auditor_there_is_no_room_and_a_waker_runs_when_there_is) {
+  open_node(auditor_keys_.public_keys());
+  const auto event = test_event(1, 0);
+  EXPECT_FALSE(outbox_->try_reserve(Outbox::event_room(event.bytes.size())));
+  std::atomic<bool> woken = false;
+  outbox_->when_room(event.actor, [&] { woken = true; });
+  EXPECT_TRUE(eventually([&] { return node_log_.has("1 actor waits for auditor first"); })) << node_log_.all();
+  EXPECT_FALSE(woken);
+  EXPECT_FALSE(outbox_->status().connected);
+  EXPECT_FALSE(outbox_->status().last_error.empty());
+  open_auditor();
+  EXPECT_TRUE(eventually([&] { return woken.load(); })) << node_log_.all();
+  emit(0);
+  expect_all_stored(1);
+}
+
+TEST_F(LoopTest, a_node_with_the_wrong_key_of_the_auditor_is_refused_and_both_say_so) {
+  open_auditor();
+  open_node(SecretKeys::generate().public_keys());
+  EXPECT_TRUE(eventually([&] { return node_log_.has("public key configured for it is probably not its own"); })) << node_log_.all();
+  EXPECT_TRUE(eventually([&] { return auditor_log_.has("a handshake failed"); })) << auditor_log_.all();
+  EXPECT_FALSE(outbox_->try_reserve(8));
+  EXPECT_NE(outbox_->status().last_error.find("first"), std::string::npos);
+}
+
+TEST_F(LoopTest, a_node_that_isnt_authorized_is_refused_until_the_file_names_it) {
+  authorize(SecretKeys::generate().public_keys());
+  open_auditor();
+  open_node(auditor_keys_.public_keys());
+  EXPECT_TRUE(eventually([&] { return node_log_.has("refused this node's key"); })) << node_log_.all();
+  EXPECT_TRUE(eventually([&] { return auditor_log_.has("refused a connection from"); })) << auditor_log_.all();
+  EXPECT_FALSE(outbox_->try_reserve(8));
+  authorize(node_keys_.public_keys());
+  std::filesystem::last_write_time(keys_path(), std::filesystem::file_time_type::clock::now() + std::chrono::seconds(5));
+  emit(0);
+  expect_all_stored(1);
+}
+
+TEST_F(LoopTest, a_key_that_is_taken_out_stops_at_once) {
+  open_auditor();
+  open_node(auditor_keys_.public_keys());
+  emit(0);
+  expect_all_stored(1);
+  authorize(SecretKeys::generate().public_keys());
+  std::filesystem::last_write_time(keys_path(), std::filesystem::file_time_type::clock::now() + std::chrono::seconds(5));
+  ASSERT_TRUE(eventually([&] { return auditor_log_.has("authorized keys from"); }));
+  emit(1);
+  EXPECT_TRUE(eventually([&] { return auditor_log_.has("dropped messages from a key"); })) << auditor_log_.all();
+  EXPECT_EQ(disk_.event_count(), 1u);
+}
+
+TEST_F(LoopTest, blobs_travel_in_pieces_once_and_gaps_are_marked) {
+  open_auditor();
+  open_node(auditor_keys_.public_keys());
+  Bytes blob(300'000);
+  random_.fill(blob);
+  const Hash hash = sha256(blob);
+  ASSERT_TRUE(outbox_->needs_blob(hash));
+  for (size_t offset = 0; offset < blob.size(); offset += Outbox::kBlobPieceMax) {
+    const size_t size = std::min(Outbox::kBlobPieceMax, blob.size() - offset);
+    ASSERT_TRUE(eventually([&] { return outbox_->try_reserve(Outbox::blob_room(size)); }));
+    outbox_->append_blob(hash, blob.size(), offset, BytesView(blob).subspan(offset, size));
+  }
+  EXPECT_FALSE(outbox_->needs_blob(hash));
+  for (uint64_t i = 5; i < 9; ++i) outbox_->drop(test_event(2, i));
+  emit(0);
+  std::atomic<bool> durable = false;
+  outbox_->when_durable([&] { durable = true; });
+  ASSERT_TRUE(eventually([&] { return durable.load(); }));
+  expect_all_stored(1);
+  std::lock_guard lock(disk_.mutex);
+  EXPECT_EQ(disk_.blobs[hash], blob);
+  ASSERT_EQ(disk_.gaps.size(), 1u);
+  EXPECT_EQ(disk_.gaps[0].actor, test_actor(2));
+  EXPECT_EQ(disk_.gaps[0].first, 5u);
+  EXPECT_EQ(disk_.gaps[0].last, 8u);
+  EXPECT_EQ(disk_.gaps[0].head, test_event(2, 8).hash);
+  EXPECT_EQ(outbox_->status().dropped_events, 4u);
+}
+
+TEST_F(LoopTest, an_auditor_that_lost_its_store_stops_the_link_with_advice) {
+  open_auditor();
+  open_node(auditor_keys_.public_keys());
+  emit(0);
+  expect_all_stored(1);
+  close_auditor();
+  disk_.marks.clear();
+  open_auditor();
+  EXPECT_TRUE(eventually([&] { return node_log_.has("it lost frames"); })) << node_log_.all();
+  EXPECT_FALSE(outbox_->status().connected);
+  EXPECT_NE(outbox_->status().last_error.find("Restore its store"), std::string::npos);
+}
+
+TEST_F(LoopTest, bad_endpoints_and_missing_keys_are_refused_with_a_reason) {
+  open_node(auditor_keys_.public_keys());
+  EXPECT_NE(node_->dial({"x", "http://a", "tcp://b:1", auditor_keys_.public_keys()}).error().message.find("tcp://HOST:PORT"),
+            std::string::npos);
+  EXPECT_NE(node_->dial({"x", data_, control_, {}}).error().message.find("public key is missing"), std::string::npos);
+  EXPECT_FALSE(node_->dial({"x", data_, control_, auditor_keys_.public_keys(), 1000}).ok());
+  EXPECT_FALSE(node_->listen({"tcp://127.0.0.1:0", "tcp://127.0.0.1:0", directory_ + "/none"}, [](Inbound) { return true; }).ok());
+  EXPECT_FALSE(node_->listen({"tcp://1.2.3.4:1", "tcp://1.2.3.4:2", keys_path()}, [](Inbound) { return true; }).ok());
+}
+
+TEST_F(LoopTest, after_stop_calls_do_nothing_and_stop_says_if_something_was_left) {
+  open_auditor();
+  open_node(auditor_keys_.public_keys());
+  emit(0);
+  expect_all_stored(1);
+  auditor_->hold(true);
+  emit(1);
+  EXPECT_FALSE(node_->stop(100));
+  EXPECT_FALSE(node_->stop(100));
+  EXPECT_FALSE(node_->dial({"first", data_, control_, auditor_keys_.public_keys()}).ok());
+  node_->reply({}, {});
+}
+
+}  // namespace
+}  // namespace theater::bus
