@@ -121,7 +121,7 @@ HostStatus RecordedHost::finish(wasm::HostCall& call, const Tape::Entry& recorde
     return stop(str_cat("event ", sequence, ": the recorded answer of ", function.type_name,
                         " isn't of its type (or stands there only as a commitment to a secret)"));
   }
-  if (function.waits || function.effect == schema::Effect::kOutside) time_ns_ = recorded.view.header.time_ns;
+  if (function.waits) time_ns_ = recorded.view.header.time_ns;
   tape_.pop();
   call.results = std::move(results_);
   results_.clear();
