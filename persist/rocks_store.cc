@@ -23,7 +23,7 @@ namespace theater::persist {
 namespace {
 
 constexpr std::array<const char*, kTables> kFamilies = {"default", "frames", "segments", "blobs"};
-constexpr int kOpenAttempts = 8;  // a running auditor may remove a file that a reader was about to open
+constexpr int kOpenAttempts = 4;  // a running auditor may remove a file that a reader was about to open
 
 rocksdb::Slice slice(BytesView bytes) { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
 BytesView view(const rocksdb::Slice& bytes) { return {reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()}; }
