@@ -10,8 +10,8 @@
 
 namespace theater::wasm {
 
-inline constexpr size_t kFlatParamsMax = 16;   // more go through memory, behind one pointer
-inline constexpr size_t kFlatResultsMax = 1;   // more go through memory
+inline constexpr size_t kFlatParamsMax = 16;  // more go through memory, behind one pointer
+inline constexpr size_t kFlatResultsMax = 1;  // more go through memory
 
 struct CoreSignature {
   std::vector<CoreType> params;
@@ -22,10 +22,10 @@ struct CoreSignature {
 };
 
 struct FunctionLayout {
-  std::optional<Type> params_area;   // the tuple of the parameters, if they go through memory
-  bool result_in_memory = false;     // imports: the last core parameter says where; exports: the core result does
-  CoreSignature import_signature;    // as the guest imports it
-  CoreSignature export_signature;    // as the guest exports it
+  std::optional<Type> params_area;  // the tuple of the parameters, if they go through memory
+  bool result_in_memory = false;    // imports: the last core parameter says where; exports: the core result does
+  CoreSignature import_signature;   // as the guest imports it
+  CoreSignature export_signature;   // as the guest exports it
 };
 
 FunctionLayout lay_out(const FunctionType& type);

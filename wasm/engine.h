@@ -5,12 +5,12 @@
 //   Module    a compiled, checked package; immutable, shared by all its actors; any thread.
 //   Instance  one actor's memory and stack; used by one thread at a time, not always the same one.
 //
-// An Instance never blocks its thread. run() goes on until the call is done, the time slice is used up, or the guest waits
-// inside a host call; the caller runs it again later. Destroying an Instance in any state is how a guest is killed; it
-// frees everything the guest had.
+// An Instance never blocks its thread. run() goes on until the call is done, the time slice is used up, or the guest
+// waits inside a host call; the caller runs it again later. Destroying an Instance in any state is how a guest is
+// killed; it frees everything the guest had.
 //
-// Determinism: same module, same calls, same host answers and same profile give the same calls out, the same results and
-// the same fuel, at every run. Fuel is always on.
+// Determinism: same module, same calls, same host answers and same profile give the same calls out, the same results
+// and the same fuel, at every run. Fuel is always on.
 #pragma once
 
 #include <memory>
@@ -32,9 +32,9 @@ struct EngineProfile {
 
 struct EngineOptions {
   uint64_t memory_max_bytes = uint64_t{64} << 20;  // of one instance: the size class of the pooled slots
-  uint32_t instances_max = 16'000;                 // alive at once; more are refused with a message that names the limit
-  uint64_t slice_fuel = 1'000'000;                 // per run(), before it yields
-  std::vector<HostFunction> more_functions;        // importable beside the table's; for tests
+  uint32_t instances_max = 16'000;           // alive at once; more are refused with a message that names the limit
+  uint64_t slice_fuel = 1'000'000;           // per run(), before it yields
+  std::vector<HostFunction> more_functions;  // importable beside the table's; for tests
 };
 
 struct Limits {
@@ -42,12 +42,13 @@ struct Limits {
   uint32_t table_elements = 100'000;
 };
 
-// A host call in progress. `args` are lifted; the host moves what it needs out of them and fills `results` (none or one).
+// A host call in progress. `args` are lifted; the host moves what it needs out of them and fills `results` (none or
+// one).
 struct HostCall {
   const HostFunction* function = nullptr;
   std::vector<schema::Value> args;
   std::vector<schema::Value> results;
-  std::string error;  // for kTrap
+  std::string error;                                       // for kTrap
   schema::ErrorKind trap_kind = schema::ErrorKind::kTrap;  // for kTrap: what the guest dies of
 };
 
@@ -57,8 +58,8 @@ enum class HostStatus : uint8_t {
   kTrap,    // the guest traps with `error`, as `trap_kind`
 };
 
-// The other side of the boundary. Called on the thread that runs the instance, on the guest's stack: don't recurse deeply,
-// don't block, don't throw.
+// The other side of the boundary. Called on the thread that runs the instance, on the guest's stack: don't recurse
+// deeply, don't block, don't throw.
 class Host {
  public:
   virtual ~Host() = default;
@@ -117,7 +118,8 @@ class Engine {
   virtual ~Engine() = default;
   virtual const EngineProfile& profile() const = 0;
   // Refuses, with a reason that names the import, export, signature or proposal: what isn't wasm, components, unknown
-  // imports, signatures that differ from the table's, a missing memory/cabi_realloc/init. May take seconds for large packages.
+  // imports, signatures that differ from the table's, a missing memory/cabi_realloc/init. May take seconds for large
+  // packages.
   virtual Result<std::shared_ptr<Module>> compile(BytesView package) = 0;
 };
 

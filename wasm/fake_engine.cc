@@ -35,7 +35,8 @@ void FakeCall::result(Value value) { push({Step::Kind::kResult, {}, {std::move(v
 
 class FakeInstance final : public Instance {
  public:
-  FakeInstance(std::shared_ptr<const FakeModuleSpec> spec, const EngineOptions& options, Host& host, std::shared_ptr<void> count)
+  FakeInstance(std::shared_ptr<const FakeModuleSpec> spec, const EngineOptions& options, Host& host,
+               std::shared_ptr<void> count)
       : spec_(std::move(spec)), slice_fuel_(options.slice_fuel), host_(host), count_(std::move(count)) {}
 
   void start(const ExportFunction& function, std::vector<Value> args) override {
@@ -55,7 +56,8 @@ class FakeInstance final : public Instance {
     for (size_t i = 0; fit && i < params.size(); ++i) fit = fits(call_.args_[i], params[i].second);
     const auto script = spec_->exports.find(function.type_name);
     if (!fit) {
-      fail(ErrorKind::kHostFailure, str_cat("the arguments for ", function.type_name, " aren't of its type, ", function.type.wit()));
+      fail(ErrorKind::kHostFailure,
+           str_cat("the arguments for ", function.type_name, " aren't of its type, ", function.type.wit()));
     } else if (script != spec_->exports.end()) {
       script->second(call_);
     } else if (&function != &initialize_function()) {
@@ -162,7 +164,8 @@ class FakeInstance final : public Instance {
   void end() {
     const auto& type = function_->type.result;
     const bool fit = type ? outcome_.results.size() == 1 && fits(outcome_.results[0], *type) : outcome_.results.empty();
-    if (!fit) return fail(ErrorKind::kTrap, str_cat(function_->type_name, ": result: not of the type ", function_->type.wit()));
+    if (!fit)
+      return fail(ErrorKind::kTrap, str_cat(function_->type_name, ": result: not of the type ", function_->type.wit()));
     state_ = State::kDone;
   }
 
@@ -225,14 +228,16 @@ FakeEngine::FakeEngine(EngineOptions options) : shared_(std::make_shared<Shared>
 FakeEngine::~FakeEngine() = default;
 
 void FakeEngine::add(BytesView package, FakeModuleSpec spec) {
-  for (const std::string& name : spec.imports) CHECK(find_host_function_by_type(name) != nullptr, "no host function ", name);
+  for (const std::string& name : spec.imports)
+    CHECK(find_host_function_by_type(name) != nullptr, "no host function ", name);
   shared_->packages[sha256(package)] = std::make_shared<const FakeModuleSpec>(std::move(spec));
 }
 
 Result<std::shared_ptr<Module>> FakeEngine::compile(BytesView package) {
   const Hash hash = sha256(package);
   const auto found = shared_->packages.find(hash);
-  if (found == shared_->packages.end()) return Error{ErrorCode::kInvalid, "not a package that was added to this FakeEngine"};
+  if (found == shared_->packages.end())
+    return Error{ErrorCode::kInvalid, "not a package that was added to this FakeEngine"};
   if (!found->second->exports.contains(init_function().type_name)) {
     return Error{ErrorCode::kInvalid, str_cat("doesn't export ", init_function().name)};
   }

@@ -1,5 +1,6 @@
-// An engine without WebAssembly, for tests of what stands above it: threads, parking, the chain, supervision. Sanitizers
-// can't follow guest stacks; this has none. A guest is a script: C++ functions that queue what the guest would do.
+// An engine without WebAssembly, for tests of what stands above it: threads, parking, the chain, supervision.
+// Sanitizers can't follow guest stacks; this has none. A guest is a script: C++ functions that queue what the guest
+// would do.
 //
 //   FakeEngine engine;
 //   engine.add(package, {.imports = {"theater:simple/runtime@0.1.0/log"},
@@ -9,9 +10,9 @@
 //                                      call.result(…);
 //                                    }}}});
 //
-// It keeps the contract of wasm/engine.h: types are checked, host calls park and resume, fuel yields by slices and repeats,
-// stop_at_fuel() is exact, a trap is the end. Every step costs one fuel, burn(n) n more. Same threads as the real one: add()
-// before the engine is shared, an instance by one thread at a time.
+// It keeps the contract of wasm/engine.h: types are checked, host calls park and resume, fuel yields by slices and
+// repeats, stop_at_fuel() is exact, a trap is the end. Every step costs one fuel, burn(n) n more. Same threads as the
+// real one: add() before the engine is shared, an instance by one thread at a time.
 #pragma once
 
 #include <atomic>
@@ -63,8 +64,8 @@ class FakeCall {
 using FakeScript = std::function<void(FakeCall&)>;
 
 struct FakeModuleSpec {
-  std::vector<std::string> imports;          // type names: "theater:simple/runtime@0.1.0/log"
-  std::map<std::string, FakeScript> exports; // by type name; "_initialize" may be left out, init may not
+  std::vector<std::string> imports;           // type names: "theater:simple/runtime@0.1.0/log"
+  std::map<std::string, FakeScript> exports;  // by type name; "_initialize" may be left out, init may not
 };
 
 class FakeEngine final : public Engine {

@@ -26,8 +26,14 @@ struct Traits {
 
 HostFunction host_function(std::string_view interface, std::string_view name, FunctionType type, Effect effect,
                            std::string_view handler, Traits traits = {}) {
-  return HostFunction{std::string(interface), std::string(name), str_cat(interface, "/", name), std::move(type), effect,
-                      traits.recorded, traits.waits, handler};
+  return HostFunction{std::string(interface),
+                      std::string(name),
+                      str_cat(interface, "/", name),
+                      std::move(type),
+                      effect,
+                      traits.recorded,
+                      traits.waits,
+                      handler};
 }
 
 std::vector<HostFunction> make_host_functions() {
@@ -39,21 +45,21 @@ std::vector<HostFunction> make_host_functions() {
       host_function(kRuntime, "shutdown", {{{"data", Type::option(bytes())}}, Type::result(std::nullopt, error)},
                     Effect::kNone, "runtime"),
       host_function(kTiming, "now", {{}, Type::u64()}, Effect::kNone, "timing", {.recorded = false}),
-      host_function(kTiming, "sleep", {{{"duration-ns", Type::u64()}}, Type::result(std::nullopt, error)}, Effect::kNone,
-                    "timing", {.waits = true}),
+      host_function(kTiming, "sleep", {{{"duration-ns", Type::u64()}}, Type::result(std::nullopt, error)},
+                    Effect::kNone, "timing", {.waits = true}),
       host_function(kRandom, "bytes", {{{"len", Type::u32()}}, Type::result(bytes(), error)}, Effect::kNone, "random"),
       host_function(kRandom, "u64", {{}, Type::u64()}, Effect::kNone, "random"),
 
       host_function(kPreview1, "random_get", {{{"len", Type::u32()}}, bytes()}, Effect::kNone, "wasi"),
-      host_function(kPreview1, "fd_write", {{{"fd", Type::u32()}, {"data", bytes()}}, Type::u16()}, Effect::kNone, "wasi"),
+      host_function(kPreview1, "fd_write", {{{"fd", Type::u32()}, {"data", bytes()}}, Type::u16()}, Effect::kNone,
+                    "wasi"),
       host_function(kPreview1, "proc_exit", {{{"code", Type::u32()}}, std::nullopt}, Effect::kNone, "wasi"),
       host_function(kPreview1, "poll_oneoff", {{{"duration-ns", Type::u64()}}, std::nullopt}, Effect::kNone, "wasi",
                     {.waits = true}),
   };
-  for (const char* name :
-       {"args_get", "args_sizes_get", "clock_res_get", "clock_time_get", "environ_get", "environ_sizes_get", "fd_close",
-        "fd_fdstat_get", "fd_fdstat_set_flags", "fd_prestat_dir_name", "fd_prestat_get", "fd_read", "fd_seek",
-        "sched_yield"}) {
+  for (const char* name : {"args_get", "args_sizes_get", "clock_res_get", "clock_time_get", "environ_get",
+                           "environ_sizes_get", "fd_close", "fd_fdstat_get", "fd_fdstat_set_flags",
+                           "fd_prestat_dir_name", "fd_prestat_get", "fd_read", "fd_seek", "sched_yield"}) {
     table.push_back(host_function(kPreview1, name, {}, Effect::kNone, "wasi", {.recorded = false}));
   }
   return table;
@@ -67,12 +73,14 @@ std::vector<ExportFunction> make_export_functions() {
   const Type state = Type::option(bytes());
   const Type message = Type::tuple({Type::string(), bytes()});
   const Type next_state = Type::result(Type::tuple({state}), Type::string());
-  const Type next_state_and_reply = Type::result(Type::tuple({state, Type::tuple({Type::option(bytes())})}), Type::string());
+  const Type next_state_and_reply =
+      Type::result(Type::tuple({state, Type::tuple({Type::option(bytes())})}), Type::string());
   return {
       ExportFunction{std::string(schema::kTypeInitialize), std::string(schema::kTypeInitialize), {}},
       export_function(kActor, "init", {{{"state", state}, {"params", Type::tuple({Type::string()})}}, next_state}),
       export_function(kMessageClient, "handle-send", {{{"state", state}, {"params", message}}, next_state}),
-      export_function(kMessageClient, "handle-request", {{{"state", state}, {"params", message}}, next_state_and_reply}),
+      export_function(kMessageClient, "handle-request",
+                      {{{"state", state}, {"params", message}}, next_state_and_reply}),
   };
 }
 

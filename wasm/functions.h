@@ -1,6 +1,6 @@
-// CONTRACT. The table of functions at an actor's boundary: what a guest may import, what the host may call, and what each
-// means for the record. Plain data; the WIT in sdk/wit says the same and a test holds the two together. What a host
-// function does is not here but in node/handlers (live) and replay/ (from the record).
+// CONTRACT. The table of functions at an actor's boundary: what a guest may import, what the host may call, and what
+// each means for the record. Plain data; the WIT in sdk/wit says the same and a test holds the two together. What a
+// host function does is not here but in node/handlers (live) and replay/ (from the record).
 #pragma once
 
 #include <string>
@@ -18,9 +18,9 @@ struct HostFunction {
   std::string type_name;  // the event's type: interface + "/" + name
   FunctionType type;
   schema::Effect effect;  // declared by every function; there is no default
-  // False for the few answers that are a pure function of what the record holds anyway (clocks, and preview1 calls whose
-  // answer is the same for every actor): the engine itself answers, from Host's two clocks at most; they leave no event,
-  // never reach Host::call, and replay computes them again.
+  // False for the few answers that are a pure function of what the record holds anyway (clocks, and preview1 calls
+  // whose answer is the same for every actor): the engine itself answers, from Host's two clocks at most; they leave no
+  // event, never reach Host::call, and replay computes them again.
   bool recorded;
   bool waits;  // may take as long as it likes (timers): not to be called while the host is inside cabi_realloc
   std::string_view handler;  // the manifest's [[handler]] type that grants it
@@ -32,8 +32,8 @@ struct ExportFunction {
   FunctionType type;
 };
 
-// All host functions, preview1's subset included: the recorded ones as the typed calls that wasm/preview1.h makes of them,
-// the others with no type that means anything (their core signature stands in preview1.h).
+// All host functions, preview1's subset included: the recorded ones as the typed calls that wasm/preview1.h makes of
+// them, the others with no type that means anything (their core signature stands in preview1.h).
 const std::vector<HostFunction>& host_functions();
 const HostFunction* find_host_function(std::string_view interface, std::string_view name);
 const HostFunction* find_host_function_by_type(std::string_view type_name);

@@ -16,7 +16,8 @@ std::nullopt_t Lifter::fail(std::string message) {
 
 bool Lifter::in_bounds(uint64_t address, uint64_t size, uint32_t alignment, const char* what) {
   if (address > memory_.size() || size > memory_.size() - address) {
-    fail(str_cat(what, " at ", address, " of ", size, " bytes reaches past the end of memory (", memory_.size(), " bytes)"));
+    fail(str_cat(what, " at ", address, " of ", size, " bytes reaches past the end of memory (", memory_.size(),
+                 " bytes)"));
     return false;
   }
   if (address % alignment != 0) {
@@ -85,7 +86,8 @@ std::optional<Value> Lifter::sequence(const Type& type, uint32_t address, uint32
   }
   const Type& item = *type.cases()[0].type;
   if (!in_bounds(address, uint64_t{length} * item.size(), item.alignment(), "list") || !spend(0)) return std::nullopt;
-  if (length > budget_.values) return fail(str_cat("list of ", length, " items: more than ", kLiftValuesMax, " values in one call"));
+  if (length > budget_.values)
+    return fail(str_cat("list of ", length, " items: more than ", kLiftValuesMax, " values in one call"));
   std::vector<Value> items;
   items.reserve(length);
   for (uint32_t i = 0; i < length; ++i) {

@@ -1,8 +1,8 @@
 // Guest memory to Values. Everything a guest hands over is checked here: pointers, lengths, alignment, discriminants,
 // UTF-8, code points. What a check finds is a message; the caller puts function and argument before it and traps.
 //
-// A Lifter reads a view of linear memory that must not change while it works (the guest is stopped) and copies all that it
-// keeps. Its budget bounds what one call may make the host allocate: bytes copied and values made.
+// A Lifter reads a view of linear memory that must not change while it works (the guest is stopped) and copies all that
+// it keeps. Its budget bounds what one call may make the host allocate: bytes copied and values made.
 #pragma once
 
 #include <cstdint>

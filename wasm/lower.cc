@@ -105,7 +105,9 @@ uint64_t scalar_bits(const Value& value) {
   }
 }
 
-void store(uint8_t* memory, uint64_t address, uint64_t bits, uint32_t size) { std::memcpy(memory + address, &bits, size); }
+void store(uint8_t* memory, uint64_t address, uint64_t bits, uint32_t size) {
+  std::memcpy(memory + address, &bits, size);
+}
 
 }  // namespace
 
@@ -207,8 +209,8 @@ bool Lowering::plan(const Value& value, const Type& type) {
 std::string Lowering::check_pointer(const Allocation& allocation, uint64_t memory_size) {
   const uint64_t pointer = allocation.pointer;
   if (pointer > memory_size || allocation.size > memory_size - pointer) {
-    return str_cat("cabi_realloc answered ", pointer, " for ", allocation.size, " bytes, which reaches past the end of memory (",
-                   memory_size, " bytes)");
+    return str_cat("cabi_realloc answered ", pointer, " for ", allocation.size,
+                   " bytes, which reaches past the end of memory (", memory_size, " bytes)");
   }
   if (pointer % allocation.alignment != 0) {
     return str_cat("cabi_realloc answered ", pointer, ", which isn't aligned to ", allocation.alignment);

@@ -1,6 +1,6 @@
-// Values to guest memory. Lowering needs memory from the guest (cabi_realloc), and the guest may take its time over it, so
-// it goes in three steps: Lowering lists the allocations that a value needs, in the canonical ABI's order; the engine gets
-// them one by one and hands back each pointer, which is checked; then everything is written at once.
+// Values to guest memory. Lowering needs memory from the guest (cabi_realloc), and the guest may take its time over it,
+// so it goes in three steps: Lowering lists the allocations that a value needs, in the canonical ABI's order; the
+// engine gets them one by one and hands back each pointer, which is checked; then everything is written at once.
 //
 // Empty strings and lists need no memory: their pointer is their alignment, which is what wit-bindgen's cabi_realloc
 // answers for a size of zero.

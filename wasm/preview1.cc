@@ -231,7 +231,7 @@ Preview1Step prepare_preview1(Preview1 id, std::span<const uint64_t> args, std::
 }
 
 Preview1Step finish_preview1(Preview1 id, std::span<const uint64_t> args, std::span<uint8_t> memory, Host& host,
-                              const std::vector<Value>& results, uint64_t waited_ns) {
+                             const std::vector<Value>& results, uint64_t waited_ns) {
   const View view(memory);
   const auto arg = [&args](size_t i) { return static_cast<uint32_t>(args[i]); };
   switch (id) {
@@ -240,8 +240,10 @@ Preview1Step finish_preview1(Preview1 id, std::span<const uint64_t> args, std::s
       if (error_number != kSuccess) return answer(error_number);
       const uint8_t* vectors = view.at(arg(1), uint64_t{arg(2)} * 8);
       uint64_t written = 0;
-      for (uint32_t i = 0; i < arg(2) && written < kPreview1WriteMax; ++i) written += View::read<uint32_t>(vectors + i * 8 + 4);
-      return write_answer<uint32_t>(view, arg(3), static_cast<uint32_t>(std::min<uint64_t>(written, kPreview1WriteMax)));
+      for (uint32_t i = 0; i < arg(2) && written < kPreview1WriteMax; ++i)
+        written += View::read<uint32_t>(vectors + i * 8 + 4);
+      return write_answer<uint32_t>(view, arg(3),
+                                    static_cast<uint32_t>(std::min<uint64_t>(written, kPreview1WriteMax)));
     }
     case Preview1::kRandomGet: {
       const Bytes& bytes = *results[0].get<Bytes>();

@@ -1,10 +1,11 @@
-// The deterministic subset of wasi_snapshot_preview1 that guests may import, for the sake of libc and language runtimes: no
-// files, no arguments, no environment; a clock that stands still within a call; random bytes and output that are recorded.
+// The deterministic subset of wasi_snapshot_preview1 that guests may import, for the sake of libc and language
+// runtimes: no files, no arguments, no environment; a clock that stands still within a call; random bytes and output
+// that are recorded.
 //
 // Each function is one of two kinds. Most are answered here at once, the same way for every actor. Four are recorded as
 // typed calls of the table (wasm/functions.h): prepare_preview1() makes the typed call of the raw arguments, the host
-// answers it, and finish_preview1() puts the answer where the guest wants it. They write in place, so none of them needs
-// cabi_realloc. Pointers are checked before the host is asked, so that a bad one leaves no event.
+// answers it, and finish_preview1() puts the answer where the guest wants it. They write in place, so none of them
+// needs cabi_realloc. Pointers are checked before the host is asked, so that a bad one leaves no event.
 //
 // Pure functions of their arguments, but for the host's two clocks.
 #pragma once
@@ -21,8 +22,23 @@
 namespace theater::wasm {
 
 enum class Preview1 : uint8_t {
-  kArgsGet, kArgsSizesGet, kClockResGet, kClockTimeGet, kEnvironGet, kEnvironSizesGet, kFdClose, kFdFdstatGet,
-  kFdFdstatSetFlags, kFdPrestatDirName, kFdPrestatGet, kFdRead, kFdSeek, kFdWrite, kPollOneoff, kProcExit, kRandomGet,
+  kArgsGet,
+  kArgsSizesGet,
+  kClockResGet,
+  kClockTimeGet,
+  kEnvironGet,
+  kEnvironSizesGet,
+  kFdClose,
+  kFdFdstatGet,
+  kFdFdstatSetFlags,
+  kFdPrestatDirName,
+  kFdPrestatGet,
+  kFdRead,
+  kFdSeek,
+  kFdWrite,
+  kPollOneoff,
+  kProcExit,
+  kRandomGet,
   kSchedYield,
 };
 

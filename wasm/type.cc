@@ -163,7 +163,9 @@ struct Type::Node {
 
 Type::Type(std::shared_ptr<const Node> node) : node_(std::move(node)) {}
 
-Type Type::make(TypeKind kind, std::vector<Case> cases) { return Type(std::make_shared<const Node>(kind, std::move(cases))); }
+Type Type::make(TypeKind kind, std::vector<Case> cases) {
+  return Type(std::make_shared<const Node>(kind, std::move(cases)));
+}
 
 Type Type::boolean() { return make(TypeKind::kBool, {}); }
 Type Type::s8() { return make(TypeKind::kS8, {}); }

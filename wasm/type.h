@@ -1,8 +1,8 @@
 // CONTRACT. WIT types as data: what the table of host functions is written in, and what lifting and lowering follow.
 //
-// A Type is an immutable tree behind a shared pointer: copy freely, any thread. Layout (size, alignment, flat core types)
-// follows the component model's canonical ABI and is computed once, when the type is made. All WIT value types are here
-// except resources, streams and futures.
+// A Type is an immutable tree behind a shared pointer: copy freely, any thread. Layout (size, alignment, flat core
+// types) follows the component model's canonical ABI and is computed once, when the type is made. All WIT value types
+// are here except resources, streams and futures.
 #pragma once
 
 #include <memory>
@@ -14,8 +14,27 @@
 namespace theater::wasm {
 
 enum class TypeKind : uint8_t {
-  kBool, kS8, kU8, kS16, kU16, kS32, kU32, kS64, kU64, kF32, kF64, kChar, kString,
-  kList, kRecord, kTuple, kVariant, kEnum, kOption, kResult, kFlags,
+  kBool,
+  kS8,
+  kU8,
+  kS16,
+  kU16,
+  kS32,
+  kU32,
+  kS64,
+  kU64,
+  kF32,
+  kF64,
+  kChar,
+  kString,
+  kList,
+  kRecord,
+  kTuple,
+  kVariant,
+  kEnum,
+  kOption,
+  kResult,
+  kFlags,
 };
 
 enum class CoreType : uint8_t { kI32, kI64, kF32, kF64 };

@@ -108,24 +108,29 @@ uint32_t instances_that_fit(std::string* why) {
 
 Result<EnginePtr> make_configured_engine(const EngineOptions& options, uint32_t instances_max) {
   const uint64_t page = 64 * 1024;
-  if (options.memory_max_bytes == 0 || options.memory_max_bytes % page != 0 || options.memory_max_bytes > (uint64_t{4} << 30)) {
+  if (options.memory_max_bytes == 0 || options.memory_max_bytes % page != 0 ||
+      options.memory_max_bytes > (uint64_t{4} << 30)) {
     return Error{ErrorCode::kInvalid, str_cat("the engine's memory_max_bytes is ", options.memory_max_bytes,
                                               "; it must be a multiple of 65536, at most 4 GiB")};
   }
   if (options.slice_fuel == 0) return Error{ErrorCode::kInvalid, "the engine's slice_fuel is 0; it must be at least 1"};
-  if (instances_max == 0) return Error{ErrorCode::kUnavailable, "no room for a single actor: vm.max_map_count is too low"};
-  const uint64_t reserve = instances_max * (options.memory_max_bytes + kGuardSize + kAsyncStackSize + 8 * kTableElementsMax);
+  if (instances_max == 0)
+    return Error{ErrorCode::kUnavailable, "no room for a single actor: vm.max_map_count is too low"};
+  const uint64_t reserve =
+      instances_max * (options.memory_max_bytes + kGuardSize + kAsyncStackSize + 8 * kTableElementsMax);
   if (!can_reserve(reserve)) {
-    return Error{ErrorCode::kUnavailable,
-                 str_cat("can't reserve ", reserve >> 30, " GiB of address space for ", instances_max, " actors of at most ",
-                         options.memory_max_bytes >> 20, " MiB; lower instances_max or memory_max_bytes, or lift `ulimit -v`")};
+    return Error{
+        ErrorCode::kUnavailable,
+        str_cat("can't reserve ", reserve >> 30, " GiB of address space for ", instances_max, " actors of at most ",
+                options.memory_max_bytes >> 20, " MiB; lower instances_max or memory_max_bytes, or lift `ulimit -v`")};
   }
   return EnginePtr(wasm_engine_new_with_config(make_config(options, instances_max)));
 }
 
 EngineProfile make_profile(const EngineOptions& options) {
   const std::map<std::string, std::string> lines = {
-      {"abi", "args: cabi_realloc in order, call, lift, cabi_post; results: cabi_realloc in order; none for empty ones"},
+      {"abi",
+       "args: cabi_realloc in order, call, lift, cabi_post; results: cabi_realloc in order; none for empty ones"},
       {"async_stack_size", str_cat(kAsyncStackSize)},
       {"compiler", "cranelift opt_level=speed nan_canonicalization relaxed_simd_deterministic"},
       {"cpu", cpu_features()},
@@ -134,7 +139,8 @@ EngineProfile make_profile(const EngineOptions& options) {
       {"max_wasm_stack", str_cat(kWasmStackMax)},
       {"memory_max_bytes", str_cat(options.memory_max_bytes)},
       {"proposals",
-       "bulk-memory extended-const multi-value mutable-global nontrapping-fptoint reference-types relaxed-simd sign-ext simd "
+       "bulk-memory extended-const multi-value mutable-global nontrapping-fptoint reference-types relaxed-simd "
+       "sign-ext simd "
        "tail-call"},
   };
   EngineProfile profile;

@@ -1,4 +1,5 @@
-// The engine as wasm/engine.h promises it: it owns Wasmtime's engine and the linker that holds every importable function.
+// The engine as wasm/engine.h promises it: it owns Wasmtime's engine and the linker that holds every importable
+// function.
 #include <algorithm>
 
 #include "base/check.h"
@@ -65,7 +66,9 @@ class WasmtimeModule final : public Module {
 
   const Hash& package() const override { return state_->package; }
   const std::vector<const HostFunction*>& imports() const override { return state_->imports; }
-  bool exports(const ExportFunction& function) const override { return state_->export_signature(function.name) != nullptr; }
+  bool exports(const ExportFunction& function) const override {
+    return state_->export_signature(function.name) != nullptr;
+  }
 
   Result<std::unique_ptr<Instance>> instantiate(Host& host, const Limits& limits) override {
     return make_instance(state_, host, limits);

@@ -1,5 +1,5 @@
-// Calls out of the guest: lift the arguments, ask the host, perhaps wait, lower the answer. This code runs on the guest's
-// stack; whatever has to wait goes on in the continuation.
+// Calls out of the guest: lift the arguments, ask the host, perhaps wait, lower the answer. This code runs on the
+// guest's stack; whatever has to wait goes on in the continuation.
 #include "base/check.h"
 #include "base/text.h"
 #include "wasm/wasmtime_instance.h"
@@ -31,8 +31,8 @@ void on_import(void* env, wasmtime_caller_t* caller, const wasmtime_val_t* args,
   instance->import_called(*static_cast<const Import*>(env), caller, args, nargs, results, trap_ret, continuation);
 }
 
-void GuestInstance::import_called(const Import& import, wasmtime_caller_t* caller, const wasmtime_val_t* args, size_t nargs,
-                                  wasmtime_val_t* results, wasm_trap_t** trap_ret,
+void GuestInstance::import_called(const Import& import, wasmtime_caller_t* caller, const wasmtime_val_t* args,
+                                  size_t nargs, wasmtime_val_t* results, wasm_trap_t** trap_ret,
                                   wasmtime_async_continuation_t* continuation) {
   CHECK(frame_count_ < frames_.size(), "an import inside an import inside an import");
   auto& slot = frames_[frame_count_];
@@ -122,8 +122,9 @@ bool GuestInstance::check_result_pointer(ImportFrame& frame) {
   const uint64_t address = frame.raw[frame.raw_count - 1];
   const uint64_t size = memory().size();
   if (address <= size && type.size() <= size - address && address % type.alignment() == 0) return true;
-  trap(frame, ErrorKind::kTrap, str_cat("the return pointer ", address, " for ", type.size(), " bytes aligned to ", type.alignment(),
-                                        " isn't one into memory (", size, " bytes)"));
+  trap(frame, ErrorKind::kTrap,
+       str_cat("the return pointer ", address, " for ", type.size(), " bytes aligned to ", type.alignment(),
+               " isn't one into memory (", size, " bytes)"));
   return false;
 }
 
@@ -135,8 +136,8 @@ bool GuestInstance::ask(ImportFrame& frame) {
     return true;
   }
   if (import.kind == Import::Kind::kPreview1) {
-    Preview1Step step =
-        prepare_preview1(import.preview1, std::span(frame.raw.data(), frame.raw_count), memory(), host_, frame.call.args);
+    Preview1Step step = prepare_preview1(import.preview1, std::span(frame.raw.data(), frame.raw_count), memory(), host_,
+                                         frame.call.args);
     if (step.kind == Preview1Step::Kind::kTrap) return trap(frame, ErrorKind::kTrap, std::move(step.trap));
     if (step.kind == Preview1Step::Kind::kAnswered) {
       if (!import.signature.results.empty()) frame.results[0] = core_value(step.error_number, CoreType::kI32);
@@ -167,15 +168,16 @@ bool GuestInstance::answered(ImportFrame& frame, HostStatus status) {
   const auto& type = frame.import->function->type.result;
   const auto& results = frame.call.results;
   if (results.size() != (type ? 1 : 0) || (type && !fits(results[0], *type))) {
-    return trap(frame, ErrorKind::kHostFailure, str_cat("the host's answer isn't of the type ", frame.import->function->type.wit()));
+    return trap(frame, ErrorKind::kHostFailure,
+                str_cat("the host's answer isn't of the type ", frame.import->function->type.wit()));
   }
   if (frame.import->kind == Import::Kind::kPreview1) return answered_preview1(frame);
   return !type || lower_result(frame);
 }
 
 bool GuestInstance::answered_preview1(ImportFrame& frame) {
-  Preview1Step step = finish_preview1(frame.import->preview1, std::span(frame.raw.data(), frame.raw_count), memory(), host_,
-                                      frame.call.results, frame.waited_ns);
+  Preview1Step step = finish_preview1(frame.import->preview1, std::span(frame.raw.data(), frame.raw_count), memory(),
+                                      host_, frame.call.results, frame.waited_ns);
   if (step.kind == Preview1Step::Kind::kTrap) {
     const bool guest = frame.import->preview1 == Preview1::kProcExit;
     return trap(frame, guest ? ErrorKind::kTrap : ErrorKind::kHostFailure, std::move(step.trap));

@@ -25,7 +25,8 @@ const char* trap_text(wasmtime_trap_code_t code) {
     case WASMTIME_TRAP_CODE_INTEGER_OVERFLOW: return "integer overflow";
     case WASMTIME_TRAP_CODE_INTEGER_DIVISION_BY_ZERO: return "integer division by zero";
     case WASMTIME_TRAP_CODE_BAD_CONVERSION_TO_INTEGER: return "conversion of a float that fits no integer";
-    case WASMTIME_TRAP_CODE_UNREACHABLE_CODE_REACHED: return "unreachable code reached (abort, panic or a failed assertion)";
+    case WASMTIME_TRAP_CODE_UNREACHABLE_CODE_REACHED:
+      return "unreachable code reached (abort, panic or a failed assertion)";
     default: return nullptr;
   }
 }
@@ -47,7 +48,8 @@ std::string frames_text(const wasm_frame_vec_t& frames) {
 std::shared_ptr<const FunctionLayout> layout_of(const ExportFunction& function) {
   static const std::vector<std::shared_ptr<const FunctionLayout>> known = [] {
     std::vector<std::shared_ptr<const FunctionLayout>> all;
-    for (const ExportFunction& one : export_functions()) all.push_back(std::make_shared<const FunctionLayout>(lay_out(one.type)));
+    for (const ExportFunction& one : export_functions())
+      all.push_back(std::make_shared<const FunctionLayout>(lay_out(one.type)));
     return all;
   }();
   for (size_t i = 0; i < known.size(); ++i) {
@@ -97,7 +99,8 @@ void GuestCall::begin(wasmtime_context_t* context, const wasmtime_func_t& callee
   CHECK(!future && raw.size() <= args.size() && raw.size() == types.size());
   function = callee;
   for (size_t i = 0; i < raw.size(); ++i) args[i] = core_value(raw[i], types[i]);
-  future.reset(wasmtime_func_call_async(context, &function, args.data(), raw.size(), &result, result_count, &trap, &error));
+  future.reset(
+      wasmtime_func_call_async(context, &function, args.data(), raw.size(), &result, result_count, &trap, &error));
 }
 
 bool GuestCall::poll() {
@@ -211,8 +214,8 @@ bool GuestInstance::find_callee(const ExportFunction& function) {
     return false;
   }
   if (*signature != callee.layout->export_signature) {
-    fail(ErrorKind::kHostFailure, str_cat("the package exports ", function.name, " with the signature ", signature->text(),
-                                          ", not ", callee.layout->export_signature.text()));
+    fail(ErrorKind::kHostFailure, str_cat("the package exports ", function.name, " with the signature ",
+                                          signature->text(), ", not ", callee.layout->export_signature.text()));
     return false;
   }
   CHECK(lookup(function.name, &callee.entry));
@@ -232,14 +235,17 @@ bool GuestInstance::plan_arguments() {
   bool fit = args_.size() == params.size();
   for (size_t i = 0; fit && i < params.size(); ++i) fit = fits(args_[i], params[i].second);
   if (!fit) {
-    fail(ErrorKind::kHostFailure, str_cat("the arguments for ", function_->type_name, " aren't of its type, ", function_->type.wit()));
+    fail(ErrorKind::kHostFailure,
+         str_cat("the arguments for ", function_->type_name, " aren't of its type, ", function_->type.wit()));
     return false;
   }
   lowering_.clear();
   const auto& area = callees_[callee_].layout->params_area;
   bool room = !area || lowering_.plan_area(area->size(), area->alignment());
   for (size_t i = 0; room && i < params.size(); ++i) room = lowering_.plan(args_[i], params[i].second);
-  if (!room) fail(ErrorKind::kLimit, str_cat("the arguments for ", function_->type_name, " take more than ", Lowering::kBytesMax, " bytes"));
+  if (!room)
+    fail(ErrorKind::kLimit,
+         str_cat("the arguments for ", function_->type_name, " take more than ", Lowering::kBytesMax, " bytes"));
   return room;
 }
 
@@ -331,7 +337,8 @@ Instance::Progress GuestInstance::run() {
       if (import_trap_) trap = std::move(*import_trap_);
       if (phase_ == Phase::kInstantiate) {
         const bool over_limit = trap.message.find("exceeds") != std::string::npos;
-        if (trap.message.find("(in ") == std::string::npos) trap.kind = over_limit ? ErrorKind::kLimit : ErrorKind::kHostFailure;
+        if (trap.message.find("(in ") == std::string::npos)
+          trap.kind = over_limit ? ErrorKind::kLimit : ErrorKind::kHostFailure;
         trap.message = str_cat("instantiation: ", trap.message);
       } else if (phase_ == Phase::kAllocate || phase_ == Phase::kPost) {
         trap.message = str_cat(phase_ == Phase::kPost ? "cabi_post_ of " : "cabi_realloc for the arguments of ",
@@ -342,8 +349,10 @@ Instance::Progress GuestInstance::run() {
       auto& allocation = lowering_.allocations()[next_allocation_++];
       allocation.pointer = static_cast<uint32_t>(top_.raw_result());
       const std::string wrong = Lowering::check_pointer(allocation, memory().size());
-      if (!wrong.empty()) fail(ErrorKind::kTrap, str_cat("arguments of ", function_->type_name, ": ", wrong));
-      else advance();
+      if (!wrong.empty())
+        fail(ErrorKind::kTrap, str_cat("arguments of ", function_->type_name, ": ", wrong));
+      else
+        advance();
     } else {
       advance();
     }
@@ -368,15 +377,15 @@ void GuestInstance::set_yield_interval() {
   ignore(wasmtime_context_fuel_async_yield_interval(context_, interval));
 }
 
-void GuestInstance::fail(ErrorKind kind, std::string message) {
-  outcome_.results.clear();
-  finish(Trap{kind, std::move(message)});
-}
+void GuestInstance::fail(ErrorKind kind, std::string message) { finish(Trap{kind, std::move(message)}); }
 
 void GuestInstance::finish(std::optional<Trap> trap) {
   outcome_.fuel = fuel_used();
   top_.reset();
-  if (trap) dead_ = true;
+  if (trap) {
+    dead_ = true;
+    outcome_.results.clear();
+  }
   outcome_.trap = std::move(trap);
   import_trap_.reset();
   inside_realloc_ = false;
@@ -401,8 +410,9 @@ uint64_t GuestInstance::memory_bytes() const { return bound_ ? wasmtime_memory_d
 Result<std::unique_ptr<Instance>> make_instance(std::shared_ptr<ModuleState> module, Host& host, const Limits& limits) {
   EngineState& engine = *module->engine;
   if (limits.memory_bytes > engine.options.memory_max_bytes) {
-    return Error{ErrorCode::kRefused, str_cat("a memory limit of ", limits.memory_bytes, " bytes; the node's engine gives at most ",
-                                              engine.options.memory_max_bytes)};
+    return Error{ErrorCode::kRefused,
+                 str_cat("a memory limit of ", limits.memory_bytes, " bytes; the node's engine gives at most ",
+                         engine.options.memory_max_bytes)};
   }
   if (module->memory_min_bytes > limits.memory_bytes) {
     return Error{ErrorCode::kRefused, str_cat("the package begins with a memory of ", module->memory_min_bytes,

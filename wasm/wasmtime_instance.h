@@ -1,10 +1,10 @@
-// One actor's memory and stack, private to wasmtime_instance.cc (calls into the guest) and wasmtime_import.cc (calls out of
-// it). Everything here belongs to one thread at a time, except between runs.
+// One actor's memory and stack, private to wasmtime_instance.cc (calls into the guest) and wasmtime_import.cc (calls
+// out of it). Everything here belongs to one thread at a time, except between runs.
 //
-// Stacks: an exported function runs on one pooled stack. An import that has to give memory to the guest runs cabi_realloc
-// on a second one, as a future of its own that is polled from the import's continuation; so a slow cabi_realloc yields like
-// anything else. What runs on the second stack may import only what needs neither cabi_realloc nor time; so there is no
-// third.
+// Stacks: an exported function runs on one pooled stack. An import that has to give memory to the guest runs
+// cabi_realloc on a second one, as a future of its own that is polled from the import's continuation; so a slow
+// cabi_realloc yields like anything else. What runs on the second stack may import only what needs neither cabi_realloc
+// nor time; so there is no third.
 #pragma once
 
 #include <array>
@@ -106,7 +106,7 @@ class GuestInstance final : public Instance {
   bool find_callee(const ExportFunction& function);
   bool plan_arguments();
   void begin_entry();
-  void advance();       // after top_ is over, or when nothing runs
+  void advance();  // after top_ is over, or when nothing runs
   void take_result();
   void finish(std::optional<Trap> trap);
   void fail(schema::ErrorKind kind, std::string message);
@@ -120,7 +120,7 @@ class GuestInstance final : public Instance {
   bool check_nesting(ImportFrame& frame);
   bool lift_arguments(ImportFrame& frame);
   bool check_result_pointer(ImportFrame& frame);
-  bool ask(ImportFrame& frame);                           // true when the import is over
+  bool ask(ImportFrame& frame);  // true when the import is over
   bool answered(ImportFrame& frame, HostStatus status);
   bool answered_preview1(ImportFrame& frame);
   bool lower_result(ImportFrame& frame);
@@ -139,9 +139,9 @@ class GuestInstance final : public Instance {
   wasmtime_instance_t instance_{};
   wasmtime_memory_t memory_{};
   wasmtime_func_t realloc_{};
-  bool bound_ = false;         // memory_ and realloc_ are known
+  bool bound_ = false;  // memory_ and realloc_ are known
   bool instantiated_ = false;
-  bool dead_ = false;          // after a trap
+  bool dead_ = false;  // after a trap
 
   Phase phase_ = Phase::kIdle;
   const ExportFunction* function_ = nullptr;
@@ -153,8 +153,8 @@ class GuestInstance final : public Instance {
   CallOutcome outcome_;
   std::optional<Trap> import_trap_;  // why an import trapped, in our own words
 
-  bool parked_ = false;         // set by a continuation that waits for the host
-  bool inside_realloc_ = false; // the host is inside cabi_realloc or cabi_post_…
+  bool parked_ = false;          // set by a continuation that waits for the host
+  bool inside_realloc_ = false;  // the host is inside cabi_realloc or cabi_post_…
   uint64_t stop_at_ = 0;
   bool interval_changed_ = false;
 

@@ -1,6 +1,6 @@
-// Shared by the files that hold Wasmtime: wasmtime_config.cc (settings and profile), wasmtime_module.cc (what a package must
-// look like), wasmtime_instance.cc (one actor's memory and stack), wasmtime_engine.cc (which ties them together). No other
-// file includes this one, and no Wasmtime type leaves these.
+// Shared by the files that hold Wasmtime: wasmtime_config.cc (settings and profile), wasmtime_module.cc (what a package
+// must look like), wasmtime_instance.cc (one actor's memory and stack), wasmtime_engine.cc (which ties them together).
+// No other file includes this one, and no Wasmtime type leaves these.
 #pragma once
 
 #include <wasm.h>
@@ -42,7 +42,7 @@ struct Import {
   const HostFunction* function;
   Kind kind;
   Preview1 preview1{};
-  FunctionLayout layout;      // kTyped
+  FunctionLayout layout;  // kTyped
   CoreSignature signature;
   bool needs_realloc = false;
 };

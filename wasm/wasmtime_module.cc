@@ -13,17 +13,19 @@ Error refuse(std::string message) { return Error{ErrorCode::kInvalid, std::move(
 
 std::string_view text_of(const wasm_name_t* name) { return {name->data, name->size}; }
 
-// No value when a parameter is something that the ABI doesn't use (v128, references).
+using ValtypePtr = std::unique_ptr<wasm_valtype_t, Deleter<wasm_valtype_delete>>;
+
+// No value when one of them is something that the ABI doesn't use (v128, references). By comparison:
+// wasm_valtype_kind() ends the process when it meets a v128.
 std::optional<std::vector<CoreType>> core_types(const wasm_valtype_vec_t* types) {
+  static const ValtypePtr known[] = {ValtypePtr(wasm_valtype_new(WASM_I32)), ValtypePtr(wasm_valtype_new(WASM_I64)),
+                                     ValtypePtr(wasm_valtype_new(WASM_F32)), ValtypePtr(wasm_valtype_new(WASM_F64))};
   std::vector<CoreType> out;
   for (size_t i = 0; i < types->size; ++i) {
-    switch (wasm_valtype_kind(types->data[i])) {
-      case WASM_I32: out.push_back(CoreType::kI32); break;
-      case WASM_I64: out.push_back(CoreType::kI64); break;
-      case WASM_F32: out.push_back(CoreType::kF32); break;
-      case WASM_F64: out.push_back(CoreType::kF64); break;
-      default: return std::nullopt;
-    }
+    size_t k = 0;
+    while (k < std::size(known) && !wasmtime_wasm_valtype_equal(types->data[i], known[k].get())) ++k;
+    if (k == std::size(known)) return std::nullopt;
+    out.push_back(static_cast<CoreType>(k));
   }
   return out;
 }
@@ -42,16 +44,37 @@ std::string signature_text(const std::optional<CoreSignature>& signature) {
 Result<void> check_header(BytesView package) {
   static constexpr uint8_t kMagic[] = {0, 'a', 's', 'm'};
   if (package.size() < 8 || !std::equal(kMagic, kMagic + 4, package.begin())) {
-    return refuse("not a WebAssembly module: it doesn't begin with \\0asm (text form? assemble it with wat2wasm first)");
+    return refuse(
+        "not a WebAssembly module: it doesn't begin with \\0asm (text form? assemble it with wat2wasm first)");
   }
   if (package[4] == 0x0d && package[6] == 1) {
-    return refuse("a WebAssembly component; Theater runs core modules with the component model's ABI: build it for "
-                  "wasm32-wasi or wasm32-unknown-unknown, without wrapping it as a component");
+    return refuse(
+        "a WebAssembly component; Theater runs core modules with the component model's ABI: build it for "
+        "wasm32-wasi or wasm32-unknown-unknown, without wrapping it as a component");
   }
   if (package[4] != 1 || package[5] != 0 || package[6] != 0 || package[7] != 0) {
     return refuse("a WebAssembly module of an unknown version; version 1 is what Theater runs");
   }
   return Ok{};
+}
+
+// The C API, built without a collector, has no switch for exceptions; what throws one needs a tag section.
+bool has_tag_section(BytesView package) {
+  constexpr uint8_t kTagSection = 13;
+  size_t at = 8;
+  while (at < package.size()) {
+    const uint8_t id = package[at++];
+    uint64_t size = 0;
+    for (int shift = 0; at < package.size() && shift < 35; shift += 7) {
+      const uint8_t byte = package[at++];
+      size |= uint64_t{byte & 0x7fu} << shift;
+      if ((byte & 0x80) == 0) break;
+    }
+    if (id == kTagSection) return true;
+    if (size > package.size() - at) return false;
+    at += size;
+  }
+  return false;
 }
 
 std::string known_names(const EngineState& engine, std::string_view interface) {
@@ -78,21 +101,24 @@ Result<void> check_import(ModuleState& module, const wasm_importtype_t* type) {
   const std::string where = str_cat("imports ", escape(as_bytes(interface)), " ", escape(as_bytes(name)));
   const wasm_externtype_t* external = wasm_importtype_type(type);
   if (wasm_externtype_kind(external) != WASM_EXTERN_FUNC) {
-    return refuse(str_cat(where, ", which isn't a function; only functions can be imported (memory and tables must be the "
-                                 "module's own)"));
+    return refuse(str_cat(where,
+                          ", which isn't a function; only functions can be imported (memory and tables must be the "
+                          "module's own)"));
   }
   const Import* import = module.engine->find_import(interface, name);
   if (import == nullptr) {
     const std::string names = known_names(*module.engine, interface);
     if (names.empty()) {
-      return refuse(str_cat(where, ", but no interface of that name is known; known are: ", known_interfaces(*module.engine)));
+      return refuse(
+          str_cat(where, ", but no interface of that name is known; known are: ", known_interfaces(*module.engine)));
     }
     return refuse(str_cat(where, ", which doesn't exist; this interface has: ", names));
   }
   const auto signature = signature_of(wasm_externtype_as_functype_const(external));
   if (!signature || *signature != import->signature) {
     const bool typed = import->kind != Import::Kind::kPreview1;
-    return refuse(str_cat(where, " with the signature ", signature_text(signature), ", but it is ", import->signature.text(),
+    return refuse(str_cat(where, " with the signature ", signature_text(signature), ", but it is ",
+                          import->signature.text(),
                           typed ? str_cat(", for ", import->function->type.wit()) : std::string(),
                           "; was the guest built against another version?"));
   }
@@ -102,28 +128,22 @@ Result<void> check_import(ModuleState& module, const wasm_importtype_t* type) {
   return Ok{};
 }
 
-Result<void> note_export(ModuleState& module, const wasm_exporttype_t* type, bool* has_memory) {
+void note_export(ModuleState& module, const wasm_exporttype_t* type, bool* has_memory) {
   const std::string_view name = text_of(wasm_exporttype_name(type));
   const wasm_externtype_t* external = wasm_exporttype_type(type);
   if (wasm_externtype_kind(external) == WASM_EXTERN_MEMORY && name == "memory") {
     *has_memory = true;
-    const uint64_t pages = wasmtime_memorytype_minimum(wasm_externtype_as_memorytype_const(external));
-    module.memory_min_bytes = pages * 64 * 1024;
-    if (module.memory_min_bytes > module.engine->options.memory_max_bytes) {
-      return refuse(str_cat("begins with a memory of ", module.memory_min_bytes, " bytes; at most ",
-                            module.engine->options.memory_max_bytes, " are possible here"));
-    }
+    module.memory_min_bytes = wasmtime_memorytype_minimum(wasm_externtype_as_memorytype_const(external)) * 64 * 1024;
   }
-  if (wasm_externtype_kind(external) != WASM_EXTERN_FUNC) return Ok{};
+  if (wasm_externtype_kind(external) != WASM_EXTERN_FUNC) return;
   // Exports with vectors or references get a signature that fits nothing Theater calls.
   static const CoreSignature kForeign{std::vector<CoreType>(1000), {}};
   module.export_names.emplace_back(name);
   module.export_signatures.push_back(signature_of(wasm_externtype_as_functype_const(external)).value_or(kForeign));
-  return Ok{};
 }
 
-Result<void> check_export(const ModuleState& module, std::string_view name, const CoreSignature& expected, bool required,
-                          std::string_view meaning) {
+Result<void> check_export(const ModuleState& module, std::string_view name, const CoreSignature& expected,
+                          bool required, std::string_view meaning) {
   const CoreSignature* signature = module.export_signature(name);
   if (signature == nullptr) {
     if (!required) return Ok{};
@@ -131,8 +151,9 @@ Result<void> check_export(const ModuleState& module, std::string_view name, cons
   }
   if (*signature == expected) return Ok{};
   return refuse(str_cat("exports ", name, " with the signature ",
-                        signature->params.size() >= 1000 ? "one with vectors or references" : signature->text(), ", but it is ",
-                        expected.text(), ", for ", meaning, "; was the guest built against another version?"));
+                        signature->params.size() >= 1000 ? "one with vectors or references" : signature->text(),
+                        ", but it is ", expected.text(), ", for ", meaning,
+                        "; was the guest built against another version?"));
 }
 
 Result<void> check_exports(const ModuleState& module) {
@@ -168,6 +189,7 @@ const CoreSignature* ModuleState::export_signature(std::string_view name) const 
 
 Result<std::shared_ptr<ModuleState>> compile_module(const std::shared_ptr<EngineState>& engine, BytesView package) {
   TRY(check_header(package));
+  if (has_tag_section(package)) return refuse("refused: it uses exceptions; build it without them (-fno-exceptions)");
   auto module = std::make_shared<ModuleState>();
   module->engine = engine;
   module->package = sha256(package);
@@ -185,7 +207,7 @@ Result<std::shared_ptr<ModuleState>> compile_module(const std::shared_ptr<Engine
   VecOf<wasm_exporttype_vec_t, wasm_exporttype_vec_delete> exports;
   wasmtime_module_exports(compiled, &exports.vec);
   bool has_memory = false;
-  for (size_t i = 0; i < exports.vec.size; ++i) TRY(note_export(*module, exports.vec.data[i], &has_memory));
+  for (size_t i = 0; i < exports.vec.size; ++i) note_export(*module, exports.vec.data[i], &has_memory);
   if (!has_memory) return refuse("doesn't export its memory under the name `memory`");
   TRY(check_exports(*module));
   module->has_initialize = module->export_signature("_initialize") != nullptr;

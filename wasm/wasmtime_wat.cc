@@ -1,5 +1,5 @@
-#include "wasm/wat.h"
 #include "wasm/wasmtime_internal.h"
+#include "wasm/wat.h"
 
 namespace theater::wasm {
 

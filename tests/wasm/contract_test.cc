@@ -96,11 +96,12 @@ TEST(ContractTest, ABindingsGuestRuns) {
   auto instance = (*module)->instantiate(host, {});
   ASSERT_TRUE(instance.ok());
   ASSERT_FALSE(call(**instance, initialize_function(), {}).trap);
-  const CallOutcome init = call(**instance, init_function(), {Value::some(Value::bytes({9})), Value::tuple({Value::string("me")})});
+  const CallOutcome init =
+      call(**instance, init_function(), {Value::some(Value::bytes({9})), Value::tuple({Value::string("me")})});
   ASSERT_FALSE(init.trap) << init.trap->message;
   EXPECT_EQ(init.results, std::vector<Value>{Value::ok(Value::tuple({Value::some(Value::bytes({9}))}))});
-  EXPECT_EQ(host.calls, (std::vector<std::string>{"log", "get-self", "log", "get-chain-head", "log", "sleep", "bytes", "u64",
-                                                  "shutdown"}));
+  EXPECT_EQ(host.calls, (std::vector<std::string>{"log", "get-self", "log", "get-chain-head", "log", "sleep", "bytes",
+                                                  "u64", "shutdown"}));
   EXPECT_EQ(host.args[8], std::vector<Value>{Value::some(Value::bytes({1, 2, 3, 4, 5, 6, 7, 8}))});
   const CallOutcome reply = call(**instance, handle_request_function(), request_args("hi"));
   EXPECT_EQ(reply_of(reply), "hi");

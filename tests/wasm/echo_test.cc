@@ -1,6 +1,6 @@
-// All types, there and back, through a guest that wit-bindgen made: the host lowers a random value into the guest's export,
-// the guest hands it to the host's import, the host answers with it, the guest returns it. Four conversions by Theater,
-// four by wit-bindgen; what comes back must be equal.
+// All types, there and back, through a guest that wit-bindgen made: the host lowers a random value into the guest's
+// export, the guest hands it to the host's import, the host answers with it, the guest returns it. Four conversions by
+// Theater, four by wit-bindgen; what comes back must be equal.
 #include <gtest/gtest.h>
 
 #include <map>
@@ -28,12 +28,26 @@ std::map<std::string, FunctionType> echo_functions() {
                                   {"best", Type::option(point)},
                                   {"tags", Type::list(Type::option(Type::string()))}});
   const Type bytes = Type::list(Type::u8());
-  const Type shape = Type::variant({{"empty", std::nullopt}, {"circle", Type::f32()}, {"square", Type::s64()},
-                                    {"named", Type::string()}, {"at", point}, {"raw", bytes}, {"wide", Type::f64()},
+  const Type shape = Type::variant({{"empty", std::nullopt},
+                                    {"circle", Type::f32()},
+                                    {"square", Type::s64()},
+                                    {"named", Type::string()},
+                                    {"at", point},
+                                    {"raw", bytes},
+                                    {"wide", Type::f64()},
                                     {"letter", Type::character()}});
-  const Type scalars = Type::record({{"yes", Type::boolean()}, {"a", Type::s8()}, {"b", Type::u8()}, {"c", Type::s16()},
-                                     {"d", Type::u16()}, {"e", Type::s32()}, {"f", Type::u32()}, {"g", Type::s64()},
-                                     {"h", Type::u64()}, {"i", Type::f32()}, {"j", Type::f64()}, {"k", Type::character()}});
+  const Type scalars = Type::record({{"yes", Type::boolean()},
+                                     {"a", Type::s8()},
+                                     {"b", Type::u8()},
+                                     {"c", Type::s16()},
+                                     {"d", Type::u16()},
+                                     {"e", Type::s32()},
+                                     {"f", Type::u32()},
+                                     {"g", Type::s64()},
+                                     {"h", Type::u64()},
+                                     {"i", Type::f32()},
+                                     {"j", Type::f64()},
+                                     {"k", Type::character()}});
   std::map<std::string, FunctionType> all = {
       {"echo-scalars", echo(scalars)},
       {"echo-text", echo(Type::string())},
@@ -56,10 +70,11 @@ std::map<std::string, FunctionType> echo_functions() {
       {"echo-flags65", echo(Type::flags(numbered("f", 65)))},
   };
   FunctionType many;
-  const std::vector<Type> types = {Type::u8(),  Type::s16(),    Type::u32(),     Type::u64(), Type::f32(),
-                                   Type::f64(), Type::string(), Type::boolean(), Type::character(), point,
-                                   shape,       Type::list(Type::u16())};
-  for (const Type& type : types) many.params.emplace_back(std::string(1, static_cast<char>('a' + many.params.size())), type);
+  const std::vector<Type> types = {Type::u8(),        Type::s16(), Type::u32(),    Type::u64(),
+                                   Type::f32(),       Type::f64(), Type::string(), Type::boolean(),
+                                   Type::character(), point,       shape,          Type::list(Type::u16())};
+  for (const Type& type : types)
+    many.params.emplace_back(std::string(1, static_cast<char>('a' + many.params.size())), type);
   many.result = Type::tuple(types);
   all.emplace("echo-many-params", many);
   return all;

@@ -1,5 +1,5 @@
-// What the tests of the real engine share: a host that records calls and answers from a script, guests from files or text,
-// and calls run to their end.
+// What the tests of the real engine share: a host that records calls and answers from a script, guests from files or
+// text, and calls run to their end.
 #pragma once
 
 #include <deque>
@@ -70,7 +70,8 @@ inline std::vector<schema::Value> init_args() {
   return {schema::Value::none(), schema::Value::tuple({schema::Value::string("actor")})};
 }
 inline std::vector<schema::Value> request_args(std::string_view message, schema::Value state = schema::Value::none()) {
-  return {std::move(state), schema::Value::tuple({schema::Value::string("operator"), schema::Value::bytes(to_bytes(message))})};
+  return {std::move(state),
+          schema::Value::tuple({schema::Value::string("operator"), schema::Value::bytes(to_bytes(message))})};
 }
 
 // The reply of handle-request, if it answered ok with one.

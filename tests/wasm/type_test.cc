@@ -40,7 +40,8 @@ TEST(TypeTest, RecordsPadAndVariantsJoin) {
   EXPECT_EQ(record.alignment(), 8u);
   EXPECT_EQ(record.flat(), (std::vector<CoreType>{i, l, i}));
 
-  const Type variant = Type::variant({{"a", Type::f32()}, {"b", Type::u64()}, {"c", Type::string()}, {"d", std::nullopt}});
+  const Type variant =
+      Type::variant({{"a", Type::f32()}, {"b", Type::u64()}, {"c", Type::string()}, {"d", std::nullopt}});
   EXPECT_EQ(variant.size(), 16u);
   EXPECT_EQ(variant.payload_offset(), 8u);
   EXPECT_EQ(variant.flat(), (std::vector<CoreType>{i, l, i}));  // f32 with i64 and i32: i64
