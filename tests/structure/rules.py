@@ -22,7 +22,7 @@ TESTS = "tests"
 THIRD_PARTY = [
     ("OpenSSL", r"openssl/.*", ["base/crypto.cc"]),
     ("Cap'n Proto", r"(capnp|kj)/.*|.*\.capnp\.h", ["schema/*.cc", "bus/messages.cc", "bus/control.cc", "bus/wire.h",
-                                                            "tests/schema/*", "tests/fuzz/*"]),
+                                                            "tests/schema/*", "tests/fuzz/*", "cmake/capnp_clang.h"]),
     ("ZeroMQ", r"zmq(_addon)?\.h(pp)?", ["bus/zmq_*", "tests/bus/*"]),
     ("Wasmtime", r"(wasm|wasmtime|wasi)\.hh?|wasmtime/.*", ["wasm/wasmtime_*"]),
     ("RocksDB", r"rocksdb/.*", ["persist/rocks_*"]),
