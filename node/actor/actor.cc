@@ -9,10 +9,10 @@ namespace theater::node {
 using schema::ErrorKind;
 using schema::Value;
 
-Actor::Actor(const ActorContext& context, const Manifest& manifest, std::unique_ptr<Birth> birth,
+Actor::Actor(std::shared_ptr<ActorContext> context, const Manifest& manifest, std::unique_ptr<Birth> birth,
              std::vector<std::shared_ptr<Subscriber>> subscribers)
-    : Task(*context.scheduler),
-      context_(context),
+    : Task(context->scheduler),
+      context_(std::move(context)),
       name_(manifest.name),
       limits_(manifest.limits),
       strict_(manifest.audit_mode == schema::AuditMode::kStrict),
@@ -20,7 +20,7 @@ Actor::Actor(const ActorContext& context, const Manifest& manifest, std::unique_
       sends_(birth->module->exports(wasm::handle_send_function())),
       requests_(birth->module->exports(wasm::handle_request_function())),
       birth_(std::move(birth)),
-      chain_(*context.clock, [this] {
+      chain_(*context_->clock, [this] {
         return [weak = weak_from_this()] {
           if (const auto self = weak.lock()) self->wake();
         };
@@ -30,7 +30,7 @@ Actor::Actor(const ActorContext& context, const Manifest& manifest, std::unique_
   published_.state = "starting";
 }
 
-Actor::~Actor() { context_.timers->cancel(timer_); }
+Actor::~Actor() { context_->timers.cancel(timer_); }
 
 Result<void> Actor::offer(Message message) {
   {
@@ -128,7 +128,7 @@ void Actor::be_born() {
     std::lock_guard lock(mutex_);
     published_.id = chain_.id();
   }
-  context_.listener->on_begun(std::static_pointer_cast<Actor>(shared_from_this()));
+  context_->listener->on_begun(std::static_pointer_cast<Actor>(shared_from_this()));
 }
 
 bool Actor::step() {
@@ -144,11 +144,11 @@ void Actor::emitted() {
   switch (phase_) {
     case Phase::kGenesis:
       genesis_time_ns_ = chain_.time_ns();
-      context_.listener->on_born(*this, birth_->genesis.package);
+      context_->listener->on_born(*this, birth_->genesis.package);
       return begin_call(wasm::initialize_function(), {}, {});
     case Phase::kCall:
       guest_time_ns_ = chain_.time_ns();
-      deadline_ns_ = context_.clock->monotonic_ns() + limits_.call_timeout_ms * 1'000'000;
+      deadline_ns_ = context_->clock->monotonic_ns() + limits_.call_timeout_ms * 1'000'000;
       instance_->start(*function_, chain_.take_args());
       phase_ = Phase::kRunning;
       return;
@@ -199,7 +199,7 @@ bool Actor::begin_message() {
 }
 
 Task::Next Actor::run_guest() {
-  if (wait_until_ns_ != 0 && context_.clock->monotonic_ns() < wait_until_ns_) return Next::kWait;
+  if (wait_until_ns_ != 0 && context_->clock->monotonic_ns() < wait_until_ns_) return Next::kWait;
   switch (instance_->run()) {
     case wasm::Instance::Progress::kYielded: return Next::kAgain;
     case wasm::Instance::Progress::kParked: return Next::kWait;
@@ -238,7 +238,8 @@ void Actor::result_emitted() {
     const std::string text = *result.payload->get<std::string>();
     if (birth_) return fail(ErrorKind::kGuestError, str_cat("init: ", text), 0, false, {});
     if (reply) reply->answer(Error{ErrorCode::kActorFailed, text});
-    if (!reply && context_.log) context_.log(str_cat("[", name_, " ", id().short_hex(), "] a message failed: ", text));
+    if (!reply && context_->log)
+      context_->log(str_cat("[", name_, " ", id().short_hex(), "] a message failed: ", text));
   } else {
     const auto& next = result.payload->get<Value::Tuple>()->items;
     state_ = next[0];
@@ -269,7 +270,7 @@ void Actor::result_emitted() {
 
 // The answer goes out when every auditor has everything that was emitted up to now.
 void Actor::answer_when_durable(std::shared_ptr<Reply> reply, std::optional<Bytes> bytes) {
-  if (context_.outboxes.empty()) {
+  if (context_->outboxes.empty()) {
     reply->answer(std::move(bytes));
     return;
   }
@@ -278,11 +279,11 @@ void Actor::answer_when_durable(std::shared_ptr<Reply> reply, std::optional<Byte
     std::shared_ptr<Reply> reply;
     std::optional<Bytes> bytes;
   };
-  auto wait = std::make_shared<Wait>(context_.outboxes.size(), std::move(reply), std::move(bytes));
-  for (const auto& outbox : context_.outboxes) {
-    outbox->when_durable([wait, listener = context_.listener] {
+  auto wait = std::make_shared<Wait>(context_->outboxes.size(), std::move(reply), std::move(bytes));
+  for (const auto& outbox : context_->outboxes) {
+    outbox->when_durable([wait, context = context_] {
       if (wait->left.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
-      listener->defer([wait] { wait->reply->answer(std::move(wait->bytes)); });
+      context->commands.push([wait] { wait->reply->answer(std::move(wait->bytes)); });
     });
   }
 }
@@ -298,10 +299,10 @@ void Actor::arm_timer() {
   }
   if (phase_ != Phase::kTerminal && phase_ != Phase::kEnded) consider(grace_until_ns_);
   if (earliest == timer_.first) return;
-  context_.timers->cancel(timer_);
+  context_->timers.cancel(timer_);
   timer_ = {};
   if (earliest == 0) return;
-  timer_ = context_.timers->set(earliest, [weak = weak_from_this()] {
+  timer_ = context_->timers.set(earliest, [weak = weak_from_this()] {
     if (const auto self = weak.lock()) self->wake();
   });
 }

@@ -24,6 +24,7 @@
 #include "node/actor/mailbox.h"
 #include "node/chain/chain.h"
 #include "node/handlers/handlers.h"
+#include "node/runtime/command_queue.h"
 #include "node/runtime/runtime.h"
 #include "node/runtime/scheduler.h"
 #include "node/runtime/timers.h"
@@ -39,13 +40,16 @@ class ActorListener {
   virtual void on_begun(std::shared_ptr<Actor> actor) = 0;         // it has an id
   virtual void on_born(Actor& actor, const Hash& package) = 0;     // genesis is emitted
   virtual void on_ended(Actor& actor, const ActorInfo& info) = 0;  // nothing of it will be emitted any more
-  virtual void defer(std::function<void()> work) = 0;              // runs it on the command thread
 };
 
-// What all actors of a runtime share. Outlives them.
+// What all actors of a runtime share. Owned by the runtime and by each of them: a waker on another thread may be the
+// last to hold an actor, after the runtime is gone. Clock, randomness and listener are used in turns only.
 struct ActorContext {
-  Scheduler* scheduler = nullptr;
-  Timers* timers = nullptr;
+  explicit ActorContext(size_t workers) : timers([this] { commands.wake(); }), scheduler(workers) {}
+
+  CommandQueue commands;
+  Timers timers;
+  Scheduler scheduler;
   Clock* clock = nullptr;
   Random* random = nullptr;
   ActorListener* listener = nullptr;
@@ -65,7 +69,7 @@ struct Birth {
 
 class Actor final : public Task, private wasm::Host, private Services {
  public:
-  Actor(const ActorContext& context, const Manifest& manifest, std::unique_ptr<Birth> birth,
+  Actor(std::shared_ptr<ActorContext> context, const Manifest& manifest, std::unique_ptr<Birth> birth,
         std::vector<std::shared_ptr<Subscriber>> subscribers);
   ~Actor() override;
 
@@ -137,7 +141,7 @@ class Actor final : public Task, private wasm::Host, private Services {
   bool wait_ns(uint64_t duration_ns) override;
   void end_after_call(std::optional<Bytes> data) override;
 
-  const ActorContext& context_;
+  const std::shared_ptr<ActorContext> context_;
   const std::string name_;
   const ManifestLimits limits_;
   const bool strict_;

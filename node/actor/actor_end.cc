@@ -21,7 +21,7 @@ std::string event_text(std::string text) {
 void Actor::stop(const schema::Origin& origin, const std::string& reason, uint64_t grace_ms) {
   if (phase_ == Phase::kTerminal || phase_ == Phase::kEnded) return;
   if (!stop_) stop_ = Ending{origin, event_text(reason)};
-  const uint64_t until_ns = context_.clock->monotonic_ns() + grace_ms * 1'000'000;
+  const uint64_t until_ns = context_->clock->monotonic_ns() + grace_ms * 1'000'000;
   if (grace_until_ns_ == 0 || until_ns < grace_until_ns_) grace_until_ns_ = until_ns;
   close_mailbox(Error{ErrorCode::kUnavailable, str_cat("'", name_, "' is stopping")});
 }
@@ -55,7 +55,7 @@ bool Actor::cut_off_if_due() {
     return true;
   }
   if (grace_until_ns_ == 0 && phase_ != Phase::kRunning) return false;
-  const uint64_t now_ns = context_.clock->monotonic_ns();
+  const uint64_t now_ns = context_->clock->monotonic_ns();
   if (grace_until_ns_ != 0 && now_ns >= grace_until_ns_ && phase_ != Phase::kIdle) {
     cut_off(ErrorKind::kKilled, str_cat(stop_->reason, ": the call in progress didn't end within the grace period"),
             stop_->origin);
@@ -130,7 +130,7 @@ void Actor::end() {
   chain_.forget_values();
   publish();
   const auto last = info();
-  context_.listener->on_ended(*this, last);
+  context_->listener->on_ended(*this, last);
   for (auto& waiter : std::exchange(ended_waiters_, {})) waiter(last);
 }
 

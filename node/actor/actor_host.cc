@@ -21,7 +21,7 @@ HostStatus Actor::call(wasm::HostCall& call) {
 
 HostStatus Actor::resume(wasm::HostCall& call) {
   if (no_room_) {
-    deadline_ns_ += context_.clock->monotonic_ns() - no_room_since_ns_;
+    deadline_ns_ += context_->clock->monotonic_ns() - no_room_since_ns_;
     no_room_ = false;
   }
   if (host_step_ == HostStep::kIntent) {
@@ -41,7 +41,7 @@ HostStatus Actor::resume(wasm::HostCall& call) {
 HostStatus Actor::run_function(wasm::HostCall& call) {
   const auto& table = wasm::host_functions();
   const auto index = static_cast<size_t>(call.function - table.data());
-  const auto implementation = index < table.size() ? context_.implementations[index] : nullptr;
+  const auto implementation = index < table.size() ? context_->implementations[index] : nullptr;
   if (implementation == nullptr) {
     call.error = str_cat("this node doesn't implement ", call.function->type_name);
     call.trap_kind = schema::ErrorKind::kHostFailure;
@@ -62,7 +62,7 @@ HostStatus Actor::emit_on_guest_stack(wasm::HostCall& call) {
     case Chain::Step::kDone: return HostStatus::kDone;
     case Chain::Step::kParked:
       no_room_ = true;
-      no_room_since_ns_ = context_.clock->monotonic_ns();
+      no_room_since_ns_ = context_->clock->monotonic_ns();
       return HostStatus::kParked;
     case Chain::Step::kTooLarge: break;
   }
@@ -73,13 +73,13 @@ HostStatus Actor::emit_on_guest_stack(wasm::HostCall& call) {
 }
 
 void Actor::log_line(std::string_view text) {
-  if (context_.log) context_.log(str_cat("[", name_, " ", id().short_hex(), "] ", text));
+  if (context_->log) context_->log(str_cat("[", name_, " ", id().short_hex(), "] ", text));
 }
 
-void Actor::random_bytes(std::span<uint8_t> out) { context_.random->fill(out); }
+void Actor::random_bytes(std::span<uint8_t> out) { context_->random->fill(out); }
 
 bool Actor::wait_ns(uint64_t duration_ns) {
-  const uint64_t now_ns = context_.clock->monotonic_ns();
+  const uint64_t now_ns = context_->clock->monotonic_ns();
   if (wait_until_ns_ == 0) {
     wait_until_ns_ = duration_ns > UINT64_MAX - now_ns ? UINT64_MAX : now_ns + duration_ns;
     if (wait_until_ns_ == 0) wait_until_ns_ = 1;

@@ -9,20 +9,30 @@ QueueSubscriber::QueueSubscriber(size_t capacity, Overflow overflow) : capacity_
 }
 
 std::optional<schema::EncodedEvent> QueueSubscriber::pop(std::chrono::nanoseconds wait) {
-  std::unique_lock lock(mutex_);
-  readable_.wait_for(lock, wait, [&] { return closed_ || !events_.empty(); });
-  if (events_.empty()) return std::nullopt;
-  std::optional<schema::EncodedEvent> event(std::move(events_.front()));
-  events_.pop_front();
-  wake_all(lock);
+  std::optional<schema::EncodedEvent> event;
+  std::function<void()> waker;
+  {
+    std::unique_lock lock(mutex_);
+    readable_.wait_for(lock, wait, [&] { return closed_ || !events_.empty(); });
+    if (events_.empty()) return std::nullopt;
+    event = std::move(events_.front());
+    events_.pop_front();
+    waker = next_waker();
+  }
+  if (waker) waker();
   return event;
 }
 
 void QueueSubscriber::close() {
-  std::unique_lock lock(mutex_);
-  closed_ = true;
+  decltype(wakers_) wakers;
+  {
+    std::lock_guard lock(mutex_);
+    closed_ = true;
+    wakers.swap(wakers_);
+    waker_of_.clear();
+  }
   readable_.notify_all();
-  wake_all(lock);
+  for (auto& [number, waker] : wakers) waker.second();
 }
 
 size_t QueueSubscriber::size() const {
@@ -56,19 +66,34 @@ bool QueueSubscriber::try_reserve(size_t) {
 
 void QueueSubscriber::release(size_t) {
   if (overflow_ == Overflow::kBestEffort) return;
-  std::unique_lock lock(mutex_);
-  if (reserved_ > 0) --reserved_;
-  wake_all(lock);
+  std::function<void()> waker;
+  {
+    std::lock_guard lock(mutex_);
+    if (reserved_ > 0) --reserved_;
+    waker = next_waker();
+  }
+  if (waker) waker();
 }
 
 void QueueSubscriber::when_room(const ActorId& actor, std::function<void()> waker) {
   std::lock_guard lock(mutex_);
-  wakers_[actor] = std::move(waker);
+  const auto [found, is_new] = waker_of_.try_emplace(actor, last_waker_ + 1);
+  if (is_new) ++last_waker_;
+  wakers_[found->second] = {actor, std::move(waker)};
 }
 
+// Whoever stops waiting may have been woken already for the room that there is: that goes to the next one.
 void QueueSubscriber::forget_waker(const ActorId& actor) {
-  std::lock_guard lock(mutex_);
-  wakers_.erase(actor);
+  std::function<void()> waker;
+  {
+    std::lock_guard lock(mutex_);
+    if (const auto found = waker_of_.find(actor); found != waker_of_.end()) {
+      wakers_.erase(found->second);
+      waker_of_.erase(found);
+    }
+    waker = next_waker();
+  }
+  if (waker) waker();
 }
 
 void QueueSubscriber::deliver(const schema::EncodedEvent& event) {
@@ -89,13 +114,19 @@ void QueueSubscriber::deliver(const schema::EncodedEvent& event) {
 void QueueSubscriber::end_of_chain(const ActorId& actor) {
   std::lock_guard lock(mutex_);
   ended_[actor] = true;
-  wakers_.erase(actor);
+  if (const auto found = waker_of_.find(actor); found != waker_of_.end()) {
+    wakers_.erase(found->second);
+    waker_of_.erase(found);
+  }
 }
 
-void QueueSubscriber::wake_all(std::unique_lock<std::mutex>& lock) {
-  auto wakers = std::exchange(wakers_, {});
-  lock.unlock();
-  for (auto& [actor, waker] : wakers) waker();
+// Takes the oldest one out if there is room for it. Called with the lock, used without.
+std::function<void()> QueueSubscriber::next_waker() {
+  if (wakers_.empty() || !has_room()) return nullptr;
+  auto [actor, waker] = std::move(wakers_.begin()->second);
+  wakers_.erase(wakers_.begin());
+  waker_of_.erase(actor);
+  return std::move(waker);
 }
 
 }  // namespace theater::node

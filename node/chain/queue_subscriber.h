@@ -13,6 +13,7 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <utility>
 
 #include "node/chain/subscriber.h"
 
@@ -41,7 +42,8 @@ class QueueSubscriber final : public Subscriber {
   void end_of_chain(const ActorId& actor) override;
 
  private:
-  void wake_all(std::unique_lock<std::mutex>& lock);
+  bool has_room() const { return closed_ || events_.size() + reserved_ < capacity_; }
+  std::function<void()> next_waker();
 
   const size_t capacity_;
   const Overflow overflow_;
@@ -49,8 +51,11 @@ class QueueSubscriber final : public Subscriber {
   std::condition_variable readable_;
   std::deque<schema::EncodedEvent> events_;
   size_t reserved_ = 0;
-  std::map<ActorId, std::function<void()>> wakers_;  // at most one for each chain
-  std::map<ActorId, bool> ended_;                    // one for each chain that ended
+  // Producers that wait, oldest first; at most one entry for each chain. Room for one event wakes one of them.
+  std::map<uint64_t, std::pair<ActorId, std::function<void()>>> wakers_;
+  std::map<ActorId, uint64_t> waker_of_;
+  uint64_t last_waker_ = 0;
+  std::map<ActorId, bool> ended_;  // one for each chain that ended
   uint64_t dropped_ = 0;
   bool closed_ = false;
 };

@@ -26,7 +26,7 @@ template <typename T>
 void RuntimeImpl::submit(Callback<T> done, std::function<void(Callback<T>&)> work) {
   auto shared = std::make_shared<Callback<T>>(std::move(done));
   CommandQueue::Work command = [shared, work = std::move(work)] { work(*shared); };
-  if (commands_.try_push(command)) return;
+  if (context_->commands.try_push(command)) return;
   (*shared)(Error{ErrorCode::kUnavailable, "the node is stopping, or too many commands wait; try again"});
 }
 
@@ -78,16 +78,17 @@ void RuntimeImpl::request(const ActorId& actor, Bytes message, schema::Origin or
       return;
     }
     if (timeout_ms != 0) {
-      const auto timer = timers_.set(options_.clock->monotonic_ns() + timeout_ms * 1'000'000, [to, timeout_ms] {
+      const auto timer = context_->timers.set(options_.clock->monotonic_ns() + timeout_ms * 1'000'000, [to,
+                                                                                                        timeout_ms] {
         to->answer(Error{ErrorCode::kDeadline, str_cat("no answer within ", timeout_ms,
                                                        " ms; if the actor has begun with it, it will still finish")});
       });
-      to->on_answer = [this, timer] { timers_.cancel(timer); };
+      to->on_answer = [this, timer] { context_->timers.cancel(timer); };
     }
     auto offered = found->offer(std::move(*shared));
     if (!offered.ok()) to->answer(std::move(offered).error());
   };
-  if (commands_.try_push(command)) return;
+  if (context_->commands.try_push(command)) return;
   reply->answer(Error{ErrorCode::kUnavailable, "the node is stopping, or too many commands wait; try again"});
 }
 
@@ -102,8 +103,8 @@ void RuntimeImpl::order_to_end(const ActorId& actor, uint64_t wait_ms, Callback<
     };
     auto waiting = std::make_shared<Waiting>();
     waiting->done = std::move(callback);
-    waiting->timer =
-        timers_.set(options_.clock->monotonic_ns() + wait_ms * 1'000'000, [waiting, weak = std::weak_ptr(found)] {
+    waiting->timer = context_->timers.set(
+        options_.clock->monotonic_ns() + wait_ms * 1'000'000, [waiting, weak = std::weak_ptr(found)] {
           if (waiting->answered.exchange(true)) return;
           const auto self = weak.lock();
           const std::string room = self == nullptr ? "room" : self->info().waits_for;
@@ -116,12 +117,12 @@ void RuntimeImpl::order_to_end(const ActorId& actor, uint64_t wait_ms, Callback<
       what(self);
       self.when_ended([this, waiting](Result<ActorInfo>) {
         if (waiting->answered.exchange(true)) return;
-        timers_.cancel(waiting->timer);
+        context_->timers.cancel(waiting->timer);
         waiting->done(Ok{});
       });
     });
     if (posted || waiting->answered.exchange(true)) return;
-    timers_.cancel(waiting->timer);
+    context_->timers.cancel(waiting->timer);
     waiting->done(Error{ErrorCode::kUnavailable, "too many orders wait for this actor; try again"});
   });
 }
@@ -222,13 +223,13 @@ void RuntimeImpl::run_commands() {
   // A clock that isn't the system's may move on its own; look again now and then.
   constexpr uint64_t kLookAgainNs = 20'000'000;
   while (!closing_) {
-    timers_.run_due(options_.clock->monotonic_ns());
+    context_->timers.run_due(options_.clock->monotonic_ns());
     std::optional<std::chrono::nanoseconds> wait;
-    if (const auto next_ns = timers_.next_deadline_ns()) {
+    if (const auto next_ns = context_->timers.next_deadline_ns()) {
       const uint64_t now_ns = options_.clock->monotonic_ns();
       wait = std::chrono::nanoseconds(*next_ns <= now_ns ? 0 : std::min(*next_ns - now_ns, kLookAgainNs));
     }
-    if (auto work = commands_.pop(wait)) (*work)();
+    if (auto work = context_->commands.pop(wait)) (*work)();
     if (stopping_ && live_.empty() && starting_.empty() && compiling_ == 0) {
       std::lock_guard lock(idle_mutex_);
       is_idle_ = true;

@@ -48,7 +48,7 @@ class RuntimeImpl final : public Runtime, private ActorListener {
   void on_begun(std::shared_ptr<Actor> actor) override;
   void on_born(Actor& actor, const Hash& package) override;
   void on_ended(Actor& actor, const ActorInfo& info) override;
-  void defer(std::function<void()> work) override { commands_.push(std::move(work)); }
+  void defer(std::function<void()> work) { context_->commands.push(std::move(work)); }  // to the command thread
 
   template <typename T>
   void submit(Callback<T> done, std::function<void(Callback<T>&)> work);
@@ -77,10 +77,7 @@ class RuntimeImpl final : public Runtime, private ActorListener {
   void for_each_actor(const std::function<void(Actor&)>& what);
 
   const RuntimeOptions options_;
-  CommandQueue commands_;
-  Timers timers_;
-  Scheduler scheduler_;
-  ActorContext context_;
+  const std::shared_ptr<ActorContext> context_;
   std::vector<std::shared_ptr<Subscriber>> strict_links_;  // one for each auditor, shared by all strict actors
   std::vector<std::string> auditor_names_;
   std::shared_ptr<NodeChain> node_chain_;

@@ -33,16 +33,20 @@ size_t worker_count(size_t asked) {
 }  // namespace
 
 RuntimeImpl::RuntimeImpl(RuntimeOptions options)
-    : options_(std::move(options)), timers_([this] { commands_.wake(); }), scheduler_(worker_count(options_.workers)) {
+    : options_(std::move(options)), context_(std::make_shared<ActorContext>(worker_count(options_.workers))) {
   for (const auto& outbox : options_.auditors) {
     auditor_names_.push_back(outbox->status().auditor);
     strict_links_.push_back(std::make_shared<StrictLink>(outbox, auditor_names_.back()));
   }
-  context_ =
-      ActorContext{&scheduler_, &timers_, options_.clock, options_.random, this, options_.log, options_.auditors, {}};
-  for (const auto& function : wasm::host_functions()) context_.implementations.push_back(find_implementation(function));
+  context_->clock = options_.clock;
+  context_->random = options_.random;
+  context_->listener = this;
+  context_->log = options_.log;
+  context_->outboxes = options_.auditors;
+  for (const auto& function : wasm::host_functions())
+    context_->implementations.push_back(find_implementation(function));
 
-  node_chain_ = std::make_shared<NodeChain>(scheduler_, *options_.clock, node_genesis(), strict_links_);
+  node_chain_ = std::make_shared<NodeChain>(context_->scheduler, *options_.clock, node_genesis(), strict_links_);
   node_chain_->wake();
   modules_ =
       std::make_unique<ModuleCache>(*options_.engine, [this](std::function<void()> work) { defer(std::move(work)); });
@@ -71,7 +75,7 @@ void RuntimeImpl::boot() {
 }
 
 void RuntimeImpl::for_each_actor(const std::function<void(Actor&)>& what) {
-  commands_.push([this, what] {
+  context_->commands.push([this, what] {
     for (const auto& [id, actor] : live_) actor->post(what);
     for (const auto& actor : starting_) actor->post(what);
   });
@@ -89,7 +93,7 @@ bool RuntimeImpl::stop(uint64_t grace_ms) {
   std::lock_guard only_once(stop_mutex_);
   if (stopped_) return *stopped_;
 
-  commands_.push([this] { stopping_ = true; });
+  context_->commands.push([this] { stopping_ = true; });
   for_each_actor([grace_ms](Actor& actor) { actor.stop({}, "node stop", grace_ms); });
   bool clean = wait_for_actors(grace_ms + kAfterGraceMs);
   if (!clean) {
@@ -105,11 +109,14 @@ bool RuntimeImpl::stop(uint64_t grace_ms) {
   node_chain_->finish("node stop", [finished] { finished->set_value(); });
   if (finish.wait_for(std::chrono::milliseconds(grace_ms + kAfterGraceMs)) != std::future_status::ready) clean = false;
 
-  commands_.close();
+  context_->commands.close();
   modules_->stop();
-  commands_.push([this] { closing_ = true; });
+  context_->commands.push([this] { closing_ = true; });
   command_.join();
-  scheduler_.stop();
+  context_->scheduler.stop();
+  // What is left in the queue may own actors, which own the queue.
+  while (context_->commands.pop(std::chrono::nanoseconds(0))) {
+  }
   stopped_ = clean && all_clean_;
   return *stopped_;
 }
