@@ -10,18 +10,13 @@
 #include "base/config.h"
 #include "base/file.h"
 #include "cli/paths.h"
+#include "node/actor/manifest.h"
 #include "schema/display.h"
 
 namespace theater::cli {
 namespace {
 
 constexpr std::string_view kWasmMagic("\0asm", 4);
-
-// What `package` says, without judging the rest of the manifest: the node does that, with all its rules.
-Result<std::string> package_of(const std::string& text, const std::string& path) {
-  TRY_ASSIGN(const auto config, Config::parse(text, path));
-  return config.root().text("package");
-}
 
 std::string name_from(const std::string& package_path) {
   std::string name = std::filesystem::path(package_path).stem().string();
@@ -48,9 +43,10 @@ Result<ManifestFile> load_manifest(const std::string& path) {
   }
   TRY_ASSIGN(const auto bytes, read_file(manifest.path, Config::kTextMax));
   manifest.text = as_text(bytes);
-  TRY_ASSIGN(const auto package, package_of(manifest.text, manifest.path));
-  if (package.empty() || package.starts_with("sha256:")) return manifest;  // the node says what it thinks of that
-  const auto package_path = beside(manifest.path, package);
+  TRY_ASSIGN(const auto parsed, node::parse_manifest(manifest.text, manifest.path));
+  if (parsed.package.empty() || parsed.package.starts_with("sha256:"))
+    return manifest;  // the node says what it thinks of that
+  const auto package_path = beside(manifest.path, parsed.package);
   auto content = read_file(package_path);
   if (!content.ok()) {
     return Error{content.error().code, str_cat(manifest.path, ": the package it names: ", content.error().message)};

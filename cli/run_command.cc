@@ -75,7 +75,7 @@ class ActorRun {
     node::SpawnRequest request;
     request.manifest = std::move(manifest.text);
     request.package = std::move(manifest.package);
-    request.requested_by = schema::Operator{PublicKey{}, "run"};
+    request.requested_by = schema::Operator{PublicKey{}, "spawn"};
     if (log) request.subscribers.push_back(log);
     auto spawned = wait_for<node::ActorInfo>(
         [&](node::Callback<node::ActorInfo> done) { house_.runtime().spawn(std::move(request), std::move(done)); });
@@ -89,7 +89,7 @@ class ActorRun {
   void deliver_requests(const std::vector<Bytes>& requests) {
     for (size_t i = 0; i < requests.size(); ++i) {
       auto answer = wait_for<std::optional<Bytes>>([&](node::Callback<std::optional<Bytes>> done) {
-        house_.runtime().request(actor_, requests[i], schema::Operator{PublicKey{}, str_cat("request ", i + 1)},
+        house_.runtime().request(actor_, requests[i], schema::Operator{PublicKey{}, str_cat(i + 1)},
                                  kRequestTimeoutMs, /*durable=*/true, std::move(done));
       });
       if (!answer) return;  // a signal
@@ -104,7 +104,7 @@ class ActorRun {
   // Ends the actor, unless it has ended by itself.
   void stop_actor() {
     auto stopped = wait_for<Ok>([&](node::Callback<Ok> done) {
-      house_.runtime().stop_actor(actor_, schema::Operator{PublicKey{}, "run"}, kGraceMs, std::move(done));
+      house_.runtime().stop_actor(actor_, schema::Operator{PublicKey{}, "stop"}, kGraceMs, std::move(done));
     });
     if (stopped && !stopped->ok() && !has_ended()) fail(stopped->error());
   }

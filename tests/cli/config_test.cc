@@ -89,39 +89,50 @@ std::map<std::string, std::set<std::string>> by_table(const Keys& keys) {
   return tables;
 }
 
+constexpr const char* kAuditorKey =
+    "tk11111111111111111111111111111111111111111111111111111111111111111"
+    "2222222222222222222222222222222222222222222222222222222222222222";
+
 constexpr const char* kUnknown = "a_key_that_resembles_no_other_one_at_all = 1\n";
 
-std::string with_unknown_key(const std::string& table) {
-  if (table.empty()) return kUnknown;
-  if (table.ends_with("[]")) return "[[" + table.substr(0, table.size() - 2) + "]]\n" + kUnknown;
-  return "[" + table + "]\n" + kUnknown;
+// What a file of one kind needs beside the unknown key, so that this is the first thing that is wrong with it: at the
+// top, in each table, and at the end.
+struct Rest {
+  std::string top;
+  std::map<std::string, std::string> tables;
+  std::string end;
+};
+
+std::string file_with_unknown_key_in(const std::string& table, const Rest& rest) {
+  if (table.empty()) return kUnknown + rest.top + rest.end;
+  const auto content = kUnknown + (rest.tables.contains(table) ? rest.tables.at(table) : "");
+  if (!table.ends_with("[]")) return rest.top + "[" + table + "]\n" + content + rest.end;
+  return rest.top + "[[" + table.substr(0, table.size() - 2) + "]]\n" + content;
 }
 
 template <typename Keys, typename Parse>
-void expect_parser_knows_exactly(const Keys& keys, const std::string& valid_root, Parse parse) {
+void expect_parser_knows_exactly(const Keys& keys, const Rest& rest, Parse parse) {
   for (const auto& [table, names] : by_table(keys)) {
-    // The unknown key comes first in its table, and what the root needs stands before any table.
-    const auto text = table.empty() ? kUnknown + valid_root : valid_root + with_unknown_key(table);
-    const auto parsed = parse(text);
+    const auto parsed = parse(file_with_unknown_key_in(table, rest));
     ASSERT_FALSE(parsed.ok()) << table;
     EXPECT_EQ(known_in(parsed.error().message), names) << "in table '" << table << "': " << parsed.error().message;
   }
 }
 
 TEST(ConfigurationParsers, KnowExactlyTheKeysOfTheirTables) {
-  expect_parser_knows_exactly(node_config_keys(), "key = \"k\"\n",
+  const auto auditor =
+      str_cat("name = \"a\"\ndata = \"tcp://h:1\"\ncontrol = \"tcp://h:2\"\nkey = \"", kAuditorKey, "\"\n");
+  expect_parser_knows_exactly(node_config_keys(),
+                              {"key = \"k\"\n", {{"auditor[]", auditor}}, "[[auditor]]\n" + auditor},
                               [](const std::string& text) { return parse_node_config(text, "node.toml"); });
-  expect_parser_knows_exactly(auditor_config_keys(), "key = \"k\"\nauthorized_keys = \"a\"\n",
+  expect_parser_knows_exactly(auditor_config_keys(), {"key = \"k\"\nauthorized_keys = \"a\"\n", {}, ""},
                               [](const std::string& text) { return parse_auditor_config(text, "auditor.toml"); });
-  expect_parser_knows_exactly(context_keys(), "",
+  expect_parser_knows_exactly(context_keys(), {"", {{"context[]", "name = \"c\"\n"}}, ""},
                               [](const std::string& text) { return parse_contexts(text, "contexts.toml"); });
-  expect_parser_knows_exactly(node::manifest_keys(), "name = \"x\"\npackage = \"x.wasm\"\n",
+  expect_parser_knows_exactly(node::manifest_keys(),
+                              {"name = \"x\"\npackage = \"x.wasm\"\n", {{"handler[]", "type = \"runtime\"\n"}}, ""},
                               [](const std::string& text) { return node::parse_manifest(text, "manifest.toml"); });
 }
-
-constexpr const char* kAuditorKey =
-    "tk11111111111111111111111111111111111111111111111111111111111111111"
-    "2222222222222222222222222222222222222222222222222222222222222222";
 
 std::string node_toml(const std::string& more = "") {
   return str_cat("key = \"k.key\"\n", more,

@@ -9,7 +9,7 @@ namespace {
 TEST(Output, JsonLinesAreObjects) {
   EXPECT_EQ(JsonLine().str(), "{}");
   EXPECT_EQ(JsonLine().text("a", "x\"\n").number("b", 7).boolean("c", false).raw("d", "[1]").str(),
-            R"({"a":"x\"\n","b":7,"c":false,"d":[1]})");
+            R"({"a":"x\"\u000a","b":7,"c":false,"d":[1]})");
   EXPECT_EQ(json_array({}), "[]");
   EXPECT_EQ(json_array({"1", "\"a\""}), R"([1,"a"])");
 }

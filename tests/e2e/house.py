@@ -52,7 +52,7 @@ class Daemon:
     """A program that runs until it is told to stop. What it says on stderr is kept."""
 
     def __init__(self, folder, *words):
-        self.words = words
+        self.words = words = [str(word) for word in words]
         self.log = tempfile.NamedTemporaryFile("w+", dir=folder, prefix=f"{words[1]}-", suffix=".log", delete=False)
         self.process = subprocess.Popen(words, cwd=folder, env=environment(folder), stdin=subprocess.DEVNULL,
                                         stdout=subprocess.DEVNULL, stderr=self.log)

@@ -82,16 +82,13 @@ class BadInput(house.Case):
     def test_unknown_key_is_refused_with_line_and_column(self):
         package = house.EXAMPLES / "counter" / "counter.wasm"
         said = self.run_manifest(f'name = "x"\npackage = "{package}"\n  pakage = "y"\n')
-        self.assertIn("manifest", said)
-        self.assertIn(":3:3", said)
+        self.assertIn("manifest.toml:3:3", said)
         self.assertIn("pakage", said)
 
     def test_wrong_type_is_refused_with_its_place(self):
-        said = self.run_manifest("name = 7\npackage = \"x.wasm\"\n", code=3)
-        self.assertIn("x.wasm", said)
         package = house.EXAMPLES / "counter" / "counter.wasm"
         said = self.run_manifest(f'name = 7\npackage = "{package}"\n')
-        self.assertIn(":1:", said)
+        self.assertIn("manifest.toml:1:", said)
 
     def test_missing_package_and_missing_manifest_are_not_found(self):
         self.assertIn("nowhere.wasm", self.run_manifest('name = "x"\npackage = "nowhere.wasm"\n', code=3))

@@ -1,4 +1,5 @@
 """What `chain` and `replay` say about good, bad and foreign stores."""
+import json
 import shutil
 import subprocess
 import unittest
@@ -68,22 +69,36 @@ class Chain(house.Case):
         self.theater("chain", "verify", "--expect-head", head, code=1)
 
     def test_a_flipped_byte_of_an_event_is_found(self):
-        store = self.folder / "theater-data"
-        places = places_of(store, LOG)
-        self.assertGreaterEqual(len(places), 50)
-        for path, at in (places[0], places[25], places[49]):
-            with self.subTest(path=path.name, at=at):
-                flip(path, at + 3)
-                done = self.theater("chain", "verify", code=4)
-                self.assertIn(self.actor[:12], done.stdout + done.stderr)
-                flip(path, at + 3)
+        path, at = places_of(self.folder / "theater-data", LOG[:20])[0]
+        flip(path, at + 3)
+        done = self.theater("chain", "verify", "--json", code=4)
+        broken = [each for each in map(json.loads, done.stdout.splitlines()) if each["status"] == "broken"]
+        self.assertIn(self.actor, [each["actor"] for each in broken])
+        for each in broken:
+            self.assertIn("sequence", each)
+            self.assertTrue(each["reason"])
+        flip(path, at + 3)
         self.theater("chain", "verify", "--require-complete")
 
+    def test_a_flipped_byte_anywhere_is_found_or_changes_nothing(self):
+        intact = self.theater("chain", "verify", "--json").stdout
+        for path in sorted((self.folder / "theater-data").iterdir()):
+            size = path.stat().st_size
+            for at in range(0, size, max(1, size // 5)):
+                with self.subTest(path=path.name, at=at):
+                    flip(path, at)
+                    done = subprocess.run(["theater", "chain", "verify", "--json"], cwd=self.folder,
+                                          env=house.environment(self.folder), capture_output=True, text=True)
+                    if done.returncode == 0:
+                        self.assertEqual(done.stdout, intact)
+                    else:
+                        self.assertIn(done.returncode, (1, 4))
+                        self.assertTrue(done.stdout + done.stderr)
+                    flip(path, at)
+
     def test_a_store_cut_short_is_found(self):
-        store = self.folder / "theater-data"
-        path, at = places_of(store, LOG)[30]
-        content = path.read_bytes()
-        path.write_bytes(content[:at])
+        path, at = places_of(self.folder / "theater-data", LOG[:20])[0]
+        path.write_bytes(path.read_bytes()[:at])
         self.theater("chain", "verify", "--require-complete", code=4)
 
     def test_replay_needs_nothing_but_the_store(self):
