@@ -175,6 +175,7 @@ void ControlServer::add_poll_items(std::vector<PollItem>& items) const {
 void ControlServer::turn(const Now& now) {
   if (gate_ != nullptr) gate_->refresh(now, around_);
   while (const auto watched = watch_->next_watched()) {
+    if (gate_ == nullptr) continue;  // a Unix socket has no keys: that was a client that looked whether somebody listens
     if (watched->event == WatchEvent::kHandshakeFailed && slow_log_.due("handshake", now.monotonic_ns)) {
       around_.log(str_cat("a handshake failed at the control endpoint ", options_.endpoint,
                           ": somebody connects who has another public key for this process"));

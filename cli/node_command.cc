@@ -19,6 +19,7 @@ namespace theater::cli {
 namespace {
 
 constexpr int kStatusIntervalMs = 1'000;
+constexpr uint64_t kErrorGraceMs = 1'000;
 
 struct Options {
   std::string config;
@@ -34,6 +35,24 @@ struct Running {
   std::unique_ptr<node::Runtime> runtime;
   std::unique_ptr<bus::ControlHandler> handler;
   std::unique_ptr<bus::Loop> loop;
+
+  ~Running() { (void)stop(kErrorGraceMs); }
+
+  // Actors first, then everything durable, then the sockets. Says what didn't work out. Idempotent.
+  Result<void> stop(uint64_t grace_ms) {
+    const bool actors_stopped = runtime == nullptr || runtime->stop(grace_ms);
+    const bool all_durable = loop == nullptr || loop->stop(grace_ms);
+    if (!all_durable) {
+      return Error{ErrorCode::kDeadline,
+                   "stopped, but the newest events weren't acknowledged as durable, and are lost with this process"};
+    }
+    if (!actors_stopped) {
+      return Error{ErrorCode::kDeadline,
+                   "stopped, but not cleanly: an actor had to be killed, or an auditor had no room for the last event "
+                   "of a chain"};
+    }
+    return Ok{};
+  }
 };
 
 Result<std::vector<std::shared_ptr<bus::Outbox>>> dial_auditors(bus::Loop& loop, const NodeConfig& config) {
@@ -87,7 +106,7 @@ Result<std::vector<std::shared_ptr<bus::Outbox>>> begin(Running& running, const 
   return outboxes;
 }
 
-// Until a signal. Says once that an auditor is away, because then this node's actors wait, and once that it is back.
+// Until a signal. Says once that an auditor is away, because then this node's actors wait.
 int watch(StopSignals& signals, const std::vector<std::shared_ptr<bus::Outbox>>& outboxes, const Log& log) {
   std::vector<bool> connected(outboxes.size(), true);
   while (!signals.received()) {
@@ -96,12 +115,9 @@ int watch(StopSignals& signals, const std::vector<std::shared_ptr<bus::Outbox>>&
       const auto status = outboxes[i]->status();
       if (status.connected == connected[i]) continue;
       connected[i] = status.connected;
-      if (status.connected) {
-        log(str_cat("auditor ", status.auditor, " is there"));
-      } else {
-        log(str_cat("waiting for auditor ", status.auditor, status.last_error.empty() ? "" : ": ", status.last_error,
-                    "; actors go on when it is there"));
-      }
+      if (status.connected) continue;  // the bus says so itself
+      log(str_cat("waiting for auditor ", status.auditor, status.last_error.empty() ? "" : ": ", status.last_error,
+                  "; actors go on when it is there"));
     }
   }
   return *signals.received();
@@ -121,13 +137,7 @@ Result<ExitCode> start(const Options& options) {
               keys.public_keys().text()));
   const int signal = watch(signals, outboxes, log);
   log("stopping");
-  const bool actors_stopped = running.runtime->stop(config.stop_grace_ms);
-  const bool all_durable = running.loop->stop(config.stop_grace_ms);
-  if (!actors_stopped) log("some actors were killed because they didn't stop in time");
-  if (!all_durable) {
-    return Error{ErrorCode::kDeadline,
-                 "stopped, but not everything was acknowledged as durable: the newest events are lost"};
-  }
+  TRY(running.stop(config.stop_grace_ms));
   log("stopped; everything is durable at every auditor");
   return exit_code_of_signal(signal);
 }

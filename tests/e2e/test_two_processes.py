@@ -91,7 +91,7 @@ class Trouble(house.Case):
         pair.start_auditor()
         actor = spawn.communicate(timeout=house.LIMIT_S)[0].strip()
         self.assertEqual(pair.actor("request", actor, "5", "--durable").stdout, "5\n")
-        pair.node.wait_for("auditor auditor-a is there")
+        pair.node.wait_for("connected to auditor auditor-a")
         pair.stop()
         self.theater("chain", "verify", "--require-complete", "--store", "store")
 
@@ -125,7 +125,7 @@ class Trouble(house.Case):
 
     def test_a_second_node_on_the_same_socket_is_refused(self):
         pair = house.Pair(self).start()
-        done = self.theater("node", "start", "--config", "node.toml", code=7)
+        done = self.theater("node", "start", "--config", "node.toml", code=8)
         self.assertIn("node.sock", done.stderr)
         pair.spawn("counter")
 
