@@ -27,7 +27,7 @@ def run(*command, check=True):
 
 
 def compose(*arguments, check=True):
-    return run("docker", "compose", "--profile", "tools", *arguments, check=check)
+    return run("docker", "compose", *arguments, check=check)
 
 
 def skip_unless_possible():
@@ -102,7 +102,7 @@ def main():
         print(compose("logs", "--tail", "40", check=False).stdout[-8000:])
         sys.exit(1)
     finally:
-        compose("down", "--volumes", "--timeout", "20", "--rmi", "local", check=False)
+        compose("--profile", "tools", "down", "--volumes", "--timeout", "20", check=False)
         for image in ("theater-node", "theater-auditor"):
             run("docker", "image", "rm", f"{image}:{environment['THEATER_TAG']}", check=False)
 
