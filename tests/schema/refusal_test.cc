@@ -89,7 +89,7 @@ TEST(Refusal, OneWordOfAnEventIsWrong) {
       {"version", kDataWord, 1 ^ 2, "version"},
       {"body kind", kDataWord, uint64_t{3 ^ 9} << 16, "unknown kind"},
       {"type is no list", kTypePointer, 1, "not a pointer to a list"},
-      {"type is a list of words", kTypePointer, uint64_t{2 ^ 5} << 32, "another element size"},
+      {"type is a list of words", kTypePointer, uint64_t{0x2 ^ 0x5} << 32, "another element size"},
       {"type is longer than its text", kTypePointer, uint64_t{6 ^ 7} << 35, "accepted"},  // "i/log\0" is a text
       {"type ends early", kTypePointer, uint64_t{6 ^ 5} << 35, "no zero byte after the text"},
       {"type goes beyond the end", kTypePointer, uint64_t{1} << 63, "beyond the end"},
@@ -100,7 +100,7 @@ TEST(Refusal, OneWordOfAnEventIsWrong) {
       {"body has data before its pointers", kBodyPointer, uint64_t{1} << 32, "effect: unknown"},
       {"args is no list", kArgsPointer, 3, "not a pointer to a list"},
       {"args is a list of bytes", kArgsPointer, uint64_t{7 ^ 2} << 32, "another element size"},
-      {"args has another length", kArgsPointer, uint64_t{2 ^ 3} << 35, "contradicts its length"},
+      {"args has another length", kArgsPointer, uint64_t{0x2 ^ 0x3} << 35, "contradicts its length"},
       {"args' tag counts more", kListTag, uint64_t{1 ^ 2} << 2, "contradicts its length"},
       {"args' tag is a list's", kListTag, 1, "isn't a struct's"},
       {"args' elements are wider", kListTag, uint64_t{1 ^ 3} << 32, "unknown fields"},
@@ -211,6 +211,15 @@ TEST(Refusal, UnknownAuditModesAndOrigins) {
   EXPECT_THAT(reason(broken), HasSubstr("a pointer that a cause doesn't use"));
 }
 
+TEST(Refusal, AClientWithTheDataOfACause) {
+  const Cause cause{ActorId{{1}}, 2, Hash{{3}}};
+  Bytes bytes = encoded(header_of("i/f"), WasmCall{{}, cause});
+  constexpr size_t kOrigin = kTypeText + 1 + 2;  // after the type and the call's two pointers
+  ASSERT_EQ(word_at(bytes, kOrigin), 2u);
+  set_word(bytes, kOrigin, 1);
+  EXPECT_THAT(reason(bytes), HasSubstr("data that a client doesn't use"));
+}
+
 TEST(Refusal, TooManyResults) {
   // A tuple's and a result's lists look the same: a host call with two results, made into a wasm result.
   Bytes two = encoded(header_of("i/f"), HostReturn{Outcome::kDone, {Value::u8(1), Value::u8(2)}});
@@ -237,6 +246,11 @@ TEST(Refusal, Values) {
   EXPECT_THAT(patched(Value::character('a'), 1, 12 | uint64_t{0x11'0000} << 32), HasSubstr("Unicode scalar"));
   EXPECT_THAT(patched(Value::reference({Hash{{1}}, 5, Value::Kind::kBytes}), 1, 23 | 14 << 16),
               HasSubstr("don't stand for"));
+
+  Bytes empty = encode_value(Value::string("a"));
+  set_word(empty, 2, word_at(empty, 2) - (uint64_t{1} << 35));  // one byte, which is the zero byte after the text
+  set_word(empty, 3, 0);
+  EXPECT_THAT(value_reason(empty), HasSubstr("empty text that isn't a null pointer"));
 
   Bytes list = encode_value(Value::list({Value::s8(1), Value::s8(2)}));
   set_word(list, 4, 3 | 1 << 16);  // the first item becomes a u8
