@@ -23,6 +23,12 @@ struct Options {
   bool require_complete = false;
 };
 
+// The reason, without the chain and sequence that the line names anyway.
+std::string without_place(const VerifyReport& report) {
+  const auto place = str_cat("chain ", report.summary.actor.short_hex(), ", event ", report.sequence.value_or(0), ": ");
+  return report.reason.starts_with(place) ? report.reason.substr(place.size()) : report.reason;
+}
+
 void print_report(const VerifyReport& report, bool json) {
   const auto& chain = report.summary;
   const bool broken = chain.status == ChainStatus::kBroken;
@@ -42,7 +48,7 @@ void print_report(const VerifyReport& report, bool json) {
       str_cat(chain.actor.short_hex(), "  ", name_of(chain), "  ", status, "  ", counted(chain.events, "event"));
   if (!broken) text += str_cat("  head ", chain.head.short_hex());
   if (broken && report.sequence) text += str_cat("  at event ", *report.sequence);
-  if (broken) text += str_cat(": ", report.reason);
+  if (broken) text += str_cat(": ", without_place(report));
   print_line(text);
 }
 

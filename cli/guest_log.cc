@@ -44,13 +44,27 @@ void GuestLog::stop() {
   if (thread_.joinable()) thread_.join();
 }
 
+void GuestLog::flush() {
+  while (!events_->try_reserve(0)) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  schema::EncodedEvent mark;
+  std::unique_lock lock(mutex_);
+  const uint64_t number = ++marks_;
+  mark.sequence = number;
+  events_->deliver(mark);
+  passed_changed_.wait(lock, [&] { return marks_passed_ >= number; });
+}
+
 void GuestLog::print_lines() {
   while (true) {
     const auto event = events_->pop(std::chrono::milliseconds(100));
-    if (event) {
-      if (const auto text = guest_log_text(*event)) note(str_cat(who_, ": ", *text));
-    } else if (events_->closed()) {
-      return;
+    if (!event) {
+      if (events_->closed()) return;
+    } else if (event->actor.is_zero()) {
+      std::lock_guard lock(mutex_);
+      marks_passed_ = event->sequence;
+      passed_changed_.notify_all();
+    } else if (const auto text = guest_log_text(*event)) {
+      note(str_cat(who_, ": ", *text));
     }
   }
 }

@@ -5,7 +5,9 @@
 // kEventsMax events are on their way; a thread of its own (*guest-log*) prints them.
 #pragma once
 
+#include <condition_variable>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <thread>
@@ -24,6 +26,9 @@ class GuestLog {
   ~GuestLog();
 
   std::shared_ptr<node::Subscriber> subscriber() const { return events_; }
+  // Returns when everything that was delivered before the call is printed: a request's log lines come before its
+  // answer.
+  void flush();
   // Prints what was delivered, and closes the subscriber. Idempotent; not from a worker.
   void stop();
 
@@ -34,6 +39,10 @@ class GuestLog {
 
   const std::string who_;
   const std::shared_ptr<node::QueueSubscriber> events_;
+  std::mutex mutex_;
+  std::condition_variable passed_changed_;
+  uint64_t marks_ = 0;         // put into the queue by flush(): events of no chain, numbered
+  uint64_t marks_passed_ = 0;  // and seen by the thread
   std::thread thread_;
 };
 

@@ -67,7 +67,11 @@ Result<NodeClient> NodeClient::connect(const NodeOptions& options, uint64_t time
     TRY_ASSIGN(connecting.server, bus::PublicKeys::parse(place.node_key));
   }
   auto client = bus::ControlClient::connect(connecting);
-  if (!client.ok()) return Error{client.error().code, str_cat("node ", place.endpoint, ": ", client.error().message)};
+  if (!client.ok()) {
+    return Error{
+        client.error().code,
+        str_cat(client.error().message, ". Another node is named by --node, THEATER_NODE or `theater context add`")};
+  }
   return NodeClient(std::move(*client));
 }
 

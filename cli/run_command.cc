@@ -57,8 +57,8 @@ Result<ExitCode> explain_package(const std::string& path) {
 // The run of one actor, on the main thread.
 class ActorRun {
  public:
-  ActorRun(const Options& options, StopSignals& signals, House& house)
-      : options_(options), signals_(signals), house_(house) {}
+  ActorRun(const Options& options, StopSignals& signals, House& house, GuestLog* log)
+      : options_(options), signals_(signals), house_(house), log_(log) {}
 
   // Waits for a callback, and says so when the store is why it takes long.
   template <typename T, typename Start>
@@ -71,12 +71,12 @@ class ActorRun {
   }
 
   // Spawns. False if a signal came first.
-  Result<bool> spawn(ManifestFile manifest, const std::shared_ptr<node::Subscriber>& log) {
+  Result<bool> spawn(ManifestFile manifest) {
     node::SpawnRequest request;
     request.manifest = std::move(manifest.text);
     request.package = std::move(manifest.package);
     request.requested_by = schema::Operator{PublicKey{}, "spawn"};
-    if (log) request.subscribers.push_back(log);
+    if (log_ != nullptr) request.subscribers.push_back(log_->subscriber());
     auto spawned = wait_for<node::ActorInfo>(
         [&](node::Callback<node::ActorInfo> done) { house_.runtime().spawn(std::move(request), std::move(done)); });
     if (!spawned) return false;
@@ -89,10 +89,11 @@ class ActorRun {
   void deliver_requests(const std::vector<Bytes>& requests) {
     for (size_t i = 0; i < requests.size(); ++i) {
       auto answer = wait_for<std::optional<Bytes>>([&](node::Callback<std::optional<Bytes>> done) {
-        house_.runtime().request(actor_, requests[i], schema::Operator{PublicKey{}, str_cat(i + 1)},
-                                 kRequestTimeoutMs, /*durable=*/true, std::move(done));
+        house_.runtime().request(actor_, requests[i], schema::Operator{PublicKey{}, str_cat(i + 1)}, kRequestTimeoutMs,
+                                 /*durable=*/true, std::move(done));
       });
       if (!answer) return;  // a signal
+      if (log_ != nullptr) log_->flush();
       print_answer(i, *answer);
       if (!answer->ok()) {
         outcome_.worsen(exit_code_of(answer->error().code));
@@ -161,6 +162,7 @@ class ActorRun {
   const Options& options_;
   StopSignals& signals_;
   House& house_;
+  GuestLog* const log_;  // none with --quiet
   ActorId actor_;
   std::string last_trouble_;
   Outcome outcome_;
@@ -185,8 +187,8 @@ Result<ExitCode> run(const Options& options) {
   std::optional<GuestLog> log;
   if (!options.quiet) log.emplace("guest");
 
-  ActorRun running(options, signals, *house);
-  const auto spawned = running.spawn(std::move(manifest), log ? log->subscriber() : nullptr);
+  ActorRun running(options, signals, *house, log ? &*log : nullptr);
+  const auto spawned = running.spawn(std::move(manifest));
   if (!spawned.ok()) {
     running.fail(spawned.error());
   } else if (*spawned) {

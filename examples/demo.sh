@@ -27,7 +27,9 @@ fail() {
 step() { printf '\n%s\n' "$*"; }
 # Shows a command and runs it; its output is kept in $said.
 shown() {
-  echo "  \$ $*"
+  local word line=
+  for word in "$@"; do case $word in *' '*) line+=" \"$word\"" ;; *) line+=" $word" ;; esac done
+  echo "  \$$line"
   said=$("$@" 2>&1) || { echo "$said"; fail "that should have succeeded"; }
   [ -z "$said" ] || sed 's/^/  /' <<<"$said"
 }

@@ -29,7 +29,7 @@ def commands_of(text):
             continue
         elif line.startswith("$ "):
             found.append((number, line[2:], []))
-        elif line.startswith("> ") and found and not found[-1][2]:
+        elif (line + " ").startswith("> ") and found and not found[-1][2]:
             found[-1] = (found[-1][0], found[-1][1] + "\n" + line[2:], [])
         elif found:
             found[-1][2].append(line)
@@ -91,8 +91,8 @@ class Rules(unittest.TestCase):
         self.assertFalse(pattern_of(["a"]).fullmatch("a\nb\n"))
 
     def test_commands(self):
-        text = "x\n```console\n$ one \\\n> two\nout\n\n$ three\n```\n```sh\n$ no\n```\n"
-        self.assertEqual(commands_of(text), [(3, "one \\\ntwo", ["out"]), (7, "three", [])])
+        text = "x\n```console\n$ one \\\n>\n> two\nout\n\n$ three\n```\n```sh\n$ no\n```\n"
+        self.assertEqual(commands_of(text), [(3, "one \\\n\ntwo", ["out"]), (8, "three", [])])
 
 
 if __name__ == "__main__":

@@ -74,6 +74,46 @@ class Run(house.Case):
         self.assertEqual(len({each["actor"] for each in chains}), 2)
 
 
+class Moody(house.Case):
+    """Guests that end by themselves, well or badly (tests/guests/moody.c)."""
+
+    def run_moody(self, *requests, code=0, more=""):
+        handlers = "".join(f'[[handler]]\ntype = "{name}"\n' for name in ("runtime", "timing", "message-server"))
+        package = house.GUESTS / "moody.wasm"
+        (self.folder / "moody.toml").write_text(f'name = "moody"\npackage = "{package}"\n{handlers}{more}')
+        words = [word for request in requests for word in ("--request", request)]
+        return self.theater("run", "moody.toml", *words, code=code)
+
+    def last_event(self):
+        return self.events("moody")[-1]
+
+    def test_a_trap_is_6_with_its_reason_and_ends_the_actor(self):
+        done = self.run_moody("silent", "trap", "silent", code=6)
+        self.assertIn("unreachable", done.stderr)
+        self.assertEqual(self.last_event()["type"], "WasmError")
+        self.assertEqual(self.chain("moody")["status"], "complete")
+        self.theater("replay", "moody")
+
+    def test_endless_recursion_is_a_trap(self):
+        self.assertIn("stack", self.run_moody("recurse", code=6).stderr)
+        self.assertEqual(self.last_event()["type"], "WasmError")
+
+    def test_an_endless_loop_meets_the_call_deadline(self):
+        done = self.run_moody("loop", code=6, more='[limits]\ncall_timeout = "500 ms"\n')
+        self.assertIn("500 ms", done.stderr)
+        self.assertEqual(self.last_event()["type"], "WasmError")
+
+    def test_an_actor_may_end_itself(self):
+        self.assertEqual(self.run_moody("shutdown").stdout, "going\n")
+        self.assertEqual(self.last_event()["type"], "shutdown")
+
+    def test_no_answer_is_an_empty_line(self):
+        self.assertEqual(self.run_moody("silent").stdout, "\n")
+
+    def test_what_a_guest_logs_stays_on_one_line_and_off_the_terminals_controls(self):
+        self.assertIn("guest: first\\nsecond\\x1b[31m\n", self.run_moody("log a line break").stderr)
+
+
 class BadInput(house.Case):
     def run_manifest(self, text, code=1):
         (self.folder / "manifest.toml").write_text(text)
