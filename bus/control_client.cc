@@ -2,6 +2,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -12,6 +13,11 @@
 namespace theater::bus {
 
 namespace {
+
+// A stream may be quiet for as long as the connection lives; heartbeats notice when it doesn't.
+constexpr uint64_t kNever = ~uint64_t{0};
+constexpr uint64_t kTimeoutMaxMs = 7 * 24 * 3'600'000;
+constexpr uint64_t kPollMaxNs = 3'600'000'000'000;
 
 Result<void> probe_unix(const std::string& path) {
   sockaddr_un address{};
@@ -46,7 +52,9 @@ class SocketClient final : public ControlClient {
   Result<ControlResponse> receive(uint64_t id, uint64_t deadline_ns);
   // Waits for the socket; an error if the connection was refused meanwhile.
   Result<void> wait(bool out, uint64_t deadline_ns, const char* what);
-  uint64_t deadline_ns() { return clock_.monotonic_ns() + options_.timeout_ms * 1'000'000; }
+  uint64_t deadline_ns() {
+    return clock_.monotonic_ns() + std::min(options_.timeout_ms, kTimeoutMaxMs) * 1'000'000;
+  }
 
   const Options options_;
   SystemClock clock_;  // only for timeouts of a person's command
@@ -89,7 +97,7 @@ Result<void> SocketClient::wait(bool out, uint64_t deadline_ns, const char* what
     return Error{ErrorCode::kUnavailable, str_cat(options_.endpoint, " ", what, " within ", options_.timeout_ms, " ms")};
   }
   const PollItem items[] = {{socket_.get(), -1, out}, {watch_.get()}};
-  poll(items, deadline_ns - now);
+  poll(items, std::min(deadline_ns - now, kPollMaxNs));
   while (const auto watched = watch_->next_watched()) {
     switch (watched->event) {
       case WatchEvent::kRefusedKey:
@@ -138,7 +146,7 @@ Result<void> SocketClient::stream(const std::string& verb, schema::Value args,
                                   const std::function<bool(schema::Value)>& each) {
   TRY_ASSIGN(const uint64_t id, send(verb, std::move(args), ""));
   for (bool more = true; more;) {
-    TRY_ASSIGN(ControlResponse response, receive(id, deadline_ns()));
+    TRY_ASSIGN(ControlResponse response, receive(id, kNever));
     if (response.error) return *response.error;
     more = response.more;
     if (!each(std::move(response.result))) break;

@@ -155,7 +155,9 @@ TEST_F(LoopTest, an_auditor_that_is_killed_again_and_again_loses_nothing_and_tak
   uint64_t emitted = 0;
   for (int round = 0; round < 6; ++round) {
     open_auditor();
+    const size_t stored = disk_.event_count();
     for (int i = 0; i < 2000; ++i) emit(emitted++);
+    ASSERT_TRUE(eventually([&] { return disk_.event_count() > stored; })) << outbox_->status().last_error;
     auditor_->hold(true);  // the rest of the round is sent, accepted and never durable
     for (int i = 0; i < 4000; ++i) {
       const auto event = test_event(1, emitted);
