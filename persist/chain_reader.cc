@@ -174,7 +174,7 @@ class StoreReader final : public ChainReader {
 };
 
 Result<ChainSummary> StoreReader::summarize(uint64_t number, const ChainRow& row) {
-  TRY_ASSIGN(const auto head, get_row<HeadRow>(*store_, Table::kRows, head_key(number), "a chain's head"));
+  TRY_ASSIGN(const auto head, get_row<HeadRow>(*store_, Table::kHeads, head_key(number), "a chain's head"));
   if (!head) return Error{ErrorCode::kCorrupt, str_cat("the store lacks the head of chain ", row.actor.hex())};
   ChainSummary out;
   out.actor = row.actor;

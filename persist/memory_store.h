@@ -1,4 +1,4 @@
-// The twin of the RocksDB store for tests: four maps, one mutex, and a hook that makes commits fail. What was committed
+// The twin of the RocksDB store for tests: five maps, one mutex, and a hook that makes commits fail. What was committed
 // survives in `disk()`, from which a second store can be made, as after a crash.
 #pragma once
 

@@ -130,8 +130,13 @@ Prepared Recorder::take() {
   prepared_.tip.commit = commit;
   std::sort(touched_.begin(), touched_.end(),
             [](const ChainEntry* a, const ChainEntry* b) { return a->number < b->number; });
+  Bytes key, value;
   for (const ChainEntry* entry : touched_) {
-    out.put(Table::kRows, head_key(entry->number), encode_row(head_row(*entry)));
+    key.clear();
+    put_be64(key, entry->number);
+    value.clear();
+    append_row(value, head_row(*entry));
+    out.put(Table::kHeads, key, value);
     if (prepared_.tip.chains.size() < kTipChainsMax) {
       prepared_.tip.chains.push_back({entry->row.actor, entry->state.next_sequence});
     }
@@ -170,7 +175,7 @@ Result<ChainEntry*> Recorder::find(const ActorId& actor) {
   TRY_ASSIGN(const auto number, get_row<uint64_t>(store_, Table::kRows, actor_key(actor), "an actor"));
   if (!number) return nullptr;
   TRY_ASSIGN(auto row, get_row<ChainRow>(store_, Table::kRows, chain_key(*number), "a chain"));
-  TRY_ASSIGN(const auto head, get_row<HeadRow>(store_, Table::kRows, head_key(*number), "a chain's head"));
+  TRY_ASSIGN(const auto head, get_row<HeadRow>(store_, Table::kHeads, head_key(*number), "a chain's head"));
   if (!row || !head) return Error{ErrorCode::kCorrupt, str_cat("the store lacks a row of chain ", actor.hex())};
   TRY_ASSIGN(auto stop, get_row<StopRow>(store_, Table::kRows, stop_key(*number), "a stopped chain"));
   last_ = &(entries_[actor] = entry_of(*number, std::move(*row), *head, std::move(stop)));
@@ -184,7 +189,7 @@ ChainEntry& Recorder::begin(ChainRow row) {
   if (row.has_genesis && !row.name.empty()) batch().put(Table::kRows, name_key(row.name, number), {});
   if (const auto older = entries_.find(row.actor); older != entries_.end()) {
     // What belongs to it goes into the batch now: the new chain takes its place.
-    batch().put(Table::kRows, head_key(older->second.number), encode_row(head_row(older->second)));
+    batch().put(Table::kHeads, head_key(older->second.number), encode_row(head_row(older->second)));
     std::erase(touched_, &older->second);
     write_segments();
   }

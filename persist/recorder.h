@@ -83,7 +83,7 @@ class Recorder final : private Rules {
   BlobIntake blobs_;
   std::atomic<uint64_t> durable_{0};
 
-  std::unordered_map<ActorId, ChainEntry> entries_;
+  std::unordered_map<ActorId, ChainEntry, ActorHash> entries_;
   ChainEntry* last_ = nullptr;
   std::map<StreamKey, Stream> streams_;
 

@@ -4,7 +4,7 @@
 #include <rocksdb/cache.h>
 #include <rocksdb/db.h>
 #include <rocksdb/filter_policy.h>
-#include <rocksdb/slice_transform.h>
+#include <rocksdb/memtablerep.h>
 #include <rocksdb/table.h>
 #include <rocksdb/write_batch.h>
 #include <unistd.h>
@@ -22,7 +22,7 @@
 namespace theater::persist {
 namespace {
 
-constexpr std::array<const char*, kTables> kFamilies = {"default", "frames", "segments", "blobs"};
+constexpr std::array<const char*, kTables> kFamilies = {"default", "heads", "frames", "segments", "blobs"};
 constexpr int kOpenAttempts = 4;  // a running auditor may remove a file that a reader was about to open
 
 rocksdb::Slice slice(BytesView bytes) { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
@@ -47,6 +47,7 @@ rocksdb::DBOptions database_options(rocksdb::WALRecoveryMode recovery) {
   options.max_open_files = -1;
   options.max_total_wal_size = 96u << 20;
   options.max_background_jobs = 2;
+  options.allow_concurrent_memtable_write = false;  // one thread writes; and see choose_memtable
   options.keep_log_file_num = 2;
   options.info_log_level = rocksdb::WARN_LEVEL;
   options.info_log = std::make_shared<Silence>();
@@ -54,7 +55,19 @@ rocksdb::DBOptions database_options(rocksdb::WALRecoveryMode recovery) {
   return options;
 }
 
-std::vector<rocksdb::ColumnFamilyDescriptor> families(const std::shared_ptr<rocksdb::Cache>& cache) {
+// With ten thousand actors in turn, each event brings a segment and a head, and inserting both into growing skip lists costs
+// more than all else. The writer never reads segments: it collects the newest in a plain vector, which is sorted when it is
+// written out. Heads have one size and are overwritten in place. Readers use neither: what they replay from the log goes
+// into ordinary skip lists.
+void choose_memtable(rocksdb::ColumnFamilyOptions& family, Table table) {
+  if (table == Table::kSegments) family.memtable_factory = std::make_shared<rocksdb::VectorRepFactory>();
+  if (table == Table::kHeads) {
+    family.inplace_update_support = true;
+    family.inplace_update_num_locks = 64;
+  }
+}
+
+std::vector<rocksdb::ColumnFamilyDescriptor> families(const std::shared_ptr<rocksdb::Cache>& cache, bool read_only) {
   rocksdb::BlockBasedTableOptions small;
   small.block_cache = cache;
   small.block_size = 8 << 10;
@@ -73,6 +86,7 @@ std::vector<rocksdb::ColumnFamilyDescriptor> families(const std::shared_ptr<rock
     family.max_write_buffer_number = 3;
     family.level_compaction_dynamic_level_bytes = true;
     family.compression = rocksdb::kLZ4Compression;
+    if (!read_only) choose_memtable(family, static_cast<Table>(i));
     family.table_factory.reset(rocksdb::NewBlockBasedTableFactory(is_large ? large : small));
     out.emplace_back(kFamilies[i], family);
   }
@@ -95,6 +109,7 @@ class RocksBatch final : public Batch {
   explicit RocksBatch(const Handles& handles) : handles_(handles) {}
   void put(Table table, BytesView key, BytesView value, BytesView value_rest) override {
     std::shared_lock lock(handles_.mutex);
+    if (value_rest.empty()) return check(rows.Put(handles_.of(table), slice(key), slice(value)));
     const rocksdb::Slice key_part = slice(key), values[2] = {slice(value), slice(value_rest)};
     check(rows.Put(handles_.of(table), {&key_part, 1}, {values, 2}));
   }
@@ -151,6 +166,7 @@ class RocksStore final : public Store {
     std::shared_lock lock(handles_.mutex);
     rocksdb::ReadOptions options;
     options.fill_cache = false;
+    options.total_order_seek = true;
     options.readahead_size = table == Table::kFrames ? 1u << 20 : 0;
     std::unique_ptr<rocksdb::Iterator> rows(database_ != nullptr
                                                 ? database_->NewIterator(options, handles_.of(table))
@@ -232,8 +248,8 @@ class RocksStore final : public Store {
     rocksdb::DBOptions options = database_options(recovery);
     options.create_if_missing = options.create_missing_column_families = !read_only;
     rocksdb::DB* database = nullptr;
-    const auto status = read_only ? rocksdb::DB::OpenForReadOnly(options, path_, families(cache_), &handles_.all, &database)
-                                  : rocksdb::DB::Open(options, path_, families(cache_), &handles_.all, &database);
+    const auto status = read_only ? rocksdb::DB::OpenForReadOnly(options, path_, families(cache_, read_only), &handles_.all, &database)
+                                  : rocksdb::DB::Open(options, path_, families(cache_, read_only), &handles_.all, &database);
     database_.reset(database);
     return status;
   }

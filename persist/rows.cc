@@ -128,7 +128,7 @@ Bytes actor_prefix(BytesView first_bytes) {
   return key;
 }
 Bytes chain_key(uint64_t chain) { return tagged(kChainTag, chain); }
-Bytes head_key(uint64_t chain) { return tagged(kHeadTag, chain); }
+Bytes head_key(uint64_t chain) { return numbers(chain); }
 Bytes stop_key(uint64_t chain) { return tagged('s', chain); }
 
 Bytes name_prefix(std::string_view name) {
@@ -221,7 +221,11 @@ Result<ChainRow> decode_row(BytesView bytes) {
 
 Bytes encode_row(const HeadRow& row) {
   Bytes out;
-  out.reserve(61);
+  append_row(out, row);
+  return out;
+}
+void append_row(Bytes& out, const HeadRow& row) {
+  out.reserve(out.size() + 61);
   put_id(out, row.head);
   put_u64(out, row.next_sequence);
   put_u64(out, row.last_time_ns);
@@ -229,7 +233,6 @@ Bytes encode_row(const HeadRow& row) {
   put_u32(out, row.incarnation);
   out.push_back(static_cast<uint8_t>((row.ended ? kEnded : 0) | (row.stopped ? kStopped : 0) | (row.gaps ? kGaps : 0) |
                                      (row.after_gap ? kAfterGap : 0)));
-  return out;
 }
 template <>
 Result<HeadRow> decode_row(BytesView bytes) {
@@ -361,7 +364,10 @@ uint64_t Segment::events() const {
 
 Bytes encode_row(const Segment& row) {
   Bytes out;
-  out.reserve(16 + row.runs.size() * 3);
+  append_row(out, row);
+  return out;
+}
+void append_row(Bytes& out, const Segment& row) {
   put_varint(out, row.frame);
   uint32_t before = 0;
   for (const Segment::Run& run : row.runs) {
@@ -369,7 +375,6 @@ Bytes encode_row(const Segment& row) {
     put_varint(out, run.count);
     before = run.offset;
   }
-  return out;
 }
 template <>
 Result<Segment> decode_row(BytesView bytes) {

@@ -7,6 +7,8 @@
 // Encoders return what put() takes. Decoders never read past the row and refuse (kCorrupt) one of the wrong size.
 #pragma once
 
+#include <bit>
+#include <cstring>
 #include <optional>
 #include <string>
 
@@ -19,15 +21,17 @@ inline constexpr uint32_t kStoreVersion = 1;
 
 // --- writing and reading bytes
 
-inline void put_u32(Bytes& out, uint32_t value) {
-  for (int i = 0; i < 4; ++i) out.push_back(static_cast<uint8_t>(value >> (8 * i)));
+static_assert(std::endian::native == std::endian::little, "numbers are copied as they are; a big-endian host needs swaps");
+
+template <typename T>
+void put_number(Bytes& out, T value) {
+  const size_t at = out.size();
+  out.resize(at + sizeof value);
+  std::memcpy(out.data() + at, &value, sizeof value);
 }
-inline void put_u64(Bytes& out, uint64_t value) {
-  for (int i = 0; i < 8; ++i) out.push_back(static_cast<uint8_t>(value >> (8 * i)));
-}
-inline void put_be64(Bytes& out, uint64_t value) {
-  for (int i = 7; i >= 0; --i) out.push_back(static_cast<uint8_t>(value >> (8 * i)));
-}
+inline void put_u32(Bytes& out, uint32_t value) { put_number(out, value); }
+inline void put_u64(Bytes& out, uint64_t value) { put_number(out, value); }
+inline void put_be64(Bytes& out, uint64_t value) { put_number(out, __builtin_bswap64(value)); }
 void put_varint(Bytes& out, uint64_t value);
 template <typename Id>
 void put_id(Bytes& out, const Id& id) {
@@ -117,7 +121,6 @@ inline Bytes tip_key() { return meta_key("tip"); }
 Bytes actor_key(const ActorId& actor);                        // → chain number
 Bytes actor_prefix(BytesView first_bytes);
 Bytes chain_key(uint64_t chain);                              // → ChainRow
-Bytes head_key(uint64_t chain);                               // → HeadRow
 Bytes stop_key(uint64_t chain);                               // → StopRow
 Bytes name_key(std::string_view name, uint64_t chain);        // → nothing
 Bytes name_prefix(std::string_view name);
@@ -127,13 +130,14 @@ Bytes mark_key(const PublicKey& node, const bus::StreamId& stream);  // → bus:
 Bytes blob_key(const Hash& hash);                             // → BlobRow
 Bytes unfinished_key(const PublicKey& node, const Hash& hash);  // → PieceRow
 Bytes evidence_key(uint64_t number);                          // → EvidenceRow
-inline constexpr char kActorTag = 'a', kChainTag = 'c', kBlobTag = 'b', kEvidenceTag = 'e', kMarkTag = 'w', kHeadTag = 'h',
+inline constexpr char kActorTag = 'a', kChainTag = 'c', kBlobTag = 'b', kEvidenceTag = 'e', kMarkTag = 'w', 
                       kGapTag = 'g', kUnfinishedTag = 'u';
 Bytes tag_prefix(char tag);
 
 Bytes encode_row(const StoreTip& row);
 Bytes encode_row(const ChainRow& row);
 Bytes encode_row(const HeadRow& row);
+void append_row(Bytes& out, const HeadRow& row);  // the same, into a buffer that is used again
 Bytes encode_row(const StopRow& row);
 Bytes encode_row(const GapRow& row);
 Bytes encode_row(const BlobRow& row);
@@ -167,6 +171,7 @@ Result<uint64_t> decode_number(BytesView bytes);
 
 // --- the other tables
 
+Bytes head_key(uint64_t chain);                               // kHeads → HeadRow
 Bytes frame_key(uint64_t frame);                              // kFrames → stored_frame.h
 Bytes segment_key(uint64_t chain, uint64_t first_sequence);   // kSegments → Segment
 Bytes segment_prefix(uint64_t chain);
@@ -184,6 +189,7 @@ struct Segment {
   uint64_t events() const;
 };
 Bytes encode_row(const Segment& row);
+void append_row(Bytes& out, const Segment& row);  // the same, into a buffer that is used again
 template <>
 Result<Segment> decode_row(BytesView bytes);
 

@@ -31,9 +31,15 @@ struct ChainEntry {
   uint64_t touched = 0;      // newest commit that holds something of it
   uint64_t segment_run = 0;  // to which `segment` belongs
   size_t segment = 0;        // its open segment
+  uint64_t index_sum = 0;    // of its segment rows
 };
 HeadRow head_row(const ChainEntry& entry);
 ChainEntry entry_of(uint64_t number, ChainRow row, const HeadRow& head, std::optional<StopRow> stop);
+
+// Not noexcept, so that the table keeps the hashes: walking a bucket then touches no other chain's memory.
+struct ActorHash {
+  size_t operator()(const ActorId& actor) const { return std::hash<ActorId>()(actor); }
+};
 
 class Rules {
  public:

@@ -16,8 +16,15 @@ class SegmentBuilder {
   void add(ChainEntry& entry, uint64_t sequence, size_t item, uint32_t offset) {
     if (entry.segment_run != run_) {
       entry.segment_run = run_;
-      entry.segment = open_.size();
-      open_.push_back({&entry, sequence, {frame_, {{offset, 1}}}, item});
+      entry.segment = used_;
+      if (used_ == open_.size()) open_.emplace_back();
+      Open& open = open_[used_++];
+      open.entry = &entry;
+      open.first_sequence = sequence;
+      open.segment.frame = frame_;
+      open.segment.runs.clear();
+      open.segment.runs.push_back({offset, 1});
+      open.last_item = item;
       return;
     }
     Open& open = open_[entry.segment];
@@ -32,24 +39,33 @@ class SegmentBuilder {
   // What follows doesn't continue the chain's segment.
   static void split(ChainEntry& entry) { entry.segment_run = 0; }
 
-  // Calls `row(entry, key, value)` for each segment and begins anew. Before any of the entries goes away.
+  // Calls `row(entry, key, value)` for each segment and begins anew. Before any of the entries goes away. Key and value
+  // are valid during the call.
   template <typename Row>
   void flush(Row&& row) {
-    for (Open& open : open_) {
-      row(*open.entry, segment_key(open.entry->number, open.first_sequence), encode_row(open.segment));
+    for (size_t i = 0; i < used_; ++i) {
+      const Open& open = open_[i];
+      key_.clear();
+      put_be64(key_, open.entry->number);
+      put_be64(key_, open.first_sequence);
+      value_.clear();
+      append_row(value_, open.segment);
+      row(*open.entry, key_, value_);
     }
-    open_.clear();
+    used_ = 0;
     ++run_;
   }
 
  private:
   struct Open {
-    ChainEntry* entry;
-    uint64_t first_sequence;
+    ChainEntry* entry = nullptr;
+    uint64_t first_sequence = 0;
     Segment segment;
-    size_t last_item;
+    size_t last_item = 0;
   };
-  std::vector<Open> open_;
+  std::vector<Open> open_;  // the first `used_`; the rest keep their memory for the next frame
+  size_t used_ = 0;
+  Bytes key_, value_;
   uint64_t frame_ = 0;
   uint64_t run_ = 1;
 };

@@ -1,4 +1,4 @@
-// Where an auditor keeps what it holds: four ordered tables of bytes, written in batches that are durable as a whole or not
+// Where an auditor keeps what it holds: five ordered tables of bytes, written in batches that are durable as a whole or not
 // at all. What stands in the rows is rows.h's business (docs/formats/store.md); this interface only separates them from the
 // disk, so that RocksDB stays in one file (rocks_store.cc) and tests have a twin in memory (memory_store.h) that can fail.
 //
@@ -21,12 +21,13 @@
 namespace theater::persist {
 
 enum class Table : uint8_t {
-  kRows,      // chains, heads, names, marks, blobs, evidence, meta: small, overwritten
+  kRows,      // chains, names, marks, blobs, evidence, meta: small
+  kHeads,     // how far each chain has come: small, overwritten with each commit
   kFrames,    // frames in order of arrival: large, written once
   kSegments,  // which events of which chain stand in which frame
   kBlobs,     // pieces of blobs
 };
-inline constexpr size_t kTables = 4;
+inline constexpr size_t kTables = 5;
 
 // What a commit promised, kept apart from the tables (tip_file.h), so that a store that lost it can't look whole.
 struct TipNote {

@@ -25,7 +25,7 @@ class TestChain {
   struct Options {
     std::string name = "counter";
     PublicKey node = test_key(1);
-    Hash package, manifest;
+    Hash package{}, manifest{};
     uint64_t package_length = 0, manifest_length = 0;
     uint8_t nonce = 0;
   };
