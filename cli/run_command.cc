@@ -15,6 +15,7 @@ namespace theater::cli {
 namespace {
 
 constexpr uint64_t kGraceMs = 30'000;
+constexpr uint64_t kGraceAfterSignalMs = 5'000;            // whoever pressed ctrl-C waits for it
 constexpr uint64_t kRequestTimeoutMs = 24ull * 3'600'000;  // the manifest's call deadline is the one that counts
 
 struct Options {
@@ -200,7 +201,8 @@ Result<ExitCode> run(const Options& options) {
     }
     if (!signals.received()) running.wait_for_end();  // after a signal the house stops it
   }
-  if (auto stopped = house->stop(kGraceMs); !stopped.ok()) running.fail(stopped.error());
+  if (auto stopped = house->stop(signals.received() ? kGraceAfterSignalMs : kGraceMs); !stopped.ok())
+    running.fail(stopped.error());
   if (log) log->stop();
   if (!options.quiet && !running.actor().is_zero()) {
     note(str_cat("actor ", running.actor().short_hex(), "  chain kept in ", housing.store_path,

@@ -82,7 +82,8 @@ class Trouble(house.Case):
         pair.start_node()
         pair.node.wait_for("waiting for auditor auditor-a")
         spawn = subprocess.Popen(["theater", "actor", "spawn", self.manifest("counter"), "--node", "unix:node.sock"],
-                                 cwd=self.folder, env=house.environment(self.folder), stdout=subprocess.PIPE, text=True)
+                                 cwd=self.folder, env=house.environment(self.folder), stdout=subprocess.PIPE,
+                                 stderr=subprocess.DEVNULL, text=True)
         self.addCleanup(spawn.stdout.close)
         self.addCleanup(spawn.kill)
         waiting = house.wait_until(lambda: [each for each in pair.actor_json("list") if each["waits_for"]], "an actor waits")
@@ -128,6 +129,73 @@ class Trouble(house.Case):
         done = self.theater("node", "start", "--config", "node.toml", code=8)
         self.assertIn("node.sock", done.stderr)
         pair.spawn("counter")
+
+
+class OverTcp(house.Case):
+    """The control endpoint over TCP: who may do what is in the authorized-keys file."""
+
+    def setUp(self):
+        super().setUp()
+        self.pair = house.Pair(self)
+        self.endpoint = f"tcp://127.0.0.1:{house.free_port()}"
+        for who in ("operator", "reader", "stranger"):
+            self.theater("keys", "new", f"keys/{who}")
+        lines = [f"{who} {self.pair.public_key(who)} {who}" for who in ("operator", "reader")]
+        self.pair.write("keys/operators", "\n".join(lines) + "\n")
+        config = (self.folder / "node.toml").read_text()
+        self.pair.write("node.toml", f'control_tcp = "{self.endpoint}"\nauthorized_keys = "keys/operators"\n{config}')
+        self.pair.start()
+
+    def actor_as(self, who, *words, server="node", **more):
+        return self.theater("actor", *words, "--node", self.endpoint, "--node-key", self.pair.public_key(server), "--key",
+                            f"keys/{who}.key", **more)
+
+    def test_operators_may_do_all_and_readers_may_look(self):
+        actor = self.actor_as("operator", "spawn", self.manifest("counter")).stdout.strip()
+        self.assertEqual(self.actor_as("operator", "request", actor, "5").stdout, "5\n")
+        self.assertIn("counter", self.actor_as("reader", "list").stdout)
+        self.assertIn("operator", self.actor_as("reader", "request", actor, "5", code=8).stderr)
+        self.pair.stop()
+        genesis = self.events("counter", "--store", "store")[0]
+        self.assertIn(self.theater_json("keys", "show", "keys/operator.key")[0]["identity"], str(genesis))
+
+    def test_strangers_are_refused_and_so_is_a_node_with_another_key(self):
+        self.assertIn("refused this key", self.actor_as("stranger", "list", code=8).stderr)
+        self.assertIn("public key", self.actor_as("operator", "list", server="stranger", code=8).stderr)
+        self.theater("actor", "list", "--node", self.endpoint, code=1)  # no keys given
+
+    def test_a_context_holds_it_all(self):
+        self.theater("context", "add", "lab", "--node", self.endpoint, "--node-key", self.pair.public_key("node"), "--key",
+                     "keys/operator.key")
+        self.theater("actor", "spawn", self.manifest("counter"))
+        self.assertEqual(self.theater("actor", "request", "counter", "1").stdout, "1\n")
+
+    def test_a_repeated_request_id_is_not_run_again(self):
+        self.actor_as("operator", "spawn", self.manifest("counter"))
+        for _ in range(3):
+            self.assertEqual(self.actor_as("operator", "request", "counter", "5", "--request-id", "order-1").stdout, "5\n")
+        self.assertEqual(self.actor_as("operator", "request", "counter", "5", "--request-id", "order-2").stdout, "10\n")
+
+
+class Abandoned(house.Case):
+    def test_abandon_gives_up_on_the_last_event_and_says_so(self):
+        pair = house.Pair(self, window="512 KiB").start()
+        pair.spawn("burst")
+        pair.auditor.process.send_signal(signal.SIGSTOP)
+        asking = subprocess.Popen(["theater", "actor", "request", "burst", "100000", "--node", "unix:node.sock"],
+                                  cwd=self.folder, env=house.environment(self.folder), stdout=subprocess.DEVNULL,
+                                  stderr=subprocess.DEVNULL)
+        self.addCleanup(asking.wait)
+        self.addCleanup(asking.kill)
+        house.wait_until(lambda: "auditor" in pair.actor_json("show", "burst")[0]["waits_for"], "the actor waits")
+        # The reason makes the last event larger than what room may be left below the size of a log event.
+        killed = pair.actor("kill", "burst", "--abandon", "--reason", "enough " * 200, code=1)
+        self.assertIn("open", killed.stderr)
+        self.assertEqual([each for each in pair.actor_json("list") if each["state"] != "ended"], [])
+        pair.auditor.process.send_signal(signal.SIGCONT)
+        pair.stop()
+        chains = {each["name"]: each["status"] for each in self.theater_json("chain", "verify", "--store", "store")}
+        self.assertEqual(chains["burst"], "open")
 
 
 class Killed(house.Case):
