@@ -8,7 +8,8 @@ Timers::Id Timers::set(uint64_t deadline_ns, std::function<void()> callback) {
   {
     std::lock_guard lock(mutex_);
     id = {deadline_ns, ++last_number_};
-    earlier = timers_.emplace(id, std::move(callback)).first == timers_.begin();
+    earlier = timers_.empty() || id < timers_.begin()->first;
+    timers_.emplace(id, std::move(callback));
   }
   if (earlier) on_earlier_();
   return id;
