@@ -19,8 +19,8 @@ constexpr uint32_t kTableElementsMax = 100'000;
 
 // Mappings that are not instances': the process itself, its threads, RocksDB, compiled modules.
 constexpr uint32_t kMapsReserved = 2'000;
-// Measured with 10,000 alive: 2.7 for a memory slot in use, and two for a pooled stack and its guard page, which exist from
-// the start.
+// Measured with 10,000 alive: 2.7 for a memory slot in use, and two for a pooled stack and its guard page, which exist
+// from the start.
 constexpr uint32_t kMapsPerInstance = 5;
 // Stacks beside one for each instance: for a cabi_realloc inside an import, which rarely lasts.
 constexpr uint32_t kNestedStacks = 256;
@@ -36,6 +36,7 @@ std::string cpu_features() {
   add(__builtin_cpu_supports("sse4.1"), "sse4.1");
   add(__builtin_cpu_supports("sse4.2"), "sse4.2");
   add(__builtin_cpu_supports("popcnt"), "popcnt");
+  add(__builtin_cpu_supports("lzcnt"), "lzcnt");
   add(__builtin_cpu_supports("avx"), "avx");
   add(__builtin_cpu_supports("avx2"), "avx2");
   add(__builtin_cpu_supports("fma"), "fma");
@@ -139,13 +140,12 @@ EngineProfile make_profile(const EngineOptions& options) {
       {"compiler", "cranelift opt_level=speed nan_canonicalization relaxed_simd_deterministic"},
       {"cpu", cpu_features()},
       {"engine", str_cat("wasmtime ", WASMTIME_VERSION)},
-      {"fuel", "1 an operator; block, loop, nop, drop, return, else, end: 0"},
+      {"fuel", "1 an operator; block, loop, nop, drop, return, else, end: 0; bulk operations: 1 a byte besides"},
       {"max_wasm_stack", str_cat(kWasmStackMax)},
       {"memory_max_bytes", str_cat(options.memory_max_bytes)},
       {"proposals",
-       "bulk-memory extended-const multi-value mutable-global nontrapping-fptoint reference-types relaxed-simd "
-       "sign-ext simd "
-       "tail-call"},
+       "bulk-memory extended-const function-references multi-value mutable-global nontrapping-fptoint reference-types "
+       "relaxed-simd sign-ext simd tail-call"},
   };
   EngineProfile profile;
   for (const auto& [key, value] : lines) profile.text += str_cat(key, "=", value, "\n");

@@ -1,5 +1,5 @@
-// The preview1 subset: what is answered without the host, what becomes a typed call, and that bad pointers are EFAULT and
-// leave no event. Runs without an engine.
+// The preview1 subset: what is answered without the host, what becomes a typed call, and that bad pointers are EFAULT
+// and leave no event. Runs without an engine.
 #include "wasm/preview1.h"
 
 #include <gtest/gtest.h>
