@@ -1,5 +1,6 @@
 #include "bus/zmq_socket.h"
 
+#include <malloc.h>
 #include <zmq.h>
 
 #include <algorithm>
@@ -20,6 +21,8 @@ namespace {
 constexpr int kZapEnforceDomain = 93;  // ZMQ_ZAP_ENFORCE_DOMAIN: a draft name, accepted by Debian's build
 constexpr size_t kCurveOverhead = 33;
 constexpr size_t kPartsMax = 16;
+constexpr int kMapThreshold = 4 << 20;
+constexpr int kTrimThreshold = 32 << 20;
 
 Error zmq_error(const std::string& what) {
   return Error{ErrorCode::kIo, str_cat(what, ": ", zmq_strerror(zmq_errno()))};
@@ -126,6 +129,8 @@ void release_shared(void*, void* hint) { delete static_cast<std::shared_ptr<cons
 
 ZmqContext::ZmqContext(int io_threads) : context_(zmq_ctx_new()) {
   CHECK(context_ != nullptr);
+  mallopt(M_MMAP_THRESHOLD, kMapThreshold);
+  mallopt(M_TRIM_THRESHOLD, kTrimThreshold);
   zmq_ctx_set(context_, ZMQ_IO_THREADS, io_threads);
   zmq_ctx_set(context_, ZMQ_MAX_SOCKETS, 1023);
 }

@@ -1,7 +1,8 @@
 // ZeroMQ, wrapped: what the bus thread and the control client need of it, with failures as values and never blocking except
 // in poll(). The options that make a socket safe (docs/formats/bus.md, "Sockets") are set here and nowhere else.
 //
-// A socket belongs to one thread. A context outlives its sockets; one context a process.
+// A socket belongs to one thread. A context outlives its sockets; one context a process. It also tells malloc to keep what
+// frames free instead of handing it back to the kernel and asking again: an eighth of the whole cost of a link.
 #pragma once
 
 #include <cstdint>
