@@ -57,34 +57,36 @@ Bytes encode_control(const ControlResponse& response) {
 
 Result<ControlRequest> decode_control_request(BytesView bytes) {
   if (bytes.size() > kControlMessageMax) return bad(str_cat(bytes.size(), " bytes; at most ", kControlMessageMax));
-  return wire::read<ControlRequest>(bytes, "control request", [](capnp::MessageReader& reader) -> Result<ControlRequest> {
-    const auto root = reader.getRoot<wire::ControlRequest>();
-    ControlRequest request;
-    request.id = root.getId();
-    TRY_ASSIGN(request.verb, read_text(root.getVerb(), kVerbMax, "verb"));
-    if (request.verb.empty()) return bad("no verb");
-    TRY_ASSIGN(request.request_id, read_text(root.getRequestId(), kRequestIdMax, "request id"));
-    TRY_ASSIGN(request.args, schema::decode_value(wire::view_of(root.getArgs())));
-    return request;
-  });
+  return wire::read<ControlRequest>(
+      bytes, "control request", [](capnp::MessageReader& reader) -> Result<ControlRequest> {
+        const auto root = reader.getRoot<wire::ControlRequest>();
+        ControlRequest request;
+        request.id = root.getId();
+        TRY_ASSIGN(request.verb, read_text(root.getVerb(), kVerbMax, "verb"));
+        if (request.verb.empty()) return bad("no verb");
+        TRY_ASSIGN(request.request_id, read_text(root.getRequestId(), kRequestIdMax, "request id"));
+        TRY_ASSIGN(request.args, schema::decode_value(wire::view_of(root.getArgs())));
+        return request;
+      });
 }
 
 Result<ControlResponse> decode_control_response(BytesView bytes) {
   if (bytes.size() > kControlMessageMax) return bad(str_cat(bytes.size(), " bytes; at most ", kControlMessageMax));
-  return wire::read<ControlResponse>(bytes, "control response", [](capnp::MessageReader& reader) -> Result<ControlResponse> {
-    const auto root = reader.getRoot<wire::ControlResponse>();
-    ControlResponse response;
-    response.id = root.getId();
-    response.more = root.getMore();
-    if (root.isError()) {
-      if (root.getError().getCode() > static_cast<uint16_t>(ErrorCode::kIo)) return bad("an unknown error code");
-      TRY_ASSIGN(std::string message, read_text(root.getError().getMessage(), kControlMessageMax, "error message"));
-      response.error = Error{static_cast<ErrorCode>(root.getError().getCode()), std::move(message)};
-    } else {
-      TRY_ASSIGN(response.result, schema::decode_value(wire::view_of(root.getResult())));
-    }
-    return response;
-  });
+  return wire::read<ControlResponse>(
+      bytes, "control response", [](capnp::MessageReader& reader) -> Result<ControlResponse> {
+        const auto root = reader.getRoot<wire::ControlResponse>();
+        ControlResponse response;
+        response.id = root.getId();
+        response.more = root.getMore();
+        if (root.isError()) {
+          if (root.getError().getCode() > static_cast<uint16_t>(ErrorCode::kIo)) return bad("an unknown error code");
+          TRY_ASSIGN(std::string message, read_text(root.getError().getMessage(), kControlMessageMax, "error message"));
+          response.error = Error{static_cast<ErrorCode>(root.getError().getCode()), std::move(message)};
+        } else {
+          TRY_ASSIGN(response.result, schema::decode_value(wire::view_of(root.getResult())));
+        }
+        return response;
+      });
 }
 
 bool ControlPeer::may(Role role) const {

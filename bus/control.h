@@ -47,7 +47,8 @@ struct ControlPeer {
   bool may(Role role) const;
 };
 
-// Sends responses to one request. Copyable, any thread; after the client has gone, sending does nothing and gone() is true.
+// Sends responses to one request. Copyable, any thread; after the client has gone, sending does nothing and gone() is
+// true.
 class Responder {
  public:
   virtual ~Responder() = default;
@@ -66,18 +67,19 @@ class ControlHandler {
 class ControlClient {
  public:
   struct Options {
-    std::string endpoint;                          // "unix:/path" or "tcp://host:port"
-    std::optional<std::string> key_file;           // needed for tcp
-    std::optional<PublicKeys> server;              // the pinned key of the server; needed for tcp
-    uint64_t timeout_ms = 30'000;                  // for sending a request and for call()'s response
+    std::string endpoint;                 // "unix:/path" or "tcp://host:port"
+    std::optional<std::string> key_file;  // needed for tcp
+    std::optional<PublicKeys> server;     // the pinned key of the server; needed for tcp
+    uint64_t timeout_ms = 30'000;         // for sending a request and for call()'s response
   };
   static Result<std::unique_ptr<ControlClient>> connect(const Options& options);
   virtual ~ControlClient() = default;
 
   // Sends and waits for the one response. kUnavailable when nobody answers within the timeout.
-  virtual Result<schema::Value> call(const std::string& verb, schema::Value args, const std::string& request_id = "") = 0;
-  // Sends and passes each response on until the last one or until `each` returns false. Between responses it waits for as
-  // long as the connection lives.
+  virtual Result<schema::Value> call(const std::string& verb, schema::Value args,
+                                     const std::string& request_id = "") = 0;
+  // Sends and passes each response on until the last one or until `each` returns false. Between responses it waits for
+  // as long as the connection lives.
   virtual Result<void> stream(const std::string& verb, schema::Value args,
                               const std::function<bool(schema::Value)>& each) = 0;
 };

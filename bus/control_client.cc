@@ -23,7 +23,8 @@ Result<void> probe_unix(const std::string& path) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   if (path.empty() || path.size() >= sizeof address.sun_path) {
-    return Error{ErrorCode::kInvalid, str_cat("the path of a Unix socket has 1 to ", sizeof address.sun_path - 1, " bytes: ", path)};
+    return Error{ErrorCode::kInvalid,
+                 str_cat("the path of a Unix socket has 1 to ", sizeof address.sun_path - 1, " bytes: ", path)};
   }
   std::memcpy(address.sun_path, path.c_str(), path.size());
   const int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -32,7 +33,8 @@ Result<void> probe_unix(const std::string& path) {
   ::close(probe);
   if (failure == 0 || failure == EAGAIN) return Ok{};
   if (failure == EACCES || failure == EPERM) {
-    return Error{ErrorCode::kRefused, str_cat("unix:", path, " belongs to another user; only its owner (and root) may use it")};
+    return Error{ErrorCode::kRefused,
+                 str_cat("unix:", path, " belongs to another user; only its owner (and root) may use it")};
   }
   return Error{ErrorCode::kUnavailable, str_cat("nobody listens on unix:", path, " (", std::strerror(failure),
                                                 "); is it running, and with this control endpoint?")};
@@ -52,9 +54,7 @@ class SocketClient final : public ControlClient {
   Result<ControlResponse> receive(uint64_t id, uint64_t deadline_ns);
   // Waits for the socket; an error if the connection was refused meanwhile.
   Result<void> wait(bool out, uint64_t deadline_ns, const char* what);
-  uint64_t deadline_ns() {
-    return clock_.monotonic_ns() + std::min(options_.timeout_ms, kTimeoutMaxMs) * 1'000'000;
-  }
+  uint64_t deadline_ns() { return clock_.monotonic_ns() + std::min(options_.timeout_ms, kTimeoutMaxMs) * 1'000'000; }
 
   const Options options_;
   SystemClock clock_;  // only for timeouts of a person's command
@@ -73,8 +73,10 @@ Result<void> SocketClient::open() {
     address = str_cat("ipc://", endpoint.substr(5));
   } else if (endpoint.starts_with("tcp://")) {
     if (!options_.key_file || !options_.server) {
-      return Error{ErrorCode::kInvalid, str_cat(endpoint, " needs your key file and the server's public key; a context holds both "
-                                                          "(`theater context add`)")};
+      return Error{ErrorCode::kInvalid,
+                   str_cat(endpoint,
+                           " needs your key file and the server's public key; a context holds both "
+                           "(`theater context add`)")};
     }
     TRY_ASSIGN(SecretKeys keys, SecretKeys::load(*options_.key_file));
     keys_.emplace(std::move(keys));
@@ -94,15 +96,17 @@ Result<void> SocketClient::open() {
 Result<void> SocketClient::wait(bool out, uint64_t deadline_ns, const char* what) {
   const uint64_t now = clock_.monotonic_ns();
   if (now >= deadline_ns) {
-    return Error{ErrorCode::kUnavailable, str_cat(options_.endpoint, " ", what, " within ", options_.timeout_ms, " ms")};
+    return Error{ErrorCode::kUnavailable,
+                 str_cat(options_.endpoint, " ", what, " within ", options_.timeout_ms, " ms")};
   }
   const PollItem items[] = {{socket_.get(), -1, out}, {watch_.get()}};
   poll(items, std::min(deadline_ns - now, kPollMaxNs));
   while (const auto watched = watch_->next_watched()) {
     switch (watched->event) {
       case WatchEvent::kRefusedKey:
-        return Error{ErrorCode::kRefused, str_cat(options_.endpoint, " refused this key; its authorized-keys file must name it "
-                                                                     "with the role operator or reader")};
+        return Error{ErrorCode::kRefused, str_cat(options_.endpoint,
+                                                  " refused this key; its authorized-keys file must name it "
+                                                  "with the role operator or reader")};
       case WatchEvent::kHandshakeFailed:
         return Error{ErrorCode::kRefused, str_cat("the handshake with ", options_.endpoint,
                                                   " failed: the public key given for it is probably not its own")};
@@ -117,7 +121,8 @@ Result<uint64_t> SocketClient::send(const std::string& verb, schema::Value args,
   ControlRequest request{next_id_++, verb, request_id, std::move(args)};
   const Bytes bytes = encode_control(request);
   if (bytes.size() > kControlMessageMax) {
-    return Error{ErrorCode::kRefused, str_cat("the request has ", bytes.size(), " bytes; a control message has at most ", kControlMessageMax)};
+    return Error{ErrorCode::kRefused, str_cat("the request has ", bytes.size(),
+                                              " bytes; a control message has at most ", kControlMessageMax)};
   }
   const uint64_t deadline = deadline_ns();
   while (socket_->send(bytes) != SendOutcome::kSent) TRY(wait(true, deadline, "took no request"));

@@ -29,7 +29,8 @@ Error unix_error(const std::string& what, const std::string& path) {
 bool somebody_answers(const sockaddr_un& address) {
   const int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (probe < 0) return true;
-  const bool answers = connect(probe, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 || errno == EAGAIN;
+  const bool answers =
+      connect(probe, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 || errno == EAGAIN;
   ::close(probe);
   return answers;
 }
@@ -39,21 +40,25 @@ Result<int> listen_unix(const std::string& path) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   if (path.empty() || path.size() >= sizeof address.sun_path) {
-    return Error{ErrorCode::kInvalid, str_cat("the path of a Unix socket has 1 to ", sizeof address.sun_path - 1, " bytes: ", path)};
+    return Error{ErrorCode::kInvalid,
+                 str_cat("the path of a Unix socket has 1 to ", sizeof address.sun_path - 1, " bytes: ", path)};
   }
   std::memcpy(address.sun_path, path.c_str(), path.size());
   struct stat info{};
   if (lstat(path.c_str(), &info) == 0) {
-    if (!S_ISSOCK(info.st_mode)) return Error{ErrorCode::kRefused, str_cat(path, " exists and is no socket; it stays as it is")};
+    if (!S_ISSOCK(info.st_mode))
+      return Error{ErrorCode::kRefused, str_cat(path, " exists and is no socket; it stays as it is")};
     if (somebody_answers(address)) {
-      return Error{ErrorCode::kRefused, str_cat("another process already answers on ", path, "; stop it or choose another path")};
+      return Error{ErrorCode::kRefused,
+                   str_cat("another process already answers on ", path, "; stop it or choose another path")};
     }
     unlink(path.c_str());
   }
   const int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (listener < 0) return unix_error("can't make a Unix socket for", path);
   // On Linux the socket file inherits the descriptor's mode.
-  if (fchmod(listener, 0600) != 0 || ::bind(listener, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
+  if (fchmod(listener, 0600) != 0 ||
+      ::bind(listener, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
       listen(listener, kBacklog) != 0) {
     const Error error = unix_error("can't listen on", path);
     ::close(listener);
@@ -91,8 +96,9 @@ class ControlServer::SocketResponder final : public Responder {
     if (gone()) return;
     Bytes bytes = encode_control(response);
     if (bytes.size() > kControlMessageMax) {
-      response.error = Error{ErrorCode::kRefused, str_cat("the answer has ", bytes.size(), " bytes, more than a control message's ",
-                                                          kControlMessageMax, "; ask for less")};
+      response.error =
+          Error{ErrorCode::kRefused, str_cat("the answer has ", bytes.size(), " bytes, more than a control message's ",
+                                             kControlMessageMax, "; ask for less")};
       response.more = false;
       bytes = encode_control(response);
     }
@@ -132,7 +138,8 @@ ControlServer::~ControlServer() {
 }
 
 Result<std::unique_ptr<ControlServer>> ControlServer::make(const Surroundings& around, const ServeOptions& options,
-                                                           ControlHandler& handler, Gatekeeper& gatekeeper, size_t index) {
+                                                           ControlHandler& handler, Gatekeeper& gatekeeper,
+                                                           size_t index) {
   std::unique_ptr<ControlServer> server(new ControlServer(around, options, handler));
   const bool is_unix = options.endpoint.starts_with("unix:");
   SocketSecurity security;
@@ -141,7 +148,8 @@ Result<std::unique_ptr<ControlServer>> ControlServer::make(const Surroundings& a
       return Error{ErrorCode::kInvalid, str_cat("`", options.endpoint, "` is neither unix:/PATH nor tcp://HOST:PORT")};
     }
     if (around.options.keys == nullptr) {
-      return Error{ErrorCode::kInvalid, str_cat("a control endpoint on ", options.endpoint, " needs a key file (`theater keys new`)")};
+      return Error{ErrorCode::kInvalid,
+                   str_cat("a control endpoint on ", options.endpoint, " needs a key file (`theater keys new`)")};
     }
     TRY_ASSIGN(KeyGate gate, KeyGate::open(options.authorized_keys_file, {Role::kOperator, Role::kReader}));
     server->gate_ = std::make_unique<KeyGate>(std::move(gate));
@@ -175,7 +183,8 @@ void ControlServer::add_poll_items(std::vector<PollItem>& items) const {
 void ControlServer::turn(const Now& now) {
   if (gate_ != nullptr) gate_->refresh(now, around_);
   while (const auto watched = watch_->next_watched()) {
-    if (gate_ == nullptr) continue;  // a Unix socket has no keys: that was a client that looked whether somebody listens
+    if (gate_ == nullptr)
+      continue;  // a Unix socket has no keys: that was a client that looked whether somebody listens
     if (watched->event == WatchEvent::kHandshakeFailed && slow_log_.due("handshake", now.monotonic_ns)) {
       around_.log(str_cat("a handshake failed at the control endpoint ", options_.endpoint,
                           ": somebody connects who has another public key for this process"));
@@ -200,7 +209,8 @@ void ControlServer::take_requests(const Now&) {
     auto client = std::make_shared<Outgoing::Client>();
     client->routing_id = std::move(received->routing_id);
     auto request = decode_control_request(received->bytes);
-    auto responder = std::make_shared<SocketResponder>(outgoing_, std::move(client), request.ok() ? request->id : 0, around_.wake);
+    auto responder =
+        std::make_shared<SocketResponder>(outgoing_, std::move(client), request.ok() ? request->id : 0, around_.wake);
     if (request.ok()) {
       handler_.handle(peer, std::move(*request), std::move(responder));
     } else {

@@ -24,7 +24,8 @@ Result<void> check(const DialOptions& options, const LoopOptions& loop) {
   }
   if (!local && !options.server) return bad("its public key is missing (`theater keys show` on the auditor prints it)");
   if (!local && loop.keys == nullptr) return bad("this node has no key file, and tcp needs one (`theater keys new`)");
-  if (options.window_bytes < Window::kWindowMin) return bad(str_cat("the window is less than ", Window::kWindowMin, " bytes"));
+  if (options.window_bytes < Window::kWindowMin)
+    return bad(str_cat("the window is less than ", Window::kWindowMin, " bytes"));
   return Ok{};
 }
 
@@ -95,8 +96,8 @@ void DialedLink::listen_to_auditor(const Now& now) {
     switch (watched->event) {
       case WatchEvent::kDisconnected: sender_.on_disconnected(now.monotonic_ns); break;
       case WatchEvent::kRefusedKey:
-        sender_.on_handshake_failed("it refused this node's key: its authorized-keys file must name it with the role node",
-                                    now.monotonic_ns);
+        sender_.on_handshake_failed(
+            "it refused this node's key: its authorized-keys file must name it with the role node", now.monotonic_ns);
         break;
       case WatchEvent::kHandshakeFailed:
         sender_.on_handshake_failed("the handshake failed: the public key configured for it is probably not its own",

@@ -17,14 +17,16 @@ Result<std::unique_ptr<Door>> Door::make(const Surroundings& around, const Liste
   SocketSecurity security;
   if (!local) {
     if (around.options.keys == nullptr) {
-      return Error{ErrorCode::kInvalid, str_cat("listening on ", options.data_endpoint, " needs a key file (`theater keys new`)")};
+      return Error{ErrorCode::kInvalid,
+                   str_cat("listening on ", options.data_endpoint, " needs a key file (`theater keys new`)")};
     }
     TRY_ASSIGN(KeyGate gate, KeyGate::open(options.authorized_keys_file, {Role::kNode}));
     door->gate_ = std::make_unique<KeyGate>(std::move(gate));
     security.keys = around.options.keys;
     security.domain = str_cat("door-", index);
   }
-  TRY_ASSIGN(ZmqSocket data, ZmqSocket::make(around.context, SocketRole::kDataIn, security, kFrameHeaderSize + kFrameBodyMax));
+  TRY_ASSIGN(ZmqSocket data,
+             ZmqSocket::make(around.context, SocketRole::kDataIn, security, kFrameHeaderSize + kFrameBodyMax));
   TRY_ASSIGN(ZmqSocket talk, ZmqSocket::make(around.context, SocketRole::kAnswer, security, kLinkMessageMax));
   TRY_ASSIGN(ZmqSocket watch, talk.watch(around.context));
   TRY(data.bind(options.data_endpoint));

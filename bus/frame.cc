@@ -53,10 +53,12 @@ Result<FrameHeader> parse_header(BytesView bytes) {
   if (header.previous.is_zero() != (header.sequence == 1)) {
     return bad("the previous link hash must be zero in the first frame of a stream and nowhere else");
   }
-  if (header.items == 0 || header.items > kFrameItemsMax) return bad(str_cat(header.items, " items; 1 to 1024 are allowed"));
+  if (header.items == 0 || header.items > kFrameItemsMax)
+    return bad(str_cat(header.items, " items; 1 to 1024 are allowed"));
   if (header.body_bytes > kFrameBodyMax) return bad(str_cat("a body of ", header.body_bytes, " bytes is too long"));
   if (header.body_bytes != bytes.size() - kFrameHeaderSize) {
-    return bad(str_cat("the header says ", header.body_bytes, " bytes of body, there are ", bytes.size() - kFrameHeaderSize));
+    return bad(
+        str_cat("the header says ", header.body_bytes, " bytes of body, there are ", bytes.size() - kFrameHeaderSize));
   }
   return header;
 }
@@ -116,10 +118,12 @@ Result<FrameView> parse_frame(BytesView bytes) {
 }
 
 Result<BlobPiece> parse_blob_piece(BytesView content) {
-  if (content.size() < kBlobHeadSize) return bad(str_cat("a blob piece of ", content.size(), " bytes; its head has 48"));
+  if (content.size() < kBlobHeadSize)
+    return bad(str_cat("a blob piece of ", content.size(), " bytes; its head has 48"));
   const BlobPiece piece{hash_at(content, 0), load<uint64_t>(content, 32), load<uint64_t>(content, 40),
                         content.subspan(kBlobHeadSize)};
-  if (piece.bytes.size() > kPieceMax) return bad(str_cat("a blob piece of ", piece.bytes.size(), " bytes; at most 49152"));
+  if (piece.bytes.size() > kPieceMax)
+    return bad(str_cat("a blob piece of ", piece.bytes.size(), " bytes; at most 49152"));
   if (piece.offset > piece.length || piece.bytes.size() > piece.length - piece.offset) {
     return bad("a blob piece that reaches beyond its blob");
   }
@@ -193,7 +197,8 @@ void FrameBuilder::append_gap(const Gap& gap) {
   append_item(ItemKind::kGap, content, sha256(content));
 }
 
-FrameBuilder::Sealed FrameBuilder::seal(uint64_t sequence, uint64_t time_ns, const Hash& previous, const StreamId& stream) {
+FrameBuilder::Sealed FrameBuilder::seal(uint64_t sequence, uint64_t time_ns, const Hash& previous,
+                                        const StreamId& stream) {
   CHECK(items_ > 0 && sequence > 0 && previous.is_zero() == (sequence == 1));
   uint8_t* header = bytes_.data();
   std::memcpy(header, kMagic, sizeof kMagic);

@@ -1,13 +1,14 @@
-// CONTRACT. A frame: what one PUSH message carries, and the unit that is stored, linked and acknowledged. Layout, rules and
-// a worked example: docs/formats/frame.md. All numbers little-endian.
+// CONTRACT. A frame: what one PUSH message carries, and the unit that is stored, linked and acknowledged. Layout, rules
+// and a worked example: docs/formats/frame.md. All numbers little-endian.
 //
 //   header (112 bytes): magic "THFR", version, flags, sequence, item count, body bytes, node time, previous link hash,
 //                       body digest, stream id
 //   body: items, each 8 bytes of head {kind u8, 3 zero bytes, length u32} and content padded with zeros to 8 bytes
 //
-// A stream is one node process's numbering of frames to one auditor; its id is 16 random bytes. The link hash of a frame is
-// the SHA-256 of its header, which holds the previous frame's link hash and, by the body digest, every item: SHA-256 over
-// the item digests in order. An event's digest is its own hash, so that linking frames costs no second pass over the events.
+// A stream is one node process's numbering of frames to one auditor; its id is 16 random bytes. The link hash of a
+// frame is the SHA-256 of its header, which holds the previous frame's link hash and, by the body digest, every item:
+// SHA-256 over the item digests in order. An event's digest is its own hash, so that linking frames costs no second
+// pass over the events.
 //
 // FrameView borrows the bytes it was parsed from. parse_frame checks layout, bounds and padding, not hashes:
 // verify_frame_digest does that given the item digests.
@@ -41,7 +42,7 @@ struct FrameHeader {
   uint32_t items = 0;
   uint32_t body_bytes = 0;
   uint64_t time_ns = 0;
-  Hash previous;          // link hash of the frame before; zero for the first
+  Hash previous;  // link hash of the frame before; zero for the first
   Hash body_digest;
   StreamId stream{};
 };

@@ -79,8 +79,9 @@ void Gatekeeper::turn(const Now& now) {
 // status, text, user id, metadata.
 std::vector<Bytes> Gatekeeper::decide(const std::vector<Bytes>& request, const Now& now) {
   const auto answer = [&](std::string_view status, std::string_view text, std::string_view user) {
-    return std::vector<Bytes>{to_bytes("1.0"), request.size() > 1 ? request[1] : Bytes{}, to_bytes(status),
-                              to_bytes(text), to_bytes(user), Bytes{}};
+    return std::vector<Bytes>{to_bytes("1.0"),  request.size() > 1 ? request[1] : Bytes{},
+                              to_bytes(status), to_bytes(text),
+                              to_bytes(user),   Bytes{}};
   };
   if (request.size() != 7 || as_text(request[0]) != "1.0" || as_text(request[5]) != "CURVE") {
     return answer("400", "only CURVE comes in here", "");

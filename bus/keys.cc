@@ -54,7 +54,8 @@ Result<AuthorizedKey> parse_authorized(const std::vector<std::string>& words) {
   std::istringstream roles(words[0]);
   for (std::string name; std::getline(roles, name, ',');) {
     const auto role = role_of(name);
-    if (!role) return bad(str_cat("no such role: ", escape(as_bytes(name)), "; roles are node, auditor, operator, reader"));
+    if (!role)
+      return bad(str_cat("no such role: ", escape(as_bytes(name)), "; roles are node, auditor, operator, reader"));
     key.roles.push_back(*role);
   }
   if (key.roles.empty()) return bad("a key without a role");
@@ -75,8 +76,9 @@ const char* role_name(Role role) {
 std::string PublicKeys::text() const { return str_cat(kPublicPrefix, curve.hex(), identity.hex()); }
 
 Result<PublicKeys> PublicKeys::parse(std::string_view text) {
-  const Error bad{ErrorCode::kInvalid,
-                  "not a public key: it begins with tk1 and 128 hexadecimal digits follow (`theater keys show FILE` prints it)"};
+  const Error bad{
+      ErrorCode::kInvalid,
+      "not a public key: it begins with tk1 and 128 hexadecimal digits follow (`theater keys show FILE` prints it)"};
   if (text.size() != kPublicPrefix.size() + 128 || text.substr(0, kPublicPrefix.size()) != kPublicPrefix) return bad;
   const auto curve = CurveKey::from_hex_text(text.substr(kPublicPrefix.size(), 64));
   const auto identity = PublicKey::from_hex_text(text.substr(kPublicPrefix.size() + 64));
@@ -99,8 +101,8 @@ SecretKeys SecretKeys::generate() {
 Result<SecretKeys> SecretKeys::load(const std::string& path) {
   struct stat info{};
   if (stat(path.c_str(), &info) == 0 && (info.st_mode & 077) != 0) {
-    return Error{ErrorCode::kRefused, str_cat("the secret key file ", path, " can be used by others; run `chmod 600 ", path,
-                                              "`, and make a new key if somebody may have read it")};
+    return Error{ErrorCode::kRefused, str_cat("the secret key file ", path, " can be used by others; run `chmod 600 ",
+                                              path, "`, and make a new key if somebody may have read it")};
   }
   TRY_ASSIGN(Bytes content, read_file(path, kSecretFileMax));
   std::istringstream lines{std::string(as_text(content))};
@@ -110,9 +112,10 @@ Result<SecretKeys> SecretKeys::load(const std::string& path) {
   std::getline(lines, curve_line);
   std::getline(lines, identity_line);
   const auto curve = words_of(curve_line), identity = words_of(identity_line);
-  const Error bad{ErrorCode::kInvalid,
-                  str_cat(path, " is no secret key file of version 1; `theater keys new ", path, "` makes one elsewhere")};
-  if (title != kSecretTitle || curve.size() != 2 || curve[0] != "curve" || identity.size() != 2 || identity[0] != "identity") {
+  const Error bad{ErrorCode::kInvalid, str_cat(path, " is no secret key file of version 1; `theater keys new ", path,
+                                               "` makes one elsewhere")};
+  if (title != kSecretTitle || curve.size() != 2 || curve[0] != "curve" || identity.size() != 2 ||
+      identity[0] != "identity") {
     return bad;
   }
   const auto curve_secret = bytes_of(curve[1]);
@@ -126,7 +129,8 @@ Result<void> SecretKeys::save(const std::string& path) const {
   if (lstat(path.c_str(), &info) == 0) {
     return Error{ErrorCode::kRefused, str_cat(path, " exists; a key is never overwritten. Choose another name")};
   }
-  std::string text = str_cat(kSecretTitle, "\ncurve ", to_hex(curve_secret_), "\nidentity ", to_hex(identity_.seed()), "\n");
+  std::string text =
+      str_cat(kSecretTitle, "\ncurve ", to_hex(curve_secret_), "\nidentity ", to_hex(identity_.seed()), "\n");
   const auto written = write_file(path, as_bytes(text), 0600);
   explicit_bzero(text.data(), text.size());
   return written;

@@ -1,9 +1,9 @@
-// CONTRACT. Who is who. Each node, auditor, operator and reader has one key pair of each kind: CURVE (X25519) encrypts and
-// authenticates connections, Ed25519 is the identity that stands in chains and signs.
+// CONTRACT. Who is who. Each node, auditor, operator and reader has one key pair of each kind: CURVE (X25519) encrypts
+// and authenticates connections, Ed25519 is the identity that stands in chains and signs.
 //
 // A secret key file has mode 0600; any other mode is refused. A public key is one line of text that can be pasted:
-// "tk1" and 128 hexadecimal digits (CURVE, then Ed25519). An authorized-keys file has one line a key: comma-separated roles,
-// the public key, a name; '#' begins a comment.
+// "tk1" and 128 hexadecimal digits (CURVE, then Ed25519). An authorized-keys file has one line a key: comma-separated
+// roles, the public key, a name; '#' begins a comment.
 #pragma once
 
 #include <array>
@@ -23,7 +23,7 @@ struct PublicKeys {
   CurveKey curve;
   PublicKey identity;
 
-  std::string text() const;                                   // "tk1…"
+  std::string text() const;  // "tk1…"
   static Result<PublicKeys> parse(std::string_view text);
   bool operator==(const PublicKeys&) const = default;
 };
@@ -35,8 +35,8 @@ class SecretKeys {
   ~SecretKeys();  // wipes the CURVE secret
 
   static SecretKeys generate();
-  static Result<SecretKeys> load(const std::string& path);    // kRefused if others may read it
-  Result<void> save(const std::string& path) const;           // 0600; never overwrites
+  static Result<SecretKeys> load(const std::string& path);  // kRefused if others may read it
+  Result<void> save(const std::string& path) const;         // 0600; never overwrites
 
   PublicKeys public_keys() const;
   const SigningKey& identity() const;

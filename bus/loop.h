@@ -1,6 +1,6 @@
-// CONTRACT. The bus thread: owns every ZeroMQ socket of the process (one context, one thread, one poll), and with them all
-// links, the auditor's doors and the control endpoint. Everything else talks to it by thread-safe queues and never waits
-// for it; it never waits for anybody else.
+// CONTRACT. The bus thread: owns every ZeroMQ socket of the process (one context, one thread, one poll), and with them
+// all links, the auditor's doors and the control endpoint. Everything else talks to it by thread-safe queues and never
+// waits for it; it never waits for anybody else.
 //
 //   A node        dial()s each auditor and gets an Outbox.
 //   An auditor    listen()s, gets what arrives through an Inbound sink, and answers by reply().
@@ -24,8 +24,8 @@
 namespace theater::bus {
 
 struct DialOptions {
-  std::string name;                  // of the auditor, for messages
-  std::string data_endpoint;         // tcp://host:port or inproc://name
+  std::string name;           // of the auditor, for messages
+  std::string data_endpoint;  // tcp://host:port or inproc://name
   std::string control_endpoint;
   std::optional<PublicKeys> server;  // the auditor's pinned keys; required for tcp
   uint64_t window_bytes = 8u << 20;  // the node's own cap on unacknowledged bytes
@@ -44,15 +44,15 @@ struct ServeOptions {
 
 // One message from a node to the auditor. The bytes live as long as the object.
 struct Inbound {
-  CurveKey peer;           // authenticated; zero inside one process
-  PublicKey identity;      // the peer's, from the authorized keys (zero inside one process: then HELLO's word counts)
-  bool is_frame = false;   // else a control message of the link (bus/messages.h)
+  CurveKey peer;          // authenticated; zero inside one process
+  PublicKey identity;     // the peer's, from the authorized keys (zero inside one process: then HELLO's word counts)
+  bool is_frame = false;  // else a control message of the link (bus/messages.h)
   std::shared_ptr<const void> owner;
   BytesView bytes;
 };
 
-// Takes a message or says no when full: then it is dropped, counted, and comes again by the protocol's resend. Called on
-// the bus thread; never blocks.
+// Takes a message or says no when full: then it is dropped, counted, and comes again by the protocol's resend. Called
+// on the bus thread; never blocks.
 using InboundSink = std::function<bool(Inbound)>;
 
 class Loop {
@@ -62,22 +62,22 @@ class Loop {
   // dial, listen and serve wait for the bus thread to open the sockets; nothing else here waits.
   virtual Result<std::shared_ptr<Outbox>> dial(const DialOptions& options) = 0;
   virtual Result<void> listen(const ListenOptions& options, InboundSink sink) = 0;
-  // To the node with that key, on its current session; dropped if it has none. Any thread; bounded queue, oldest dropped
-  // (acks are cumulative and repeated).
+  // To the node with that key, on its current session; dropped if it has none. Any thread; bounded queue, oldest
+  // dropped (acks are cumulative and repeated).
   virtual void reply(const CurveKey& peer, Bytes control_message) = 0;
   virtual Result<void> serve(const ServeOptions& options, ControlHandler& handler) = 0;
 
-  // Sends goodbyes, waits up to `grace_ms` until every outbox is durable at its auditor, then closes all sockets and joins
-  // the thread. False if something was left unacknowledged. Idempotent.
+  // Sends goodbyes, waits up to `grace_ms` until every outbox is durable at its auditor, then closes all sockets and
+  // joins the thread. False if something was left unacknowledged. Idempotent.
   virtual bool stop(uint64_t grace_ms) = 0;
 };
 
 struct LoopOptions {
-  const SecretKeys* keys = nullptr;  // required as soon as anything uses tcp
-  PublicKey identity;                // what HELLO says; the keys' own if there are keys
-  std::string name;                  // what HELLO says: the node's, for people
-  Clock* clock = nullptr;            // required
-  Random* random = nullptr;          // required
+  const SecretKeys* keys = nullptr;             // required as soon as anything uses tcp
+  PublicKey identity;                           // what HELLO says; the keys' own if there are keys
+  std::string name;                             // what HELLO says: the node's, for people
+  Clock* clock = nullptr;                       // required
+  Random* random = nullptr;                     // required
   std::function<void(const std::string&)> log;  // one line for people: connected, refused, lost. Any thread
 };
 Result<std::unique_ptr<Loop>> make_loop(LoopOptions options);

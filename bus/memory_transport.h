@@ -1,8 +1,9 @@
-// The seeded twin of the ZeroMQ transport: one direction of a connection inside a simulation, which drops, doubles, delays
-// and so reorders messages as a seed says, and loses everything in flight when it is cut. Worse than ZeroMQ on purpose:
-// what a link survives here it survives there.
+// The seeded twin of the ZeroMQ transport: one direction of a connection inside a simulation, which drops, doubles,
+// delays and so reorders messages as a seed says, and loses everything in flight when it is cut. Worse than ZeroMQ on
+// purpose: what a link survives here it survives there.
 //
-// One thread. Time is whatever the simulation passes in. Bound: `capacity` messages in flight; a full wire takes no more.
+// One thread. Time is whatever the simulation passes in. Bound: `capacity` messages in flight; a full wire takes no
+// more.
 #pragma once
 
 #include <map>
@@ -19,7 +20,7 @@ class MemoryWire {
   struct Faults {
     uint32_t drop_permille = 0;
     uint32_t double_permille = 0;
-    uint32_t delay_permille = 0;              // these take up to delay_max_ns, and so arrive after later ones
+    uint32_t delay_permille = 0;  // these take up to delay_max_ns, and so arrive after later ones
     uint64_t latency_ns = 50'000;
     uint64_t delay_max_ns = 5'000'000;
     size_t capacity = 4096;

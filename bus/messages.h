@@ -19,8 +19,8 @@ inline constexpr uint16_t kLinkVersion = 1;
 inline constexpr size_t kLinkMessageMax = 4096;  // bytes, encoded
 inline constexpr size_t kLinkTextMax = 1024;     // bytes of a name or a reason; longer ones are cut when encoding
 
-// How far a stream has come: its newest frame, that frame's link hash, and the body bytes of all its frames so far. Zero
-// throughout: nothing yet.
+// How far a stream has come: its newest frame, that frame's link hash, and the body bytes of all its frames so far.
+// Zero throughout: nothing yet.
 struct StreamMark {
   uint64_t sequence = 0;
   Hash link_hash;
@@ -36,12 +36,13 @@ struct Hello {  // node: begins a session, and asks again whenever nothing is he
   StreamMark oldest;           // the newest frame that the node no longer holds
 };
 
-// The two limits of a credit are positions in the stream: frame `credit_frames` may be sent, the one after it may not, and
-// the body bytes of all frames sent may add up to `credit_bytes`.
-struct Welcome {  // auditor: the answer to each HELLO
+// The two limits of a credit are positions in the stream: frame `credit_frames` may be sent, the one after it may not,
+// and the body bytes of all frames sent may add up to `credit_bytes`.
+struct Welcome {                 // auditor: the answer to each HELLO
   uint64_t oldest_sequence = 0;  // of the HELLO that it answers: a lower `durable` means that the auditor lost frames
   StreamMark durable;
-  uint64_t expected = 1;  // the next frame it wants: after `durable`, or further if it holds some that aren't durable yet
+  uint64_t expected =
+      1;  // the next frame it wants: after `durable`, or further if it holds some that aren't durable yet
   uint64_t credit_bytes = 0, credit_frames = 0;
   uint32_t body_max = kFrameBodyMax;
 };
@@ -51,7 +52,7 @@ struct Ack {  // auditor: everything up to `durable` is on disk
   uint64_t credit_bytes = 0, credit_frames = 0;
 };
 
-struct Nack {  // auditor: a frame came that isn't the next one
+struct Nack {             // auditor: a frame came that isn't the next one
   uint64_t expected = 0;  // 0: the auditor doesn't know this stream; say HELLO
 };
 

@@ -1,10 +1,10 @@
-// CONTRACT. The way out of the node: one Outbox a link, between the workers that emit events and the bus thread that sends
-// them. It holds what was emitted and isn't yet acknowledged as durable, and nothing else: this window is the only history
-// a node ever keeps.
+// CONTRACT. The way out of the node: one Outbox a link, between the workers that emit events and the bus thread that
+// sends them. It holds what was emitted and isn't yet acknowledged as durable, and nothing else: this window is the
+// only history a node ever keeps.
 //
 // Room is what the auditor granted (credit) clamped by the node's own window; both are absolute byte counts since the
-// stream began. A producer reserves room first, possibly waits, and then appends in one step that can't fail. Bytes that
-// were appended are freed when the auditor acknowledges them as durable.
+// stream began. A producer reserves room first, possibly waits, and then appends in one step that can't fail. Bytes
+// that were appended are freed when the auditor acknowledges them as durable.
 //
 // Threads: every method, any thread; one short mutex. The bus thread takes frames out by the interface in bus/sender.h.
 // Bounds: at most `window_bytes` appended and unacknowledged; at most `blobs_known_max` remembered blob hashes.
@@ -36,13 +36,14 @@ class Outbox {
   // Consumes a reservation of event_room(event.bytes.size()).
   virtual void append(const schema::EncodedEvent& event) = 0;
 
-  // Best-effort actors: the event was not reserved and is dropped for this link. Counted, and marked by a gap record (the
-  // range and the head after it) before the next event of that chain.
+  // Best-effort actors: the event was not reserved and is dropped for this link. Counted, and marked by a gap record
+  // (the range and the head after it) before the next event of that chain.
   virtual void drop(const schema::EncodedEvent& event) = 0;
 
   // True until this blob was offered on this stream (or forgotten: the memory of offers is bounded).
   virtual bool needs_blob(const Hash& hash) = 0;
-  // One piece; consumes a reservation of blob_room(piece.size()). The last piece (offset + size == length) marks it offered.
+  // One piece; consumes a reservation of blob_room(piece.size()). The last piece (offset + size == length) marks it
+  // offered.
   virtual void append_blob(const Hash& hash, uint64_t length, uint64_t offset, BytesView piece) = 0;
 
   // Calls `waker` once when everything appended up to now is durable (at once if it already is).
@@ -53,9 +54,9 @@ class Outbox {
   static constexpr size_t kBlobPieceMax = 48 * 1024;
 
   struct Status {
-    std::string auditor;         // as configured
-    bool connected = false;      // a WELCOME was received in this session
-    std::string last_error;      // why not, for people; empty if nothing is known
+    std::string auditor;     // as configured
+    bool connected = false;  // a WELCOME was received in this session
+    std::string last_error;  // why not, for people; empty if nothing is known
     uint64_t appended_events = 0, appended_bytes = 0;
     uint64_t durable_events = 0, durable_bytes = 0;  // acknowledged as durable
     uint64_t dropped_events = 0;                     // best-effort

@@ -87,8 +87,9 @@ Receiver::FrameVerdict Receiver::on_known_frame(State& session, FrameView frame,
   }
   if (header.previous != session.accepted.link_hash) {
     session.refused = session.final = true;
-    verdict.reason = str_cat("frame ", header.sequence, " doesn't continue the frame before it: its previous link hash is ",
-                             header.previous.short_hex(), ", expected ", session.accepted.link_hash.short_hex());
+    verdict.reason =
+        str_cat("frame ", header.sequence, " doesn't continue the frame before it: its previous link hash is ",
+                header.previous.short_hex(), ", expected ", session.accepted.link_hash.short_hex());
     verdict.reply = refusal(session.stream, verdict.reason, true);
     return verdict;
   }
@@ -146,7 +147,8 @@ Receiver::ControlVerdict Receiver::on_hello(const CurveKey& peer, const PublicKe
   }
   if (!identity.is_zero() && identity != hello.identity) {
     return refuse_it(str_cat("identity ", hello.identity.short_hex(), " isn't the one authorized for its key (",
-                             identity.short_hex(), ")"), true);
+                             identity.short_hex(), ")"),
+                     true);
   }
   std::lock_guard lock(mutex_);
   const auto found = sessions_.find(peer);

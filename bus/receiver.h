@@ -1,6 +1,6 @@
-// The auditor's end of its links: which frame is the next one, which is old, which is missing, and what to answer. It sees
-// to it that frames are taken exactly once and in order per stream; it doesn't look at events (the verifier does) and
-// keeps nothing on disk (the owner does).
+// The auditor's end of its links: which frame is the next one, which is old, which is missing, and what to answer. It
+// sees to it that frames are taken exactly once and in order per stream; it doesn't look at events (the verifier does)
+// and keeps nothing on disk (the owner does).
 //
 // No socket, no clock, no thread of its own: the owner (the auditor's intake) passes in what arrived and the time, and
 // sends the replies by Loop::reply(). The flow:
@@ -11,13 +11,13 @@
 //   tick(...)        every 20 to 50 ms: repeats ACKs while there is traffic, so that a lost one does no harm.
 //   refuse(...)      the owner found something wrong with a frame's content: returns the REFUSE and takes no more.
 //
-// After a restart of the auditor, accepted frames that weren't durable are gone from here too, and come again: what counts
-// is only `lookup`. It may be asked while earlier frames of the same stream are still on their way to the disk (the node
-// reconnected): the receiver then goes on from what it accepted, if the stream is the same.
+// After a restart of the auditor, accepted frames that weren't durable are gone from here too, and come again: what
+// counts is only `lookup`. It may be asked while earlier frames of the same stream are still on their way to the disk
+// (the node reconnected): the receiver then goes on from what it accepted, if the stream is the same.
 //
 // Threads: any; one mutex. `lookup` is called with the mutex held and must not call back.
-// Bounds: one session a peer key; per session at most `window_bytes` of frame bodies and `window_frames` frames accepted
-// and not yet durable; a frame beyond is not accepted and comes again.
+// Bounds: one session a peer key; per session at most `window_bytes` of frame bodies and `window_frames` frames
+// accepted and not yet durable; a frame beyond is not accepted and comes again.
 #pragma once
 
 #include <functional>
@@ -39,10 +39,10 @@ inline constexpr int kReceiveHighWater = 4096;
 class Receiver {
  public:
   struct Options {
-    uint64_t window_bytes = 8u << 20;                        // a node's accepted and not yet durable frame bodies
+    uint64_t window_bytes = 8u << 20;  // a node's accepted and not yet durable frame bodies
     uint64_t window_frames = kReceiveHighWater / 2 - 1;
     uint64_t ack_repeat_ns = 100'000'000;
-    uint64_t nack_pause_ns = 20'000'000;                     // at most one NACK of a session in this time
+    uint64_t nack_pause_ns = 20'000'000;  // at most one NACK of a session in this time
   };
   // The durable mark of a stream as the store has it; a zero mark if the stream is new. An error refuses the HELLO.
   using MarkLookup = std::function<Result<StreamMark>(const PublicKey& node, const StreamId& stream)>;
@@ -66,23 +66,24 @@ class Receiver {
   FrameVerdict on_frame(const CurveKey& peer, BytesView bytes, uint64_t now_ns);
 
   struct ControlVerdict {
-    Bytes reply;                  // to the peer; may be empty
-    std::string note;             // one line for the log, if something began, ended or was refused
-    std::optional<Hello> hello;   // a session began (not: was asked for again)
-    bool goodbye = false;         // the node said that its stream ends
+    Bytes reply;                 // to the peer; may be empty
+    std::string note;            // one line for the log, if something began, ended or was refused
+    std::optional<Hello> hello;  // a session began (not: was asked for again)
+    bool goodbye = false;        // the node said that its stream ends
     StreamId stream{};
   };
   // `identity` is the peer's from the authorized keys, zero inside one process (then HELLO's word counts).
   ControlVerdict on_control(const CurveKey& peer, const PublicKey& identity, BytesView bytes, uint64_t now_ns);
 
-  // Everything of this stream up to `mark` is on disk. The ACK to send; empty if the peer has moved on to another stream.
+  // Everything of this stream up to `mark` is on disk. The ACK to send; empty if the peer has moved on to another
+  // stream.
   Bytes durable(const CurveKey& peer, const StreamId& stream, const StreamMark& mark, uint64_t now_ns);
 
   // Calls `send` for each ACK that is due again.
   void tick(uint64_t now_ns, const std::function<void(const CurveKey& peer, Bytes message)>& send);
 
-  // The REFUSE to send; nothing of this stream is accepted any more until the peer says HELLO with another one or, if not
-  // `final`, again.
+  // The REFUSE to send; nothing of this stream is accepted any more until the peer says HELLO with another one or, if
+  // not `final`, again.
   Bytes refuse(const CurveKey& peer, const StreamId& stream, const std::string& reason, bool final);
 
   struct Session {  // for people

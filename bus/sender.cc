@@ -77,8 +77,9 @@ void Sender::tick(uint64_t now_ns) {
 void Sender::lose(const std::string& why, uint64_t now_ns) {
   if (state_ == State::kOpen) options_.log(str_cat("auditor ", options_.auditor, ": ", why, "; connecting again"));
   if (refused_reason_.empty()) {
-    window_.set_error(str_cat(why, " from auditor ", options_.auditor, " at ", options_.endpoint,
-                              ": is it running and reachable, and does its authorized-keys file name this node's key?"));
+    window_.set_error(
+        str_cat(why, " from auditor ", options_.auditor, " at ", options_.endpoint,
+                ": is it running and reachable, and does its authorized-keys file name this node's key?"));
   } else {
     window_.set_error(refused_reason_);
   }
@@ -154,14 +155,16 @@ void Sender::stop_link(const std::string& reason, uint64_t now_ns) {
 
 void Sender::on_welcome(const Welcome& welcome, uint64_t now_ns) {
   if (welcome.durable.sequence < welcome.oldest_sequence) {
-    return stop_link(str_cat("it lost frames: it acknowledged ", welcome.oldest_sequence, " of this stream and now holds ",
-                             welcome.durable.sequence), now_ns);
+    return stop_link(str_cat("it lost frames: it acknowledged ", welcome.oldest_sequence,
+                             " of this stream and now holds ", welcome.durable.sequence),
+                     now_ns);
   }
   if (welcome.durable.sequence < durable_.sequence) return;  // late: an ACK overtook it
   const std::string reason = contradiction(welcome.durable);
   if (!reason.empty()) return stop_link(reason, now_ns);
   if (welcome.expected > sealed_.sequence + 1) {
-    return stop_link(str_cat("it expects frame ", welcome.expected, " of a stream that has ", sealed_.sequence), now_ns);
+    return stop_link(str_cat("it expects frame ", welcome.expected, " of a stream that has ", sealed_.sequence),
+                     now_ns);
   }
   if (state_ != State::kOpen) {
     options_.log(str_cat(was_open_ ? "connected again to auditor " : "connected to auditor ", options_.auditor, " at ",
@@ -203,7 +206,8 @@ void Sender::on_nack(uint64_t expected, uint64_t now_ns) {
 }
 
 void Sender::on_refuse(const Refuse& refuse, uint64_t now_ns) {
-  const std::string text = str_cat("auditor ", options_.auditor, " refused this node: ", escape(as_bytes(refuse.reason)));
+  const std::string text =
+      str_cat("auditor ", options_.auditor, " refused this node: ", escape(as_bytes(refuse.reason)));
   if (refused_reason_ != text) options_.log(text);
   refused_reason_ = text;
   window_.set_connected(false);
@@ -281,7 +285,8 @@ uint64_t Sender::wait_ns(uint64_t now_ns) const {
   if (window_.wakers_ready()) return options_.partial_ns;
   uint64_t wait = kWaitMaxNs;
   if (state_ != State::kOpen) return std::min(wait, until(hello_due_ns_));
-  if (durable_.sequence < sent_max_) wait = std::min(wait, std::max(until(progress_ns_ + options_.stalled_ns), until(hello_due_ns_)));
+  if (durable_.sequence < sent_max_)
+    wait = std::min(wait, std::max(until(progress_ns_ + options_.stalled_ns), until(hello_due_ns_)));
   if (partial_since_ns_ != 0) wait = std::min(wait, until(partial_since_ns_ + options_.partial_ns));
   return wait;
 }

@@ -1,8 +1,8 @@
-// The node's end of a link: says HELLO, seals what the Window collected into numbered, hash-linked frames, keeps them until
-// the auditor says they are durable, and sends them again when they got lost.
+// The node's end of a link: says HELLO, seals what the Window collected into numbered, hash-linked frames, keeps them
+// until the auditor says they are durable, and sends them again when they got lost.
 //
-// A state machine with no socket, clock or thread: the bus thread (or a simulation) passes in time and messages and takes
-// out what is to be sent. docs/formats/bus.md tells the protocol.
+// A state machine with no socket, clock or thread: the bus thread (or a simulation) passes in time and messages and
+// takes out what is to be sent. docs/formats/bus.md tells the protocol.
 //
 //   tick(now)              timers; then
 //   next_control()/control_sent(), next_frame()/frame_sent(): until they return nothing, or the transport takes no more
@@ -10,9 +10,9 @@
 //   take_reopen()          true: close both sockets and connect anew
 //   wait_ns(now)           how long nothing needs to be done if nothing comes
 //
-// Going back: frames are sent in order from a cursor. NACK and WELCOME set it to what the auditor expects; nothing is ever
-// skipped. A WELCOME that contradicts what this node sent (a store that lost data, or another's) stops the link: actors
-// that are strict about it wait, status().last_error says what to do, and it asks again every 30 s.
+// Going back: frames are sent in order from a cursor. NACK and WELCOME set it to what the auditor expects; nothing is
+// ever skipped. A WELCOME that contradicts what this node sent (a store that lost data, or another's) stops the link:
+// actors that are strict about it wait, status().last_error says what to do, and it asks again every 30 s.
 #pragma once
 
 #include <deque>
@@ -38,19 +38,19 @@ struct SentFrame {
 class Sender {
  public:
   struct Options {
-    std::string auditor;   // its name and where it is, for messages
+    std::string auditor;  // its name and where it is, for messages
     std::string endpoint;
     PublicKey identity;
-    std::string name;      // the node's
+    std::string name;  // the node's
     StreamId stream{};
     std::function<void(const std::string&)> log;
-    uint64_t hello_again_ns = 500'000'000;     // while no WELCOME comes
-    uint64_t stalled_ns = 250'000'000;         // frames in flight and no ACK
-    uint64_t silent_ns = 2'000'000'000;        // nothing heard: ask
-    uint64_t lost_ns = 6'000'000'000;          // nothing heard: connect anew
-    uint64_t refused_ns = 2'000'000'000;       // refused: ask again
+    uint64_t hello_again_ns = 500'000'000;  // while no WELCOME comes
+    uint64_t stalled_ns = 250'000'000;      // frames in flight and no ACK
+    uint64_t silent_ns = 2'000'000'000;     // nothing heard: ask
+    uint64_t lost_ns = 6'000'000'000;       // nothing heard: connect anew
+    uint64_t refused_ns = 2'000'000'000;    // refused: ask again
     uint64_t refused_final_ns = 30'000'000'000;
-    uint64_t partial_ns = 1'000'000;           // a body that isn't full waits this long while others are in flight
+    uint64_t partial_ns = 1'000'000;  // a body that isn't full waits this long while others are in flight
   };
   Sender(Options options, Window& window);
 

@@ -1,6 +1,6 @@
 // The bus thread's work, in pieces: a link that was dialed, an auditor's door, a control endpoint, the gatekeeper. Each
-// owns its sockets; the loop (bus/loop.cc) polls all of them and then gives each a turn. Everything here runs on the bus
-// thread and nothing in it blocks.
+// owns its sockets; the loop (bus/loop.cc) polls all of them and then gives each a turn. Everything here runs on the
+// bus thread and nothing in it blocks.
 #pragma once
 
 #include <atomic>
@@ -69,7 +69,8 @@ class KeyGate {
   int64_t modified_ns_ = 0;
 };
 
-// Decides for every CURVE server of the process (ZeroMQ's ZAP) who may come in: one gate for each domain; no gate, nobody.
+// Decides for every CURVE server of the process (ZeroMQ's ZAP) who may come in: one gate for each domain; no gate,
+// nobody.
 class Gatekeeper final : public Station {
  public:
   static Result<std::unique_ptr<Gatekeeper>> make(const Surroundings& around);
@@ -146,7 +147,7 @@ class Door final : public Station {
   const InboundSink sink_;
   std::unique_ptr<KeyGate> gate_;  // null inside one process
   std::unique_ptr<Sockets> sockets_;
-  CurveKey own_process_;           // stands for the peer where there are no keys
+  CurveKey own_process_;  // stands for the peer where there are no keys
   std::map<CurveKey, Bytes> routes_;
   uint64_t dropped_ = 0;
   SlowLog slow_log_;

@@ -118,7 +118,8 @@ void Window::append(const schema::EncodedEvent& event) {
 void Window::drop(const schema::EncodedEvent& event) {
   std::lock_guard lock(mutex_);
   ++status_.dropped_events;
-  const auto [gap, is_new] = gaps_.try_emplace(event.actor, Gap{event.actor, event.sequence, event.sequence, event.hash});
+  const auto [gap, is_new] =
+      gaps_.try_emplace(event.actor, Gap{event.actor, event.sequence, event.sequence, event.hash});
   if (is_new) return;
   gap->second.last = event.sequence;
   gap->second.head = event.hash;

@@ -1,11 +1,12 @@
-// The Outbox as it is: what was emitted to one auditor and isn't durable there yet. Producers append to an open body under
-// one short mutex; a full body is put aside; the bus thread takes bodies out, seals them into frames (bus/sender.h) and
-// tells here what became durable.
+// The Outbox as it is: what was emitted to one auditor and isn't durable there yet. Producers append to an open body
+// under one short mutex; a full body is put aside; the bus thread takes bodies out, seals them into frames
+// (bus/sender.h) and tells here what became durable.
 //
-// Threads: the Outbox's methods any; the rest is the bus thread's, by way of Sender. `wake` may be called from any thread,
-// with the mutex not held, and at most once until the bus thread calls woken().
-// Bounds: appended and not durable ≤ min(credit, window_bytes); `blobs_known_max` remembered offers; one pending gap for
-// each chain that is dropping; one room waker an actor; durability wakers as many as callers wait. Without room: try_reserve says no, and the producer waits or drops.
+// Threads: the Outbox's methods any; the rest is the bus thread's, by way of Sender. `wake` may be called from any
+// thread, with the mutex not held, and at most once until the bus thread calls woken(). Bounds: appended and not
+// durable ≤ min(credit, window_bytes); `blobs_known_max` remembered offers; one pending gap for each chain that is
+// dropping; one room waker an actor; durability wakers as many as callers wait. Without room: try_reserve says no, and
+// the producer waits or drops.
 #pragma once
 
 #include <deque>
@@ -55,14 +56,14 @@ class Window final : public Outbox {
   std::optional<Body> take_body(bool partial);
   bool has_partial() const;  // something is appended, but no full body
   bool has_full() const;
-  bool empty() const;        // nothing appended that wasn't taken, and no gap pending
+  bool empty() const;  // nothing appended that wasn't taken, and no gap pending
 
   // Bytes up to `durable_bytes` of the stream, with so many events more, are durable; `credit_bytes` is the new limit.
   void acknowledge(uint64_t durable_bytes, uint64_t events_more, uint64_t credit_bytes);
 
   void woken();  // the bus thread is up and looks: the next append wakes it again
-  // Those to call now: who waits for durability that came, and who waits for room, in the order of asking and as many as
-  // the room suggests.
+  // Those to call now: who waits for durability that came, and who waits for room, in the order of asking and as many
+  // as the room suggests.
   std::vector<Waker> take_wakers();
   bool wakers_ready() const;
   size_t waiting() const;

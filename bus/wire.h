@@ -1,8 +1,8 @@
 // The few lines of Cap'n Proto that bus/messages.cc and bus/control.cc share. Included by those two only, so that the
 // library's types stop there.
 //
-// read() is the one way in: it checks framing, copies into aligned words, limits depth and traversal to the message's own
-// size, and turns whatever the library throws into a Result.
+// read() is the one way in: it checks framing, copies into aligned words, limits depth and traversal to the message's
+// own size, and turns whatever the library throws into a Result.
 #pragma once
 
 #include <capnp/message.h>

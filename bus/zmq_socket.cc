@@ -212,7 +212,8 @@ SendOutcome ZmqSocket::send(BytesView bytes) {
 SendOutcome ZmqSocket::send_shared(const std::shared_ptr<const Bytes>& bytes) {
   zmq_msg_t message;
   auto hint = std::make_unique<std::shared_ptr<const Bytes>>(bytes);
-  if (zmq_msg_init_data(&message, const_cast<uint8_t*>(bytes->data()), bytes->size(), release_shared, hint.get()) != 0) {
+  if (zmq_msg_init_data(&message, const_cast<uint8_t*>(bytes->data()), bytes->size(), release_shared, hint.get()) !=
+      0) {
     return SendOutcome::kFull;
   }
   hint.release();  // now release_shared's

@@ -1,8 +1,8 @@
-// ZeroMQ, wrapped: what the bus thread and the control client need of it, with failures as values and never blocking except
-// in poll(). The options that make a socket safe (docs/formats/bus.md, "Sockets") are set here and nowhere else.
+// ZeroMQ, wrapped: what the bus thread and the control client need of it, with failures as values and never blocking
+// except in poll(). The options that make a socket safe (docs/formats/bus.md, "Sockets") are set here and nowhere else.
 //
-// A socket belongs to one thread. A context outlives its sockets; one context a process. It also tells malloc to keep what
-// frames free instead of handing it back to the kernel and asking again: an eighth of the whole cost of a link.
+// A socket belongs to one thread. A context outlives its sockets; one context a process. It also tells malloc to keep
+// what frames free instead of handing it back to the kernel and asking again: an eighth of the whole cost of a link.
 #pragma once
 
 #include <cstdint>
@@ -30,20 +30,20 @@ class ZmqContext {
   void* context_;
 };
 
-// Who a socket is to the other side. kDataOut pushes frames to one auditor, kDataIn takes them; kTalk asks, kAnswer answers
-// many; kGatekeeper decides about keys (ZAP); kWatch reads another socket's monitor.
+// Who a socket is to the other side. kDataOut pushes frames to one auditor, kDataIn takes them; kTalk asks, kAnswer
+// answers many; kGatekeeper decides about keys (ZAP); kWatch reads another socket's monitor.
 enum class SocketRole : uint8_t { kDataOut, kDataIn, kTalk, kAnswer, kGatekeeper, kWatch };
 
 struct SocketSecurity {
-  const SecretKeys* keys = nullptr;       // null: no CURVE (inproc and Unix sockets only)
-  std::optional<CurveKey> server;         // a client's: the pinned key of the other side
-  std::string domain;                     // a server's: what the gatekeeper is asked about
+  const SecretKeys* keys = nullptr;  // null: no CURVE (inproc and Unix sockets only)
+  std::optional<CurveKey> server;    // a client's: the pinned key of the other side
+  std::string domain;                // a server's: what the gatekeeper is asked about
 };
 
 struct Received {
-  Bytes routing_id;                       // kAnswer: who sent it
-  std::optional<CurveKey> user;           // authenticated; nothing without CURVE
-  std::shared_ptr<const void> owner;      // keeps `bytes` alive
+  Bytes routing_id;                   // kAnswer: who sent it
+  std::optional<CurveKey> user;       // authenticated; nothing without CURVE
+  std::shared_ptr<const void> owner;  // keeps `bytes` alive
   BytesView bytes;
 };
 
@@ -76,9 +76,9 @@ class ZmqSocket {
   SendOutcome send_to(BytesView routing_id, BytesView bytes);
   // The next message; nothing if there is none now. Messages of another shape than the role's are dropped.
   std::optional<Received> receive();
-  std::optional<Watched> next_watched();                      // kWatch
-  std::optional<std::vector<Bytes>> receive_parts();          // kGatekeeper
-  void send_parts(std::span<const Bytes> parts);              // kGatekeeper
+  std::optional<Watched> next_watched();              // kWatch
+  std::optional<std::vector<Bytes>> receive_parts();  // kGatekeeper
+  void send_parts(std::span<const Bytes> parts);      // kGatekeeper
 
   void* raw() const { return socket_; }
 

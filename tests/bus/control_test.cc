@@ -14,6 +14,7 @@
 #include <thread>
 
 #include "bus/loop.h"
+#include "bus/zmq_socket.h"
 
 namespace theater::bus {
 namespace {
@@ -21,7 +22,8 @@ namespace {
 using schema::Value;
 
 TEST(ControlMessages, come_back_as_they_were) {
-  const ControlRequest request{7, "actor.spawn", "req-1", Value::record({{"name", Value::string("x")}, {"size", Value::u64(3)}})};
+  const ControlRequest request{7, "actor.spawn", "req-1",
+                               Value::record({{"name", Value::string("x")}, {"size", Value::u64(3)}})};
   const auto same = decode_control_request(encode_control(request)).value();
   EXPECT_EQ(same.id, 7u);
   EXPECT_EQ(same.verb, "actor.spawn");
@@ -35,7 +37,8 @@ TEST(ControlMessages, come_back_as_they_were) {
 }
 
 TEST(ControlMessages, any_damage_is_refused_or_harmless) {
-  const Bytes good = encode_control(ControlRequest{7, "actor.spawn", "req-1", Value::record({{"name", Value::string("x")}})});
+  const Bytes good =
+      encode_control(ControlRequest{7, "actor.spawn", "req-1", Value::record({{"name", Value::string("x")}})});
   for (size_t size = 0; size < good.size(); ++size) {
     EXPECT_FALSE(decode_control_request(BytesView(good).first(size)).ok()) << size;
   }
@@ -50,7 +53,8 @@ TEST(ControlMessages, any_damage_is_refused_or_harmless) {
 }
 
 TEST(ControlMessages, fields_are_named_when_they_are_missing) {
-  const Value record = Value::record({{"name", Value::string("x")}, {"size", Value::u64(3)}, {"raw", Value::bytes({1, 2})}});
+  const Value record =
+      Value::record({{"name", Value::string("x")}, {"size", Value::u64(3)}, {"raw", Value::bytes({1, 2})}});
   EXPECT_EQ(text_field(record, "name").value(), "x");
   EXPECT_EQ(number_field(record, "size").value(), 3u);
   EXPECT_EQ(bytes_field(record, "raw").value(), (Bytes{1, 2}));
@@ -107,7 +111,8 @@ class ControlTest : public ::testing::Test {
 
   SystemClock clock_;
   SystemRandom random_;
-  SecretKeys server_keys_ = SecretKeys::generate(), reader_ = SecretKeys::generate(), stranger_ = SecretKeys::generate();
+  SecretKeys server_keys_ = SecretKeys::generate(), reader_ = SecretKeys::generate(),
+             stranger_ = SecretKeys::generate();
   std::string directory_, tcp_endpoint_;
   EchoHandler handler_;
   std::unique_ptr<Loop> loop_;
@@ -124,10 +129,13 @@ TEST_F(ControlTest, a_unix_socket_belongs_to_its_owner_and_answers) {
   EXPECT_TRUE(handler_.last_peer.may(Role::kOperator));
   EXPECT_EQ(client->call("fail", Value::record({})).error().message, "no");
   std::vector<Value> seen;
-  ASSERT_TRUE(client->stream("count", Value::record({}), [&](Value value) {
-    seen.push_back(std::move(value));
-    return true;
-  }).ok());
+  ASSERT_TRUE(client
+                  ->stream("count", Value::record({}),
+                           [&](Value value) {
+                             seen.push_back(std::move(value));
+                             return true;
+                           })
+                  .ok());
   EXPECT_EQ(seen.size(), 5u);
   const Value large = Value::bytes(Bytes(5 << 20, 7));
   EXPECT_EQ(client->call("echo", large).value(), large);
@@ -170,7 +178,8 @@ TEST_F(ControlTest, a_client_waits_only_so_long) {
 
 TEST_F(ControlTest, over_tcp_a_key_has_its_role_and_a_stranger_none) {
   serve_tcp();
-  auto client = ControlClient::connect({tcp_endpoint_, directory_ + "/reader.key", server_keys_.public_keys(), 30'000}).value();
+  auto client =
+      ControlClient::connect({tcp_endpoint_, directory_ + "/reader.key", server_keys_.public_keys(), 30'000}).value();
   const auto answer = client->call("echo", Value::u8(1));
   ASSERT_TRUE(answer.ok()) << answer.error().message;
   EXPECT_FALSE(handler_.last_peer.local);
@@ -179,10 +188,43 @@ TEST_F(ControlTest, over_tcp_a_key_has_its_role_and_a_stranger_none) {
   EXPECT_TRUE(handler_.last_peer.may(Role::kReader));
   EXPECT_FALSE(handler_.last_peer.may(Role::kOperator));
 
-  auto stranger = ControlClient::connect({tcp_endpoint_, directory_ + "/stranger.key", server_keys_.public_keys(), 30'000}).value();
+  auto stranger =
+      ControlClient::connect({tcp_endpoint_, directory_ + "/stranger.key", server_keys_.public_keys(), 30'000}).value();
   EXPECT_EQ(stranger->call("echo", Value::u8(1)).error().code, ErrorCode::kRefused);
-  auto misled = ControlClient::connect({tcp_endpoint_, directory_ + "/reader.key", stranger_.public_keys(), 30'000}).value();
+  auto misled =
+      ControlClient::connect({tcp_endpoint_, directory_ + "/reader.key", stranger_.public_keys(), 30'000}).value();
   EXPECT_EQ(misled->call("echo", Value::u8(1)).error().code, ErrorCode::kRefused);
+}
+
+TEST_F(ControlTest, garbage_gets_an_error_or_nothing_and_the_next_client_is_served) {
+  ASSERT_TRUE(loop_->serve({unix_endpoint(), ""}, handler_).ok());
+  {
+    ZmqContext context(1);
+    auto raw = ZmqSocket::make(context, SocketRole::kTalk, {}, 1 << 20).value();
+    ASSERT_TRUE(raw.connect("ipc://" + path()).ok());
+    const auto send = [&](const Bytes& bytes) {
+      while (raw.send(bytes) != SendOutcome::kSent) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    };
+    SeededRandom random(3);
+    for (int i = 0; i < 200; ++i) {
+      Bytes garbage(random.below(300));
+      random.fill(garbage);
+      send(garbage);
+    }
+    const std::vector<Bytes> parts(5, Bytes(100));
+    raw.send_parts(parts);
+    send(Bytes(64, 1));
+    const PollItem item[] = {{&raw}};
+    std::optional<Received> answer;
+    for (int i = 0; i < 100 && !answer; ++i) {
+      poll(item, 100'000'000);
+      answer = raw.receive();
+    }
+    ASSERT_TRUE(answer.has_value());
+    EXPECT_TRUE(decode_control_response(answer->bytes)->error.has_value());
+  }
+  auto client = ControlClient::connect({unix_endpoint(), {}, {}, 30'000}).value();
+  EXPECT_TRUE(client->call("echo", Value::u8(1)).ok());
 }
 
 TEST_F(ControlTest, what_cant_be_reached_is_said_before_anything_is_sent) {

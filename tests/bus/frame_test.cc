@@ -87,8 +87,7 @@ TEST(Frame, every_flipped_bit_is_found) {
       if (!frame.ok()) continue;
       const bool found = frame->link_hash != sealed.link_hash || !verify_frame_digest(*frame, digests_of(*frame));
       // A gap record whose kind says event: the digests don't cover kinds, but no event has 80 bytes.
-      EXPECT_TRUE(found || frame->items[2].kind == ItemKind::kEvent)
-          << "byte " << at << " bit " << bit;
+      EXPECT_TRUE(found || frame->items[2].kind == ItemKind::kEvent) << "byte " << at << " bit " << bit;
     }
   }
 }
@@ -108,7 +107,8 @@ TEST(Frame, random_bytes_never_crash_the_parser) {
   const auto sealed = sample_frame();
   for (int i = 0; i < 20'000; ++i) {
     Bytes bad = sealed.bytes;
-    for (uint64_t n = 1 + random.below(6); n > 0; --n) bad[random.below(bad.size())] = static_cast<uint8_t>(random.below(256));
+    for (uint64_t n = 1 + random.below(6); n > 0; --n)
+      bad[random.below(bad.size())] = static_cast<uint8_t>(random.below(256));
     const auto frame = parse_frame(bad);
     if (frame.ok()) (void)digests_of(*frame);
   }

@@ -51,15 +51,19 @@ TEST(PublicKeys, are_one_line_of_text) {
   const PublicKeys keys = SecretKeys::generate().public_keys();
   EXPECT_EQ(keys.text().size(), 131u);
   EXPECT_EQ(PublicKeys::parse(keys.text()).value(), keys);
-  for (const std::string& bad : {std::string(), keys.text() + "0", "tk2" + keys.text().substr(3), std::string("tk1") + std::string(128, 'g'),
-                                 std::string("tk1") + std::string(128, '0')}) {
+  for (const std::string& bad :
+       {std::string(), keys.text() + "0", "tk2" + keys.text().substr(3), std::string("tk1") + std::string(128, 'g'),
+        std::string("tk1") + std::string(128, '0')}) {
     EXPECT_FALSE(PublicKeys::parse(bad).ok()) << bad;
   }
 }
 
 TEST(AuthorizedKeys, name_roles_and_refuse_what_they_dont_understand) {
   const PublicKeys node = SecretKeys::generate().public_keys(), both = SecretKeys::generate().public_keys();
-  const auto keys = AuthorizedKeys::parse("# comment\n\nnode " + node.text() + " node-1\noperator,reader " + both.text() + " ada # her\n", "f").value();
+  const auto keys =
+      AuthorizedKeys::parse(
+          "# comment\n\nnode " + node.text() + " node-1\noperator,reader " + both.text() + " ada # her\n", "f")
+          .value();
   EXPECT_EQ(keys.size(), 2u);
   EXPECT_TRUE(keys.has_role(node.curve, Role::kNode));
   EXPECT_FALSE(keys.has_role(node.curve, Role::kOperator));

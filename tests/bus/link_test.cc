@@ -106,7 +106,8 @@ TEST_F(WindowTest, the_bus_thread_is_woken_once_until_it_looks) {
 
 TEST_F(WindowTest, wakers_run_in_order_and_no_more_than_the_room_suggests) {
   std::vector<int> order;
-  for (int i = 0; i < 100; ++i) window_.when_room(test_actor(static_cast<uint8_t>(i)), [&order, i] { order.push_back(i); });
+  for (int i = 0; i < 100; ++i)
+    window_.when_room(test_actor(static_cast<uint8_t>(i)), [&order, i] { order.push_back(i); });
   window_.when_room(test_actor(0), [&order] { order.push_back(1000); });  // one an actor; it keeps its place
   window_.forget_waker(test_actor(1));
   EXPECT_TRUE(window_.take_wakers().empty());
@@ -177,7 +178,8 @@ class LinkTest : public ::testing::Test {
     return options;
   }
   void restart_receiver() {
-    receiver_ = std::make_unique<Receiver>(Receiver::Options{}, [this](const PublicKey&, const StreamId&) -> Result<StreamMark> { return disk_; });
+    receiver_ = std::make_unique<Receiver>(
+        Receiver::Options{}, [this](const PublicKey&, const StreamId&) -> Result<StreamMark> { return disk_; });
   }
   void append(uint64_t number) {
     const auto event = test_event(1, number);
@@ -302,7 +304,8 @@ TEST_F(LinkTest, a_store_with_another_record_stops_the_link) {
   sender_.on_disconnected(now_ns_);
   tell_auditor();
   EXPECT_FALSE(window_.status().connected);
-  EXPECT_NE(window_.status().last_error.find("isn't what this node sent"), std::string::npos) << window_.status().last_error;
+  EXPECT_NE(window_.status().last_error.find("isn't what this node sent"), std::string::npos)
+      << window_.status().last_error;
 }
 
 TEST_F(LinkTest, a_late_welcome_is_no_fork) {
@@ -343,7 +346,9 @@ TEST_F(LinkTest, an_identity_that_isnt_the_authorized_one_is_refused) {
 }
 
 TEST_F(LinkTest, frames_beyond_the_credit_are_not_taken) {
-  receiver_ = std::make_unique<Receiver>(Receiver::Options{2 * kFrameBodyMax, 2, 1, 1}, [](const PublicKey&, const StreamId&) -> Result<StreamMark> { return StreamMark{}; });
+  receiver_ =
+      std::make_unique<Receiver>(Receiver::Options{2 * kFrameBodyMax, 2, 1, 1},
+                                 [](const PublicKey&, const StreamId&) -> Result<StreamMark> { return StreamMark{}; });
   tell_auditor();
   int sent = 0;
   for (uint64_t i = 0; i < 5; ++i) {

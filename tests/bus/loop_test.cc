@@ -1,5 +1,5 @@
-// Links over real sockets: tcp with CURVE between two loops, and inproc within one. (Production has one context a process;
-// a test process has two, which is safe as long as both live through the same calls into libsodium.)
+// Links over real sockets: tcp with CURVE between two loops, and inproc within one. (Production has one context a
+// process; a test process has two, which is safe as long as both live through the same calls into libsodium.)
 #include "bus/loop.h"
 
 #include <arpa/inet.h>
@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "bus/zmq_socket.h"
 #include "tests/bus/test_auditor.h"
 
 namespace theater::bus {
@@ -77,7 +78,8 @@ class LoopTest : public ::testing::Test {
   void authorize(const PublicKeys& keys) { std::ofstream(keys_path()) << "node " << keys.text() << " the-node\n"; }
 
   void open_auditor() {
-    LoopOptions options{&auditor_keys_, {}, "", &clock_, &random_, [this](const std::string& line) { auditor_log_.add(line); }};
+    LoopOptions options{&auditor_keys_, {},       "",
+                        &clock_,        &random_, [this](const std::string& line) { auditor_log_.add(line); }};
     auditor_loop_ = make_loop(options).value();
     auditor_ = std::make_unique<TestAuditor>(disk_, clock_);
     const auto listening = auditor_loop_->listen({data_, control_, keys_path()}, auditor_->sink());
@@ -91,7 +93,8 @@ class LoopTest : public ::testing::Test {
     auditor_.reset();
   }
   void open_node(const PublicKeys& server, uint64_t window_bytes = 4 << 20) {
-    LoopOptions options{&node_keys_, {}, "node-1", &clock_, &random_, [this](const std::string& line) { node_log_.add(line); }};
+    LoopOptions options{&node_keys_, {},       "node-1",
+                        &clock_,     &random_, [this](const std::string& line) { node_log_.add(line); }};
     node_ = make_loop(options).value();
     auto outbox = node_->dial({"first", data_, control_, server, window_bytes});
     ASSERT_TRUE(outbox.ok()) << outbox.error().message;
@@ -193,7 +196,8 @@ TEST_F(LoopTest, without_an_auditor_there_is_no_room_and_a_waker_runs_when_there
 TEST_F(LoopTest, a_node_with_the_wrong_key_of_the_auditor_is_refused_and_both_say_so) {
   open_auditor();
   open_node(SecretKeys::generate().public_keys());
-  EXPECT_TRUE(eventually([&] { return node_log_.has("public key configured for it is probably not its own"); })) << node_log_.all();
+  EXPECT_TRUE(eventually([&] { return node_log_.has("public key configured for it is probably not its own"); }))
+      << node_log_.all();
   EXPECT_TRUE(eventually([&] { return auditor_log_.has("a handshake failed"); })) << auditor_log_.all();
   EXPECT_FALSE(outbox_->try_reserve(8));
   EXPECT_NE(outbox_->status().last_error.find("first"), std::string::npos);
@@ -207,7 +211,8 @@ TEST_F(LoopTest, a_node_that_isnt_authorized_is_refused_until_the_file_names_it)
   EXPECT_TRUE(eventually([&] { return auditor_log_.has("refused a connection from"); })) << auditor_log_.all();
   EXPECT_FALSE(outbox_->try_reserve(8));
   authorize(node_keys_.public_keys());
-  std::filesystem::last_write_time(keys_path(), std::filesystem::file_time_type::clock::now() + std::chrono::seconds(5));
+  std::filesystem::last_write_time(keys_path(),
+                                   std::filesystem::file_time_type::clock::now() + std::chrono::seconds(5));
   emit(0);
   expect_all_stored(1);
 }
@@ -218,7 +223,8 @@ TEST_F(LoopTest, a_key_that_is_taken_out_stops_at_once) {
   emit(0);
   expect_all_stored(1);
   authorize(SecretKeys::generate().public_keys());
-  std::filesystem::last_write_time(keys_path(), std::filesystem::file_time_type::clock::now() + std::chrono::seconds(5));
+  std::filesystem::last_write_time(keys_path(),
+                                   std::filesystem::file_time_type::clock::now() + std::chrono::seconds(5));
   ASSERT_TRUE(eventually([&] { return auditor_log_.has("authorized keys from"); }));
   emit(1);
   EXPECT_TRUE(eventually([&] { return auditor_log_.has("dropped messages from a key"); })) << auditor_log_.all();
@@ -267,13 +273,43 @@ TEST_F(LoopTest, an_auditor_that_lost_its_store_stops_the_link_with_advice) {
   EXPECT_NE(outbox_->status().last_error.find("Restore its store"), std::string::npos);
 }
 
+TEST_F(LoopTest, garbage_from_an_authorized_key_is_dropped_and_the_link_goes_on) {
+  open_auditor();
+  open_node(auditor_keys_.public_keys());
+  emit(0);
+  expect_all_stored(1);
+  {
+    ZmqContext context(1);
+    const SocketSecurity security{&node_keys_, auditor_keys_.public_keys().curve, ""};
+    auto data = ZmqSocket::make(context, SocketRole::kDataOut, security, 4096).value();
+    auto talk = ZmqSocket::make(context, SocketRole::kTalk, security, 4096).value();
+    ASSERT_TRUE(data.connect(data_).ok());
+    ASSERT_TRUE(talk.connect(control_).ok());
+    for (ZmqSocket* socket : {&data, &talk}) {
+      for (int i = 0; i < 50; ++i) {
+        Bytes garbage(8 * random_.below(100));
+        random_.fill(garbage);
+        ASSERT_TRUE(eventually([&] { return socket->send(garbage) == SendOutcome::kSent; }));
+      }
+      const std::vector<Bytes> parts(4, Bytes(64));
+      socket->send_parts(parts);
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(200));
+  }
+  for (uint64_t i = 1; i < 1000; ++i) emit(i);
+  expect_all_stored(1000);
+}
+
 TEST_F(LoopTest, bad_endpoints_and_missing_keys_are_refused_with_a_reason) {
   open_node(auditor_keys_.public_keys());
-  EXPECT_NE(node_->dial({"x", "http://a", "tcp://b:1", auditor_keys_.public_keys()}).error().message.find("tcp://HOST:PORT"),
-            std::string::npos);
+  EXPECT_NE(
+      node_->dial({"x", "http://a", "tcp://b:1", auditor_keys_.public_keys()}).error().message.find("tcp://HOST:PORT"),
+      std::string::npos);
   EXPECT_NE(node_->dial({"x", data_, control_, {}}).error().message.find("public key is missing"), std::string::npos);
   EXPECT_FALSE(node_->dial({"x", data_, control_, auditor_keys_.public_keys(), 1000}).ok());
-  EXPECT_FALSE(node_->listen({"tcp://127.0.0.1:0", "tcp://127.0.0.1:0", directory_ + "/none"}, [](Inbound) { return true; }).ok());
+  EXPECT_FALSE(
+      node_->listen({"tcp://127.0.0.1:0", "tcp://127.0.0.1:0", directory_ + "/none"}, [](Inbound) { return true; })
+          .ok());
   EXPECT_FALSE(node_->listen({"tcp://1.2.3.4:1", "tcp://1.2.3.4:2", keys_path()}, [](Inbound) { return true; }).ok());
 }
 

@@ -43,7 +43,8 @@ struct Disk {
 class TestAuditor {
  public:
   TestAuditor(Disk& disk, Clock& clock)
-      : disk_(disk), clock_(clock),
+      : disk_(disk),
+        clock_(clock),
         receiver_({}, [this](const PublicKey&, const StreamId& stream) -> Result<StreamMark> {
           std::lock_guard lock(disk_.mutex);
           return disk_.marks[stream];

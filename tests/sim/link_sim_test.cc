@@ -1,5 +1,5 @@
-// A node's Sender and an auditor's Receiver over wires that drop, double, delay and break, with the auditor restarting from
-// what it had made durable: nothing is lost, nothing is taken twice, and the window bounds what isn't durable.
+// A node's Sender and an auditor's Receiver over wires that drop, double, delay and break, with the auditor restarting
+// from what it had made durable: nothing is lost, nothing is taken twice, and the window bounds what isn't durable.
 //
 // THEATER_SIM_SEED=N runs one seed (a failure prints it); THEATER_SIM_SEEDS=N runs that many.
 #include <gtest/gtest.h>
@@ -26,8 +26,9 @@ class SimAuditor {
 
   void restart() {
     pending_.clear();
-    receiver_ = std::make_unique<Receiver>(Receiver::Options{512 * 1024, 200, 100'000'000, 20'000'000},
-                                           [this](const PublicKey&, const StreamId&) -> Result<StreamMark> { return mark_; });
+    receiver_ =
+        std::make_unique<Receiver>(Receiver::Options{512 * 1024, 200, 100'000'000, 20'000'000},
+                                   [this](const PublicKey&, const StreamId&) -> Result<StreamMark> { return mark_; });
   }
 
   void on_frame(const std::shared_ptr<const Bytes>& bytes, MemoryWire& back, uint64_t now_ns) {
@@ -81,7 +82,7 @@ class SimAuditor {
   Random& random_;
   std::unique_ptr<Receiver> receiver_;
   std::deque<Pending> pending_;
-  StreamMark mark_;                // what is on disk
+  StreamMark mark_;  // what is on disk
   std::vector<uint64_t> stored_;
 };
 
