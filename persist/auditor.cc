@@ -173,6 +173,7 @@ void StoreAuditor::verify() {
     // With something in hand, it is handed over as soon as the commit thread is free; until then more is added.
     auto accepted = recorder_->empty() ? accepted_.pop() : accepted_.try_pop();
     if (accepted && !verify_frame(*accepted, next)) break;
+    if (!accepted && accepted_.closed()) recorder_->settle();  // nothing follows
     if (recorder_->empty()) {
       if (!accepted) break;  // closed and drained
       continue;

@@ -4,6 +4,7 @@
 #include <list>
 
 #include "base/crypto.h"
+#include "persist/deltas.h"
 #include "persist/rocks_store.h"
 #include "persist/store_reader.h"
 #include "persist/stored_frame.h"
@@ -41,9 +42,11 @@ class FrameCache {
 
 class StoreCursor final : public EventCursor {
  public:
-  StoreCursor(const Store& store, FrameCache& frames, const ActorId& actor, uint64_t chain, uint64_t first_sequence)
-      : frames_(frames), actor_(actor), first_(first_sequence),
-        segments_(store.scan(Table::kSegments, segment_prefix(chain))) {}
+  // `newest`: the segments that stand in deltas.
+  StoreCursor(const Store& store, FrameCache& frames, const ActorId& actor, uint64_t chain, Bytes newest,
+              uint64_t first_sequence)
+      : frames_(frames), actor_(actor), first_(first_sequence), newest_(std::move(newest)),
+        rows_(store.scan(Table::kSegments, segment_prefix(chain))) {}
 
   Result<std::optional<Item>> next() override {
     while (true) {
@@ -75,20 +78,27 @@ class StoreCursor final : public EventCursor {
 
   // False at the end. Skips segments that lie before `first_` without reading their frames.
   Result<bool> next_segment() {
-    for (; segments_->valid(); segments_->next()) {
-      RowReader key(segments_->key().subspan(8));
-      sequence_ = key.be64();
-      auto segment = decode_row<Segment>(segments_->value());
-      if (!segment.ok() || !key.done()) return corrupt("its index row is damaged");
-      if (sequence_ + segment->events() <= first_) continue;
-      segment_ = std::move(*segment);
-      run_ = 0;
-      segments_->next();
-      return read_frame();
+    while (true) {
+      while (reader_.next(segment_)) {
+        sequence_ = segment_.first_sequence;
+        if (sequence_ + segment_.events() <= first_) continue;
+        run_ = 0;
+        return read_frame();
+      }
+      if (!reader_.ok()) return corrupt("its index row is damaged");
+      if (in_newest_) return false;
+      if (in_rows_) rows_->next();
+      in_rows_ = true;
+      if (rows_->valid()) {
+        value_.assign(rows_->value().begin(), rows_->value().end());
+      } else {
+        const auto status = rows_->status();
+        if (!status.ok()) return corrupt(status.error().message);
+        value_ = std::move(newest_);
+        in_newest_ = true;
+      }
+      reader_ = SegmentReader(value_);
     }
-    const auto status = segments_->status();
-    if (!status.ok()) return corrupt(status.error().message);
-    return false;
   }
 
   Result<bool> read_frame() {
@@ -104,19 +114,24 @@ class StoreCursor final : public EventCursor {
   FrameCache& frames_;
   const ActorId actor_;
   const uint64_t first_;
-  std::unique_ptr<Cursor> segments_;
+  Bytes newest_;
+  std::unique_ptr<Cursor> rows_;
+  bool in_rows_ = false, in_newest_ = false;
+  Bytes value_;
+  SegmentReader reader_{{}};
   Segment segment_;
   size_t run_ = 0;
   FrameBytes row_;
   BytesView bytes_;
   ItemWalk walk_{{}};
   uint32_t left_in_run_ = 0;
-  uint64_t sequence_ = 0;
+  uint64_t sequence_ = 0;  // of the next event
 };
 
 class StoreReader final : public ChainReader {
  public:
-  explicit StoreReader(std::shared_ptr<Store> store) : store_(std::move(store)), frames_(*store_) {}
+  StoreReader(std::shared_ptr<Store> store, Deltas deltas)
+      : store_(std::move(store)), deltas_(std::move(deltas)), frames_(*store_) {}
 
   Result<std::vector<ChainSummary>> list() override {
     std::vector<ChainSummary> out;
@@ -144,15 +159,18 @@ class StoreReader final : public ChainReader {
 
   Result<std::unique_ptr<EventCursor>> events(const ActorId& actor, uint64_t first_sequence) override {
     TRY_ASSIGN(const uint64_t number, number_of(actor));
-    return std::unique_ptr<EventCursor>(
-        std::make_unique<StoreCursor>(*store_, frames_, actor, number, first_sequence));
+    const Deltas::Chain* newest = deltas_.find(number);
+    return std::unique_ptr<EventCursor>(std::make_unique<StoreCursor>(
+        *store_, frames_, actor, number, newest != nullptr ? newest->segments : Bytes(), first_sequence));
   }
 
   Result<Bytes> blob(const Hash& hash) override { return read_blob(*store_, hash); }
 
   Result<void> refresh() override {
     TRY_ASSIGN(const bool changed, store_->refresh());
-    if (changed) frames_.clear();
+    if (!changed) return Ok{};
+    frames_.clear();
+    TRY_ASSIGN(deltas_, Deltas::load(*store_));
     return Ok{};
   }
 
@@ -170,11 +188,12 @@ class StoreReader final : public ChainReader {
   Result<std::vector<ActorId>> with_name(std::string_view name);
 
   const std::shared_ptr<Store> store_;
+  Deltas deltas_;
   FrameCache frames_;
 };
 
 Result<ChainSummary> StoreReader::summarize(uint64_t number, const ChainRow& row) {
-  TRY_ASSIGN(const auto head, get_row<HeadRow>(*store_, Table::kHeads, head_key(number), "a chain's head"));
+  TRY_ASSIGN(const auto head, deltas_.head(*store_, number));
   if (!head) return Error{ErrorCode::kCorrupt, str_cat("the store lacks the head of chain ", row.actor.hex())};
   ChainSummary out;
   out.actor = row.actor;
@@ -314,7 +333,8 @@ Result<std::unique_ptr<ChainReader>> make_chain_reader(std::shared_ptr<Store> st
     if (store->damage().empty()) return version.error();
     return Error{ErrorCode::kCorrupt, str_cat("it ", store->damage())};
   }
-  return std::unique_ptr<ChainReader>(std::make_unique<StoreReader>(std::move(store)));
+  TRY_ASSIGN(Deltas deltas, Deltas::load(*store));
+  return std::unique_ptr<ChainReader>(std::make_unique<StoreReader>(std::move(store), std::move(deltas)));
 }
 
 Result<std::unique_ptr<ChainReader>> open_chain_reader(const std::string& store_path) {

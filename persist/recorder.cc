@@ -3,8 +3,17 @@
 #include <algorithm>
 
 #include "base/crypto.h"
+#include "persist/deltas.h"
 
 namespace theater::persist {
+namespace {
+
+void write_chain(Batch& out, uint64_t chain, const HeadRow& head, const Bytes& segments) {
+  out.put(Table::kHeads, head_key(chain), encode_row(head));
+  if (!segments.empty()) out.put(Table::kSegments, segment_key(chain, RowReader(segments).varint()), segments);
+}
+
+}  // namespace
 
 Result<std::unique_ptr<Recorder>> Recorder::open(Store& store) {
   std::unique_ptr<Recorder> recorder(new Recorder(store));
@@ -22,6 +31,7 @@ Result<std::unique_ptr<Recorder>> Recorder::open(Store& store) {
     TRY(check_version(store));
     recorder->tip_ = *tip;
     TRY(recorder->blobs_.load());
+    TRY(recorder->settle_what_was_left());
   }
   recorder->durable(recorder->tip_.commit);
   return recorder;
@@ -57,7 +67,7 @@ Result<Recorder::Outcome> Recorder::add(const PublicKey& node, uint64_t received
   const BytesView stored = has_pieces ? BytesView(stubs) : frame.bytes;
   batch().put(Table::kFrames, frame_key(frame_), stored_frame_prefix(received_ns, node), stored);
   TRY(add_items(node, frame, digests, stored));
-  write_segments();
+  close_segments();
 
   stream->mark = {frame.header.sequence, frame.link_hash, stream->mark.bytes + frame.header.body_bytes};
   auto* slot = &*streams_.find(key);
@@ -130,16 +140,14 @@ Prepared Recorder::take() {
   prepared_.tip.commit = commit;
   std::sort(touched_.begin(), touched_.end(),
             [](const ChainEntry* a, const ChainEntry* b) { return a->number < b->number; });
-  Bytes key, value;
   for (const ChainEntry* entry : touched_) {
-    key.clear();
-    put_be64(key, entry->number);
-    value.clear();
-    append_row(value, head_row(*entry));
-    out.put(Table::kHeads, key, value);
-    if (prepared_.tip.chains.size() < kTipChainsMax) {
-      prepared_.tip.chains.push_back({entry->row.actor, entry->state.next_sequence});
-    }
+    if (prepared_.tip.chains.size() == kTipChainsMax) break;
+    prepared_.tip.chains.push_back({entry->row.actor, entry->state.next_sequence});
+  }
+  if (settle_now_ || deltas_.size() >= kDeltasMax || delta_bytes_ >= kDeltaBytesMax) {
+    write_settled(out);
+  } else if (!touched_.empty()) {
+    write_delta(out);
   }
   for (auto* stream : marked_) {
     out.put(Table::kRows, mark_key(stream->first.node, stream->first.stream), encode_row(stream->second.mark));
@@ -153,13 +161,57 @@ Prepared Recorder::take() {
   return std::exchange(prepared_, {});
 }
 
+void Recorder::write_delta(Batch& out) {
+  Bytes value;
+  for (ChainEntry* entry : touched_) {
+    append_delta(value, {entry->number, head_row(*entry), BytesView(entry->segments).subspan(entry->segments_kept)});
+    entry->segments_kept = entry->segments.size();
+  }
+  out.put(Table::kRows, delta_key(tip_.commit), value);
+  deltas_.push_back(tip_.commit);
+  delta_bytes_ += value.size();
+}
+
+void Recorder::write_settled(Batch& out) {
+  std::sort(unsettled_.begin(), unsettled_.end(),
+            [](const ChainEntry* a, const ChainEntry* b) { return a->number < b->number; });
+  for (ChainEntry* entry : unsettled_) {
+    write_chain(out, entry->number, head_row(*entry), entry->segments);
+    entry->segments = {};
+    entry->segments_kept = 0;
+    entry->unsettled = false;
+  }
+  for (const uint64_t commit : deltas_) out.remove(Table::kRows, delta_key(commit));
+  unsettled_.clear();
+  deltas_.clear();
+  delta_bytes_ = 0;
+  settle_now_ = false;
+}
+
+void Recorder::settle() {
+  if (unsettled_.empty()) return;
+  settle_now_ = true;
+  batch();
+}
+
+// What a recorder that didn't end in order left in deltas.
+Result<void> Recorder::settle_what_was_left() {
+  TRY_ASSIGN(const Deltas left, Deltas::load(store_));
+  if (left.empty()) return Ok{};
+  Batch& out = batch();
+  left.each([&](uint64_t chain, const Deltas::Chain& it) { write_chain(out, chain, it.head, it.segments); });
+  for (const uint64_t commit : left.commits()) out.remove(Table::kRows, delta_key(commit));
+  Prepared prepared = take();
+  return store_.commit(*prepared.batch, prepared.tip);
+}
+
 void Recorder::evict() {
   const uint64_t durable = durable_.load(std::memory_order_acquire);
   blobs_.forget_known(durable);
   if (entries_.size() <= kEntriesMax) return;
   last_ = nullptr;
   for (auto it = entries_.begin(); it != entries_.end() && entries_.size() > kEntriesMax / 4 * 3;) {
-    it = it->second.touched <= durable ? entries_.erase(it) : std::next(it);
+    it = it->second.touched <= durable && !it->second.unsettled ? entries_.erase(it) : std::next(it);
   }
 }
 
@@ -167,6 +219,8 @@ void Recorder::touch(ChainEntry& entry) {
   if (entry.touched == tip_.commit + 1) return;
   entry.touched = tip_.commit + 1;
   touched_.push_back(&entry);
+  if (std::exchange(entry.unsettled, true)) return;
+  unsettled_.push_back(&entry);
 }
 
 Result<ChainEntry*> Recorder::find(const ActorId& actor) {
@@ -189,9 +243,10 @@ ChainEntry& Recorder::begin(ChainRow row) {
   if (row.has_genesis && !row.name.empty()) batch().put(Table::kRows, name_key(row.name, number), {});
   if (const auto older = entries_.find(row.actor); older != entries_.end()) {
     // What belongs to it goes into the batch now: the new chain takes its place.
-    batch().put(Table::kHeads, head_key(older->second.number), encode_row(head_row(older->second)));
+    close_segments();
+    write_chain(batch(), older->second.number, head_row(older->second), older->second.segments);
     std::erase(touched_, &older->second);
-    write_segments();
+    std::erase(unsettled_, &older->second);
   }
   const ActorId actor = row.actor;
   ChainEntry& entry = entries_[actor] = entry_of(number, std::move(row), HeadRow{}, std::nullopt);
@@ -206,10 +261,8 @@ void Recorder::taken(ChainEntry& entry, uint64_t sequence, uint32_t offset) {
   segments_.add(entry, sequence, item_, offset);
 }
 
-void Recorder::write_segments() {
-  segments_.flush([&](const ChainEntry&, const Bytes& key, const Bytes& value) {
-    batch().put(Table::kSegments, key, value);
-  });
+void Recorder::close_segments() {
+  segments_.flush([](ChainEntry& entry, const Segment& segment) { append_segment(entry.segments, segment); });
 }
 
 void Recorder::missing(ChainEntry& entry, uint64_t first, uint64_t last, const Hash& head) {

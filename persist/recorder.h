@@ -2,6 +2,11 @@
 // together: frames, segments, heads, blobs, marks, evidence. Nothing here is on disk yet; the batch is (auditor.h's commit
 // thread), and only then is anything acknowledged.
 //
+// Heads and segments of the chains that a commit touched are not written one by one: with ten thousand actors in turn that
+// would be two rows for each event, which cost more than all else. A commit holds one row with all of them, its delta; now
+// and then ("settling") each chain touched since the last time gets its head and its segments, and the deltas go. Who
+// opens a store lays the deltas over the tables (deltas.h).
+//
 // Frames of one stream come in order. A frame that is already in an earlier batch, durable or on its way, is passed over.
 //
 // Threads: one (verify), but for durable(), which any may call. Memory: about kEntriesMax chains' states, and those that a
@@ -30,6 +35,8 @@ class Recorder final : private Rules {
  public:
   static constexpr size_t kEntriesMax = 65'536;
   static constexpr size_t kStreamsMax = 1024;
+  static constexpr size_t kDeltasMax = 128;               // commits between settling,
+  static constexpr size_t kDeltaBytesMax = 8u << 20;      // or bytes in their deltas
   static constexpr size_t kEvidencePerFrameMax = 16;
 
   // Makes the first rows if the store is empty; kInvalid if it is another version's.
@@ -44,6 +51,7 @@ class Recorder final : private Rules {
   bool empty() const { return prepared_.batch == nullptr; }
   size_t pending_bytes() const { return prepared_.batch ? prepared_.batch->bytes() : 0; }
   Prepared take();  // not when empty
+  void settle();    // what take() returns next leaves no deltas; empty() is false then unless there were none
 
   // Everything up to this commit is on disk. Any thread.
   void durable(uint64_t commit) { durable_.store(commit, std::memory_order_release); }
@@ -67,7 +75,10 @@ class Recorder final : private Rules {
   void refuse(const PublicKey& node, uint64_t received_ns, const bus::FrameView& frame, const std::string& reason);
   Batch& batch();
   void touch(ChainEntry& entry);
-  void write_segments();
+  void close_segments();
+  void write_delta(Batch& out);
+  void write_settled(Batch& out);
+  Result<void> settle_what_was_left();
   void evict();
 
   Result<ChainEntry*> find(const ActorId& actor) override;
@@ -91,6 +102,12 @@ class Recorder final : private Rules {
   Prepared prepared_;
   std::vector<ChainEntry*> touched_;
   std::vector<std::pair<const StreamKey, Stream>*> marked_;
+
+  // Since settling.
+  std::vector<ChainEntry*> unsettled_;
+  std::vector<uint64_t> deltas_;  // commits
+  size_t delta_bytes_ = 0;
+  bool settle_now_ = false;
 
   // Of the frame in hand.
   uint64_t frame_ = 0, received_ns_ = 0;

@@ -4,7 +4,6 @@
 #include <rocksdb/cache.h>
 #include <rocksdb/db.h>
 #include <rocksdb/filter_policy.h>
-#include <rocksdb/memtablerep.h>
 #include <rocksdb/table.h>
 #include <rocksdb/write_batch.h>
 #include <unistd.h>
@@ -47,7 +46,7 @@ rocksdb::DBOptions database_options(rocksdb::WALRecoveryMode recovery) {
   options.max_open_files = -1;
   options.max_total_wal_size = 96u << 20;
   options.max_background_jobs = 2;
-  options.allow_concurrent_memtable_write = false;  // one thread writes; and see choose_memtable
+  options.allow_concurrent_memtable_write = false;  // one thread writes
   options.keep_log_file_num = 2;
   options.info_log_level = rocksdb::WARN_LEVEL;
   options.info_log = std::make_shared<Silence>();
@@ -55,19 +54,7 @@ rocksdb::DBOptions database_options(rocksdb::WALRecoveryMode recovery) {
   return options;
 }
 
-// With ten thousand actors in turn, each event brings a segment and a head, and inserting both into growing skip lists costs
-// more than all else. The writer never reads segments: it collects the newest in a plain vector, which is sorted when it is
-// written out. Heads have one size and are overwritten in place. Readers use neither: what they replay from the log goes
-// into ordinary skip lists.
-void choose_memtable(rocksdb::ColumnFamilyOptions& family, Table table) {
-  if (table == Table::kSegments) family.memtable_factory = std::make_shared<rocksdb::VectorRepFactory>();
-  if (table == Table::kHeads) {
-    family.inplace_update_support = true;
-    family.inplace_update_num_locks = 64;
-  }
-}
-
-std::vector<rocksdb::ColumnFamilyDescriptor> families(const std::shared_ptr<rocksdb::Cache>& cache, bool read_only) {
+std::vector<rocksdb::ColumnFamilyDescriptor> families(const std::shared_ptr<rocksdb::Cache>& cache) {
   rocksdb::BlockBasedTableOptions small;
   small.block_cache = cache;
   small.block_size = 8 << 10;
@@ -86,7 +73,6 @@ std::vector<rocksdb::ColumnFamilyDescriptor> families(const std::shared_ptr<rock
     family.max_write_buffer_number = 3;
     family.level_compaction_dynamic_level_bytes = true;
     family.compression = rocksdb::kLZ4Compression;
-    if (!read_only) choose_memtable(family, static_cast<Table>(i));
     family.table_factory.reset(rocksdb::NewBlockBasedTableFactory(is_large ? large : small));
     out.emplace_back(kFamilies[i], family);
   }
@@ -166,7 +152,6 @@ class RocksStore final : public Store {
     std::shared_lock lock(handles_.mutex);
     rocksdb::ReadOptions options;
     options.fill_cache = false;
-    options.total_order_seek = true;
     options.readahead_size = table == Table::kFrames ? 1u << 20 : 0;
     std::unique_ptr<rocksdb::Iterator> rows(database_ != nullptr
                                                 ? database_->NewIterator(options, handles_.of(table))
@@ -248,8 +233,8 @@ class RocksStore final : public Store {
     rocksdb::DBOptions options = database_options(recovery);
     options.create_if_missing = options.create_missing_column_families = !read_only;
     rocksdb::DB* database = nullptr;
-    const auto status = read_only ? rocksdb::DB::OpenForReadOnly(options, path_, families(cache_, read_only), &handles_.all, &database)
-                                  : rocksdb::DB::Open(options, path_, families(cache_, read_only), &handles_.all, &database);
+    const auto status = read_only ? rocksdb::DB::OpenForReadOnly(options, path_, families(cache_), &handles_.all, &database)
+                                  : rocksdb::DB::Open(options, path_, families(cache_), &handles_.all, &database);
     database_.reset(database);
     return status;
   }

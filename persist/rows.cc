@@ -108,6 +108,7 @@ Result<Row> whole(const RowReader& in, Row row) {
   return row;
 }
 
+constexpr size_t kHeadRowSize = 32 + 3 * 8 + 4 + 1;
 constexpr uint8_t kHasGenesis = 1, kIsNodeChain = 2;
 constexpr uint8_t kEnded = 1, kStopped = 2, kGaps = 4, kAfterGap = 8;
 
@@ -225,8 +226,7 @@ Bytes encode_row(const HeadRow& row) {
   return out;
 }
 void append_row(Bytes& out, const HeadRow& row) {
-  out.reserve(out.size() + 61);
-  put_id(out, row.head);
+    put_id(out, row.head);
   put_u64(out, row.next_sequence);
   put_u64(out, row.last_time_ns);
   put_u64(out, row.events);
@@ -362,34 +362,53 @@ uint64_t Segment::events() const {
   return sum;
 }
 
-Bytes encode_row(const Segment& row) {
-  Bytes out;
-  append_row(out, row);
-  return out;
-}
-void append_row(Bytes& out, const Segment& row) {
-  put_varint(out, row.frame);
+void append_segment(Bytes& out, const Segment& segment) {
+  put_varint(out, segment.first_sequence);
+  put_varint(out, segment.frame);
+  put_varint(out, segment.runs.size());
   uint32_t before = 0;
-  for (const Segment::Run& run : row.runs) {
+  for (const Segment::Run& run : segment.runs) {
     put_varint(out, run.offset - before);
     put_varint(out, run.count);
     before = run.offset;
   }
 }
-template <>
-Result<Segment> decode_row(BytesView bytes) {
-  RowReader in(bytes);
-  Segment row;
-  row.frame = in.varint();
+
+bool SegmentReader::next(Segment& segment) {
+  if (in_.left() == 0) return false;
+  ok_ = false;
+  segment.first_sequence = in_.varint();
+  segment.frame = in_.varint();
+  const uint64_t runs = in_.varint();
+  if (!in_.ok() || runs == 0 || runs > bus::kFrameItemsMax) return false;
+  segment.runs.clear();
   uint64_t offset = 0;
-  while (in.ok() && in.left() > 0) {
-    offset += in.varint();
-    const uint64_t count = in.varint();
-    if (offset > UINT32_MAX || count == 0 || count > bus::kFrameItemsMax) return bad_row();
-    row.runs.push_back({static_cast<uint32_t>(offset), static_cast<uint32_t>(count)});
+  for (uint64_t i = 0; i < runs; ++i) {
+    offset += in_.varint();
+    const uint64_t count = in_.varint();
+    if (offset > UINT32_MAX || count == 0 || count > bus::kFrameItemsMax) return false;
+    segment.runs.push_back({static_cast<uint32_t>(offset), static_cast<uint32_t>(count)});
   }
-  if (row.runs.empty()) return bad_row();
-  return whole(in, std::move(row));
+  return ok_ = in_.ok();
+}
+
+Bytes delta_key(uint64_t commit) { return tagged(kDeltaTag, commit); }
+
+void append_delta(Bytes& out, const Delta& delta) {
+  put_u64(out, delta.chain);
+  append_row(out, delta.head);
+  put_varint(out, delta.segments.size());
+  out.insert(out.end(), delta.segments.begin(), delta.segments.end());
+}
+
+bool DeltaReader::next(Delta& delta) {
+  if (in_.left() == 0) return false;
+  delta.chain = in_.u64();
+  auto head = decode_row<HeadRow>(in_.take(kHeadRowSize));
+  delta.segments = in_.take(in_.varint());
+  ok_ = head.ok() && in_.ok();
+  if (ok_) delta.head = *head;
+  return ok_;
 }
 
 Result<void> check_version(const Store& store) {

@@ -131,7 +131,7 @@ Bytes blob_key(const Hash& hash);                             // → BlobRow
 Bytes unfinished_key(const PublicKey& node, const Hash& hash);  // → PieceRow
 Bytes evidence_key(uint64_t number);                          // → EvidenceRow
 inline constexpr char kActorTag = 'a', kChainTag = 'c', kBlobTag = 'b', kEvidenceTag = 'e', kMarkTag = 'w', 
-                      kGapTag = 'g', kUnfinishedTag = 'u';
+                      kGapTag = 'g', kDeltaTag = 'd', kUnfinishedTag = 'u';
 Bytes tag_prefix(char tag);
 
 Bytes encode_row(const StoreTip& row);
@@ -178,8 +178,10 @@ Bytes segment_prefix(uint64_t chain);
 Bytes piece_key(uint64_t blob, uint64_t offset);              // kBlobs → the piece's bytes
 Bytes piece_prefix(uint64_t blob);
 
-// Events of one chain with consecutive sequences in one frame: runs of neighbouring items.
+// Events of one chain with consecutive sequences in one frame: runs of neighbouring items. A value in kSegments is any
+// number of them, one after the other.
 struct Segment {
+  uint64_t first_sequence = 0;
   uint64_t frame = 0;
   struct Run {
     uint32_t offset = 0;  // of the first item's head in the stored frame's bytes, in units of 8
@@ -188,10 +190,39 @@ struct Segment {
   std::vector<Run> runs;
   uint64_t events() const;
 };
-Bytes encode_row(const Segment& row);
-void append_row(Bytes& out, const Segment& row);  // the same, into a buffer that is used again
-template <>
-Result<Segment> decode_row(BytesView bytes);
+void append_segment(Bytes& out, const Segment& segment);
+
+// Takes segments off the front of a value. False at the end, and where it is damaged: then ok() is false.
+class SegmentReader {
+ public:
+  explicit SegmentReader(BytesView bytes) : in_(bytes) {}
+  bool next(Segment& segment);
+  bool ok() const { return ok_; }
+
+ private:
+  RowReader in_;
+  bool ok_ = true;
+};
+
+// What one commit did to a chain's head and segments, if they weren't written themselves (recorder.h): a value under
+// delta_key() is any number of these.
+struct Delta {
+  uint64_t chain = 0;
+  HeadRow head;
+  BytesView segments;  // borrowed
+};
+Bytes delta_key(uint64_t commit);
+void append_delta(Bytes& out, const Delta& delta);
+class DeltaReader {
+ public:
+  explicit DeltaReader(BytesView bytes) : in_(bytes) {}
+  bool next(Delta& delta);
+  bool ok() const { return ok_; }
+
+ private:
+  RowReader in_;
+  bool ok_ = true;
+};
 
 // get() and decode_row() in one. kCorrupt names the row by `what`.
 template <typename Row>

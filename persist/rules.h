@@ -31,7 +31,10 @@ struct ChainEntry {
   uint64_t touched = 0;      // newest commit that holds something of it
   uint64_t segment_run = 0;  // to which `segment` belongs
   size_t segment = 0;        // its open segment
-  uint64_t index_sum = 0;    // of its segment rows
+  uint64_t index_sum = 0;    // of its segments
+  Bytes segments;            // not yet in the table of segments,
+  size_t segments_kept = 0;  // of which this much stands in deltas
+  bool unsettled = false;    // its head isn't in the table of heads
 };
 HeadRow head_row(const ChainEntry& entry);
 ChainEntry entry_of(uint64_t number, ChainRow row, const HeadRow& head, std::optional<StopRow> stop);

@@ -1,5 +1,5 @@
 // Collects, item by item of one frame, which chain's events stand where: the rows of the segment index. Recorder and
-// verifier make them with the same code, so that a stored row can be compared with what it should be.
+// verifier make them with the same code, so that what is stored can be compared with what it should be.
 #pragma once
 
 #include <vector>
@@ -20,7 +20,7 @@ class SegmentBuilder {
       if (used_ == open_.size()) open_.emplace_back();
       Open& open = open_[used_++];
       open.entry = &entry;
-      open.first_sequence = sequence;
+      open.segment.first_sequence = sequence;
       open.segment.frame = frame_;
       open.segment.runs.clear();
       open.segment.runs.push_back({offset, 1});
@@ -39,19 +39,10 @@ class SegmentBuilder {
   // What follows doesn't continue the chain's segment.
   static void split(ChainEntry& entry) { entry.segment_run = 0; }
 
-  // Calls `row(entry, key, value)` for each segment and begins anew. Before any of the entries goes away. Key and value
-  // are valid during the call.
-  template <typename Row>
-  void flush(Row&& row) {
-    for (size_t i = 0; i < used_; ++i) {
-      const Open& open = open_[i];
-      key_.clear();
-      put_be64(key_, open.entry->number);
-      put_be64(key_, open.first_sequence);
-      value_.clear();
-      append_row(value_, open.segment);
-      row(*open.entry, key_, value_);
-    }
+  // Calls `take(entry, segment)` for each and begins anew. Before any of the entries goes away.
+  template <typename Take>
+  void flush(Take&& take) {
+    for (size_t i = 0; i < used_; ++i) take(*open_[i].entry, open_[i].segment);
     used_ = 0;
     ++run_;
   }
@@ -59,13 +50,11 @@ class SegmentBuilder {
  private:
   struct Open {
     ChainEntry* entry = nullptr;
-    uint64_t first_sequence = 0;
     Segment segment;
     size_t last_item = 0;
   };
   std::vector<Open> open_;  // the first `used_`; the rest keep their memory for the next frame
   size_t used_ = 0;
-  Bytes key_, value_;
   uint64_t frame_ = 0;
   uint64_t run_ = 1;
 };

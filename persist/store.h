@@ -22,7 +22,7 @@ namespace theater::persist {
 
 enum class Table : uint8_t {
   kRows,      // chains, names, marks, blobs, evidence, meta: small
-  kHeads,     // how far each chain has come: small, overwritten with each commit
+  kHeads,     // how far each chain has come: small, overwritten
   kFrames,    // frames in order of arrival: large, written once
   kSegments,  // which events of which chain stand in which frame
   kBlobs,     // pieces of blobs

@@ -6,6 +6,7 @@
 #include <unordered_map>
 
 #include "base/crypto.h"
+#include "persist/deltas.h"
 #include "persist/segments.h"
 #include "persist/store_reader.h"
 #include "persist/stored_frame.h"
@@ -14,14 +15,20 @@
 namespace theater::persist {
 namespace {
 
-uint64_t row_sum(BytesView key, BytesView value) {
-  const std::hash<std::string_view> hash;
-  return hash(as_text(key)) * 31 + hash(as_text(value));
+// Of a set of segments, in any order: what the frames give is compared with what is stored.
+uint64_t sum_of(const Segment& segment) {
+  uint64_t sum = segment.first_sequence * 0x9E37'79B9'7F4A'7C15 + segment.frame;
+  for (const Segment::Run& run : segment.runs) {
+    sum = (sum ^ (uint64_t{run.offset} << 32 | run.count)) * 0xFF51'AFD7'ED55'8CCD;
+    sum ^= sum >> 32;
+  }
+  return sum;
 }
 
 class StorePass final : private Rules {
  public:
-  StorePass(const Store& store, const std::unordered_map<ActorId, uint64_t>& numbers) : store_(store), numbers_(numbers) {}
+  StorePass(const Store& store, const Deltas& deltas, const std::unordered_map<ActorId, uint64_t>& numbers)
+      : store_(store), deltas_(deltas), numbers_(numbers) {}
 
   Result<void> run() {
     TRY_ASSIGN(const auto tip, get_row<StoreTip>(store_, Table::kRows, tip_key(), "its tip"));
@@ -29,6 +36,7 @@ class StorePass final : private Rules {
     found_sums_.resize(tip->next_chain);
     TRY(read_frames(tip->next_frame));
     read_index();
+    check_marks();
     return Ok{};
   }
 
@@ -45,6 +53,8 @@ class StorePass final : private Rules {
   std::string check_items(const StoredFrame& frame);
   void bad_frame(uint64_t number, std::string why) { bad_frames_.emplace(number, std::move(why)); }
   void read_index();
+  void read_segments(uint64_t chain, BytesView value);
+  void check_marks();
 
   Result<ChainEntry*> find(const ActorId& actor) override {
     if (last_ != nullptr && last_->row.actor == actor) return last_;
@@ -72,9 +82,7 @@ class StorePass final : private Rules {
   void evidence(const PublicKey&, const ActorId&, uint64_t, const std::string&) override {}
 
   void flush_segments() {
-    segments_.flush([&](ChainEntry& entry, const Bytes& key, const Bytes& value) {
-      entry.index_sum += row_sum(key, value);
-    });
+    segments_.flush([](ChainEntry& entry, const Segment& segment) { entry.index_sum += sum_of(segment); });
   }
 
   struct Stream {
@@ -83,6 +91,7 @@ class StorePass final : private Rules {
   };
 
   const Store& store_;
+  const Deltas& deltas_;
   const std::unordered_map<ActorId, uint64_t>& numbers_;
   ChainEntry* last_ = nullptr;
   std::map<std::pair<PublicKey, bus::StreamId>, Stream> streams_;
@@ -92,6 +101,7 @@ class StorePass final : private Rules {
   size_t item_ = 0;
   std::vector<uint64_t> found_sums_;                                   // of the stored segment rows, by chain
   std::map<uint64_t, std::string> bad_frames_;
+  std::set<uint64_t> blamed_;  // those of them that hold something of a chain
   std::unordered_map<uint64_t, std::string> faults_;                   // by chain
   std::string store_fault_;
 };
@@ -164,31 +174,36 @@ std::string StorePass::check_items(const StoredFrame& frame) {
 }
 
 void StorePass::read_index() {
-  std::set<uint64_t> blamed;
   const auto rows = store_.scan(Table::kSegments, {});
-  for (; rows->valid(); rows->next()) {
-    RowReader key(rows->key());
-    const uint64_t chain = key.be64();
-    if (chain >= found_sums_.size()) {
-      store_fault_ = str_cat("the segment index names a chain ", chain, " that doesn't exist");
-      continue;
-    }
-    found_sums_[chain] += row_sum(rows->key(), rows->value());
-    if (bad_frames_.empty()) continue;
-    const auto segment = decode_row<Segment>(rows->value());
-    if (!segment.ok()) continue;
-    const auto bad = bad_frames_.find(segment->frame);
-    if (bad != bad_frames_.end()) {
-      blamed.insert(bad->first);
-      faults_.try_emplace(chain, str_cat("frame ", bad->first, ", which holds event ", key.be64(), ", is damaged: ", bad->second));
-    }
-  }
+  for (; rows->valid(); rows->next()) read_segments(RowReader(rows->key()).be64(), rows->value());
   const auto status = rows->status();
   if (!status.ok()) store_fault_ = str_cat("the segment index can't be read: ", status.error().message);
+  deltas_.each([&](uint64_t chain, const Deltas::Chain& it) { read_segments(chain, it.segments); });
   for (const auto& [frame, why] : bad_frames_) {
-    if (!blamed.contains(frame)) store_fault_ = str_cat("frame ", frame, ", which holds no events, is damaged: ", why);
+    if (!blamed_.contains(frame)) store_fault_ = str_cat("frame ", frame, ", which holds no events, is damaged: ", why);
   }
-  // The marks say how far each stream was acknowledged.
+}
+
+void StorePass::read_segments(uint64_t chain, BytesView value) {
+  if (chain >= found_sums_.size()) {
+    store_fault_ = str_cat("the segment index names a chain ", chain, " that doesn't exist");
+    return;
+  }
+  SegmentReader in(value);
+  Segment segment;
+  while (in.next(segment)) {
+    found_sums_[chain] += sum_of(segment);
+    const auto bad = bad_frames_.empty() ? bad_frames_.end() : bad_frames_.find(segment.frame);
+    if (bad == bad_frames_.end()) continue;
+    blamed_.insert(bad->first);
+    faults_.try_emplace(chain, str_cat("frame ", bad->first, ", which holds event ", segment.first_sequence,
+                                       ", is damaged: ", bad->second));
+  }
+  if (!in.ok()) faults_.try_emplace(chain, "its index row is damaged");
+}
+
+// The marks say how far each stream was acknowledged.
+void StorePass::check_marks() {
   const auto marks = store_.scan(Table::kRows, tag_prefix(kMarkTag));
   for (; marks->valid(); marks->next()) {
     RowReader key(marks->key().subspan(1));
@@ -249,11 +264,12 @@ Result<std::vector<VerifyReport>> verify_all(ChainReader& reader) {
     }
     return reports;
   }
+  TRY_ASSIGN(const Deltas deltas, Deltas::load(*store));
   std::unordered_map<ActorId, uint64_t> numbers;
   std::unordered_map<ActorId, HeadRow> heads;
   for (const ChainSummary& summary : summaries) {
     TRY_ASSIGN(const auto number, get_row<uint64_t>(*store, Table::kRows, actor_key(summary.actor), "an actor"));
-    TRY_ASSIGN(const auto head, get_row<HeadRow>(*store, Table::kHeads, head_key(number.value_or(0)), "a chain's head"));
+    TRY_ASSIGN(const auto head, deltas.head(*store, number.value_or(0)));
     numbers[summary.actor] = number.value_or(0);
     heads[summary.actor] = head.value_or(HeadRow{});
   }
@@ -261,7 +277,7 @@ Result<std::vector<VerifyReport>> verify_all(ChainReader& reader) {
   if (!store->damage().empty()) promise = store->promised().value_or(TipNote{});
   std::set<ActorId> promised;
   for (const TipNote::Chain& chain : promise.chains) promised.insert(chain.actor);
-  StorePass pass(*store, numbers);
+  StorePass pass(*store, deltas, numbers);
   TRY(pass.run());
   bool any_broken = false;
   for (const ChainSummary& summary : summaries) {

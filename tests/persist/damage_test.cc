@@ -56,7 +56,7 @@ void write_store(const std::string& path, const Sample& sample, bool killed) {
   const pid_t child = ::fork();
   if (child == 0) {
     auto store = open_rocks_store(path, {});
-    if (!store.ok() || !record(**store, sample.stream).ok()) ::_exit(1);
+    if (!store.ok() || !record(**store, sample.stream, 1, !killed).ok()) ::_exit(1);
     if (killed) ::_exit(0);
     ::_exit((*store)->close().ok() ? 0 : 1);
   }

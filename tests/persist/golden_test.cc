@@ -72,11 +72,47 @@ TEST(Rows, ComeBackAsTheyWereAndNeverShorter) {
   expect_strict(GapRow{9, Hash{test_key(3).bytes}});
   expect_strict(BlobRow{4, 1000});
   expect_strict(PieceRow{4, 1000, 500});
-  expect_strict(Segment{300, {{14, 1}, {90, 200}, {7000, 3}}});
   EvidenceRow evidence;
   evidence.reason = "because";
   evidence.bytes = {1, 2, 3};
   expect_strict(evidence);
+}
+
+TEST(Rows, SegmentsAndDeltasComeBack) {
+  const Segment segment{70'000, 300, {{14, 1}, {90, 200}, {7000, 3}}};
+  Bytes segments;
+  append_segment(segments, segment);
+  append_segment(segments, {70'204, 301, {{14, 9}}});
+  HeadRow head;
+  head.next_sequence = 70'213;
+  Bytes value;
+  append_delta(value, {5, head, segments});
+  append_delta(value, {6, head, {}});
+  for (size_t size = 0; size < value.size(); ++size) {
+    DeltaReader cut(BytesView(value).first(size));
+    Delta delta;
+    size_t count = 0;
+    while (cut.next(delta)) ++count;
+    EXPECT_TRUE(!cut.ok() || count < 2) << size;
+  }
+  DeltaReader in(value);
+  Delta delta;
+  ASSERT_TRUE(in.next(delta));
+  EXPECT_EQ(delta.chain, 5u);
+  EXPECT_EQ(delta.head.next_sequence, 70'213u);
+  SegmentReader reader(delta.segments);
+  Segment back;
+  ASSERT_TRUE(reader.next(back));
+  EXPECT_EQ(back.first_sequence, 70'000u);
+  EXPECT_EQ(back.events(), 204u);
+  EXPECT_EQ(back.runs[2].offset, 7000u);
+  ASSERT_TRUE(reader.next(back));
+  EXPECT_EQ(back.frame, 301u);
+  EXPECT_FALSE(reader.next(back));
+  EXPECT_TRUE(reader.ok());
+  ASSERT_TRUE(in.next(delta));
+  EXPECT_TRUE(delta.segments.empty());
+  EXPECT_FALSE(in.next(delta));
 }
 
 TEST(Rows, RandomBytesNeverBreakADecoder) {
@@ -86,7 +122,10 @@ TEST(Rows, RandomBytesNeverBreakADecoder) {
     random.fill(bytes);
     (void)decode_row<ChainRow>(bytes).ok();
     (void)decode_row<EvidenceRow>(bytes).ok();
-    (void)decode_row<Segment>(bytes).ok();
+    SegmentReader segments(bytes);
+    for (Segment segment; segments.next(segment);) EXPECT_GT(segment.events(), 0u);
+    DeltaReader deltas(bytes);
+    for (Delta delta; deltas.next(delta);) EXPECT_LE(delta.segments.size(), bytes.size());
     (void)decode_stub(bytes).ok();
     const auto frame = decode_stored_frame(bytes);
     if (!frame.ok()) continue;

@@ -75,7 +75,7 @@ TEST(Record, RandomInterleavingsOfManyChains) {
     }
     if (!first.builder.empty()) first.seal();
     if (!second.builder.empty()) second.seal();
-    ASSERT_TRUE(record(*store, {&first, &second}, 1 + random.below(9)).ok());
+    ASSERT_TRUE(record(*store, {&first, &second}, 1 + random.below(9), random.below(2) == 0).ok());
     auto reader = reader_of(store);
     for (size_t i = 0; i < chains.size(); ++i) {
       if (!begun[i]) continue;

@@ -371,6 +371,7 @@ TEST(Tampering, AMissingFrameSegmentHeadOrBlobIsFound) {
   ASSERT_TRUE(record(*store, stream).ok());
   const auto disk = store->disk();
   for (const Table table : {Table::kFrames, Table::kSegments, Table::kHeads, Table::kBlobs}) {
+    EXPECT_FALSE(disk[static_cast<size_t>(table)].empty());
     for (const auto& [key, value] : disk[static_cast<size_t>(table)]) {
       auto damaged = std::make_shared<MemoryStore>(disk);
       damaged->overwrite(table, as_bytes(key), std::nullopt);

@@ -72,7 +72,8 @@ void TestStream::blob(BytesView bytes, size_t piece_size) {
   }
 }
 
-Result<void> record(Store& store, const std::vector<const TestStream*>& streams, size_t frames_per_commit) {
+Result<void> record(Store& store, const std::vector<const TestStream*>& streams, size_t frames_per_commit,
+                    bool settle) {
   TRY_ASSIGN(auto recorder, Recorder::open(store));
   const auto flush = [&]() -> Result<void> {
     if (recorder->empty()) return Ok{};
@@ -93,11 +94,12 @@ Result<void> record(Store& store, const std::vector<const TestStream*>& streams,
       if (++in_batch % frames_per_commit == 0) TRY(flush());
     }
   }
+  if (settle) recorder->settle();
   return flush();
 }
 
-Result<void> record(Store& store, const TestStream& stream, size_t frames_per_commit) {
-  return record(store, std::vector<const TestStream*>{&stream}, frames_per_commit);
+Result<void> record(Store& store, const TestStream& stream, size_t frames_per_commit, bool settle) {
+  return record(store, std::vector<const TestStream*>{&stream}, frames_per_commit, settle);
 }
 
 std::vector<std::string> record_alarms(Store& store, const TestStream& stream) {

@@ -62,9 +62,10 @@ class TestStream {
   Hash link_hash;
 };
 
-// All frames through a recorder into a store, `frames_per_commit` at a time.
-Result<void> record(Store& store, const std::vector<const TestStream*>& streams, size_t frames_per_commit = 1);
-Result<void> record(Store& store, const TestStream& stream, size_t frames_per_commit = 1);
+// All frames through a recorder into a store, `frames_per_commit` at a time; `settle`: and ended in order.
+Result<void> record(Store& store, const std::vector<const TestStream*>& streams, size_t frames_per_commit = 1,
+                    bool settle = true);
+Result<void> record(Store& store, const TestStream& stream, size_t frames_per_commit = 1, bool settle = true);
 std::vector<std::string> record_alarms(Store& store, const TestStream& stream);
 
 // The events of a chain as the reader gives them.
