@@ -1,7 +1,6 @@
 #include "bench/node_rig.h"
 
 #include <condition_variable>
-#include <cstdio>
 #include <filesystem>
 #include <future>
 #include <mutex>
@@ -13,8 +12,6 @@ namespace {
 
 constexpr uint64_t kRequestTimeoutMs = 600'000;
 constexpr uint64_t kStopGraceMs = 10'000;
-
-void log_line(const std::string& line) { std::fprintf(stderr, "node: %s\n", line.c_str()); }
 
 // Starts something that answers by callback, and waits for the answer.
 template <typename T, typename Start>
@@ -51,7 +48,7 @@ Result<std::unique_ptr<NodeRig>> NodeRig::start(const Options& options) {
   runtime_options.clock = &rig->clock_;
   runtime_options.random = &rig->random_;
   runtime_options.name = "bench";
-  runtime_options.log = log_line;
+  // No log: a guest's lines would come by it, and printing them isn't what is measured.
   if (options.auditor != nullptr) {
     const bus::SecretKeys& keys = options.auditor->node_keys();
     bus::LoopOptions loop_options;

@@ -10,7 +10,8 @@ Result<wasm::Limits> recorded_limits(persist::ChainReader& reader, const schema:
   TRY_ASSIGN(const auto manifest, Config::parse(as_text(text), "the recorded manifest"));
   if (const auto table = manifest.root().table("limits")) {
     limits.memory_bytes = table->size_bytes("memory", limits.memory_bytes);
-    limits.table_elements = static_cast<uint32_t>(table->number("table_elements", limits.table_elements, 0, UINT32_MAX));
+    limits.table_elements =
+        static_cast<uint32_t>(table->number("table_elements", limits.table_elements, 0, UINT32_MAX));
   }
   return limits;
 }

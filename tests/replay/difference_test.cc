@@ -41,7 +41,7 @@ TEST_F(DifferenceTest, OneByteOfOneLogLineInAnotherPackage) {
 }
 
 TEST_F(DifferenceTest, AnotherPackageThatActsTheSameIsTheSame) {
-  const Recording recording = record({"log", "sleep", "random", "big", "trap"}, false);
+  const Recording recording = record({"log", "sleep", "random", "big", "trap"}, End::kByItself);
   ReplayOptions options;
   options.package = with_custom_section(actions());
   expect_same(replay(recording, options), recording.events.size());
@@ -96,7 +96,7 @@ TEST_F(DifferenceTest, AResultOrItsFuelChanged) {
 }
 
 TEST_F(DifferenceTest, ATrapThatNeverHappened) {
-  const Recording whole = record({"log"}, false);
+  const Recording whole = record({"log"}, End::kNone);
   const size_t sequence = find(whole, BodyKind::kWasmResult, "handle-request");
   const Recording recording = forge(whole, [&](auto& events) {
     events.resize(sequence);
@@ -108,7 +108,7 @@ TEST_F(DifferenceTest, ATrapThatNeverHappened) {
 
 // Records that no node writes must not stop the process either.
 TEST_F(DifferenceTest, RecordsThatMakeNoSense) {
-  const Recording whole = record({"random"}, false);
+  const Recording whole = record({"random"}, End::kNone);
   const auto replay_with = [&](const std::function<void(std::vector<MutableEvent>&)>& edit) {
     const ReplayReport report = replay(forge(whole, edit));
     EXPECT_NE(report.status, ReplayStatus::kSame);
@@ -142,7 +142,7 @@ TEST_F(DifferenceTest, AnotherEngineProfileIsSaidAndIsNoDifference) {
 }
 
 TEST_F(DifferenceTest, AFirstDifferenceAtTheEndOfTheStackUnderAnotherProfileIsInconclusive) {
-  const Recording whole = record({"deep"}, false);
+  const Recording whole = record({"deep"}, End::kByItself);
   const auto returns_instead = [&](bool other_profile) {
     return forge(whole, [&](auto& events) {
       if (other_profile) std::get<schema::Genesis>(events[0].body).engine_profile.bytes[0] ^= 1;

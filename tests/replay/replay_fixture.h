@@ -93,13 +93,12 @@ class ReplayTest : public testing::Test {
     ActorId actor;
   };
 
-  static Recording record(std::initializer_list<std::string_view> words, bool stop = true) {
+  enum class End { kStopped, kByItself, kNone };
+  static Recording record(std::initializer_list<std::string_view> words, End end = End::kStopped) {
     Node node(actions());
     for (const auto word : words) node.ask(word);
-    if (stop) {
-      (void)node::stop(*node.runtime, node.actor).ok();
-      (void)node::ended(*node.runtime, node.actor).ok();
-    }
+    if (end == End::kStopped) (void)node::stop(*node.runtime, node.actor).ok();
+    if (end != End::kNone) (void)node::ended(*node.runtime, node.actor).ok();
     return node.recording();
   }
 

@@ -37,19 +37,19 @@ TEST_F(ReplayTest, TheGuestMakesEachOfItsHostCallsAgain) {
 }
 
 TEST_F(ReplayTest, AGuestThatShutsItselfDown) {
-  const Recording recording = record({"quit"}, false);
+  const Recording recording = record({"quit"}, End::kByItself);
   ASSERT_EQ(count(recording, BodyKind::kShutdown), 1u);
   expect_same(replay(recording), recording.events.size());
 }
 
 TEST_F(ReplayTest, ATrapComesAtTheSamePoint) {
-  const Recording recording = record({"log", "trap"}, false);
+  const Recording recording = record({"log", "trap"}, End::kByItself);
   ASSERT_EQ(count(recording, BodyKind::kError), 1u);
   expect_same(replay(recording), recording.events.size());
 }
 
 TEST_F(ReplayTest, AStackOverflowComesAtTheSamePoint) {
-  const Recording recording = record({"deep"}, false);
+  const Recording recording = record({"deep"}, End::kByItself);
   ASSERT_EQ(count(recording, BodyKind::kError), 1u);
   expect_same(replay(recording), recording.events.size());
 }
@@ -77,6 +77,7 @@ TEST_F(ReplayTest, AKillWithinALoopComesAtTheSameInstruction) {
 TEST_F(ReplayTest, ADeadlineIsAKillLikeAnyOther) {
   Node node(actions(), std::string(kManifest) + "[limits]\ncall_timeout = \"50 ms\"\n");
   node.ask("endless");
+  ASSERT_TRUE(node::ended(*node.runtime, node.actor).ok());
   const Recording recording = node.recording();
   ASSERT_EQ(count(recording, BodyKind::kError), 1u);
   expect_same(replay(recording), recording.events.size());
@@ -109,7 +110,7 @@ TEST_F(ReplayTest, ARecordThatStopsAnywhereIsReplayedUpToThere) {
 }
 
 TEST_F(ReplayTest, AnIncarnationThatWasCutOffIsFollowedByTheNext) {
-  const Recording whole = record({"log"}, false);
+  const Recording whole = record({"log"}, End::kNone);
   const size_t second_line = find(whole, BodyKind::kHostCall, "/log", 1);
   const Recording recording = forge(whole, [&](std::vector<MutableEvent>& events) {
     std::vector<MutableEvent> again(events.begin() + 1, events.end());
@@ -168,7 +169,7 @@ TEST_F(ReplayTest, APartialChainSaysNothing) {
 }
 
 TEST_F(ReplayTest, ANodesOwnChainHasNoGuest) {
-  const Recording actor = record({}, false);
+  const Recording actor = record({}, End::kNone);
   const Recording recording = forge(actor, [](std::vector<MutableEvent>& events) {
     events.resize(1);
     auto& genesis = std::get<schema::Genesis>(events[0].body);
