@@ -1,0 +1,251 @@
+// The control verbs over a node on the fake engine: fields, roles, repeated request ids, and what wrong requests get.
+#include "node/control/control.h"
+
+#include <gmock/gmock.h>
+
+#include "node/control/answers.h"
+#include "tests/node/fake_node.h"
+
+namespace theater::node {
+namespace {
+
+using bus::ControlResponse;
+using bus::Role;
+using schema::Value;
+using testing::HasSubstr;
+
+// Keeps the responses to one request.
+class Answer final : public bus::Responder {
+ public:
+  void respond(ControlResponse response) override {
+    {
+      std::lock_guard lock(mutex_);
+      responses_.push_back(std::move(response));
+    }
+    changed_.notify_all();
+  }
+  bool gone() const override { return gone_; }
+  void go_away() { gone_ = true; }
+
+  std::vector<ControlResponse> wait_for(size_t count) {
+    std::unique_lock lock(mutex_);
+    EXPECT_TRUE(changed_.wait_for(lock, kLong, [&] { return responses_.size() >= count; }));
+    return responses_;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::vector<ControlResponse> responses_;
+  std::atomic<bool> gone_{false};
+};
+
+bus::ControlPeer local() {
+  bus::ControlPeer peer;
+  peer.name = "local";
+  peer.local = true;
+  return peer;
+}
+
+bus::ControlPeer remote(std::vector<Role> roles, uint8_t key = 1) {
+  bus::ControlPeer peer;
+  peer.identity.bytes[0] = key;
+  peer.name = "ada";
+  peer.roles = std::move(roles);
+  return peer;
+}
+
+class ControlTest : public testing::Test {
+ protected:
+  ControlTest() { node_.auditor("b"); }
+
+  bus::ControlHandler& handler() {
+    if (handler_ == nullptr) {
+      handler_ = make_control_handler(node_.runtime(), {node_.outboxes().begin(), node_.outboxes().end()});
+    }
+    return *handler_;
+  }
+  std::shared_ptr<Answer> start(const std::string& verb, std::vector<Value::Field> args,
+                                const std::string& request_id = "", const bus::ControlPeer& peer = local()) {
+    bus::ControlRequest request;
+    request.id = ++last_id_;
+    request.verb = verb;
+    request.request_id = request_id;
+    request.args = Value::record(std::move(args));
+    auto answer = std::make_shared<Answer>();
+    handler().handle(peer, std::move(request), answer);
+    return answer;
+  }
+  ControlResponse ask(const std::string& verb, std::vector<Value::Field> args, const std::string& request_id = "",
+                      const bus::ControlPeer& peer = local()) {
+    auto answer = start(verb, std::move(args), request_id, peer)->wait_for(1)[0];
+    EXPECT_EQ(answer.id, last_id_);
+    return answer;
+  }
+  std::vector<Value::Field> spawn_args() {
+    return {{"manifest", Value::string(FakeNode::manifest("test"))}, {"package", Value::bytes(to_bytes("worker"))}};
+  }
+  std::string spawn() { return *bus::text_field(ask("actor.spawn", spawn_args()).result, "id"); }
+  std::vector<Value::Field> message(const std::string& actor, const std::string& text) {
+    return {{"actor", Value::string(actor)}, {"message", Value::bytes(to_bytes(text))}};
+  }
+  static std::string reply_of(const ControlResponse& response) {
+    CHECK(!response.error, response.error->message);
+    const auto& payload = bus::find_field(response.result, "reply")->get<Value::Option>()->payload;
+    return payload == nullptr ? "(none)" : std::string(as_text(*payload->get<Bytes>()));
+  }
+
+  FakeNode node_;
+  std::unique_ptr<bus::ControlHandler> handler_;
+  uint64_t last_id_ = 0;
+};
+
+TEST_F(ControlTest, FromSpawnToStop) {
+  const std::string actor = spawn();
+  EXPECT_EQ(reply_of(ask("actor.request", message(actor, "hello"))), "hello");
+  EXPECT_FALSE(ask("actor.send", message(actor, "x")).error);
+  const auto shown = ask("actor.show", {{"actor", Value::string(actor.substr(0, 8))}});
+  EXPECT_EQ(*bus::text_field(shown.result, "id"), actor);
+  EXPECT_EQ(*bus::text_field(shown.result, "name"), "test");
+  EXPECT_FALSE(bus::text_field(shown.result, "head")->empty());
+  const auto all = ask("actor.list", {});
+  EXPECT_EQ(bus::find_field(all.result, "actors")->get<Value::List>()->items.size(), 1u);
+  EXPECT_FALSE(ask("actor.stop", {{"actor", Value::string("test")}, {"grace-ms", Value::u64(1'000)}}).error);
+  const auto ended = ask("actor.show", {{"actor", Value::string(actor)}});
+  EXPECT_EQ(*bus::text_field(ended.result, "state"), "ended");
+  EXPECT_EQ(*bus::text_field(ended.result, "ended"), "stop");
+}
+
+TEST_F(ControlTest, TheRecordNamesWhoAsked) {
+  const auto peer = remote({Role::kOperator});
+  const auto spawned = ask("actor.spawn", spawn_args(), "spawn-1", peer);
+  const auto id = *ActorId::from_hex_text(*bus::text_field(spawned.result, "id"));
+  ask("actor.request", message(id.hex(), "x"), "ask-1", peer);
+  const auto chain = node_.outboxes()[0]->record().chain(id);
+  const auto genesis = schema::decode_event(chain[0].bytes);
+  EXPECT_EQ(std::get<schema::Genesis>(genesis->body).requested_by,
+            schema::Origin(schema::Operator{peer.identity, "spawn-1"}));
+  const auto call = schema::decode_event(chain[5].bytes);
+  EXPECT_EQ(std::get<schema::WasmCall>(call->body).origin, schema::Origin(schema::Operator{peer.identity, "ask-1"}));
+}
+
+TEST_F(ControlTest, Status) {
+  spawn();
+  const auto status = ask("node.status", {}).result;
+  EXPECT_EQ(*bus::text_field(status, "name"), "node");
+  EXPECT_EQ(*bus::text_field(status, "chain"), node_.runtime().node_chain().hex());
+  EXPECT_EQ(*bus::number_field(status, "actors"), 1u);
+  const auto& auditors = bus::find_field(status, "auditors")->get<Value::List>()->items;
+  ASSERT_EQ(auditors.size(), 1u);
+  EXPECT_EQ(*bus::text_field(auditors[0], "name"), "b");
+}
+
+TEST_F(ControlTest, ReadersMayLookAndNothingElse) {
+  const std::string actor = spawn();
+  const auto reader = remote({Role::kReader});
+  EXPECT_FALSE(ask("actor.list", {}, "", reader).error);
+  EXPECT_FALSE(ask("actor.show", {{"actor", Value::string(actor)}}, "", reader).error);
+  EXPECT_FALSE(ask("node.status", {}, "", reader).error);
+  for (const char* verb : {"actor.spawn", "actor.send", "actor.request", "actor.stop", "actor.kill"}) {
+    const auto refused = ask(verb, message(actor, "x"), "", reader);
+    ASSERT_TRUE(refused.error) << verb;
+    EXPECT_EQ(refused.error->code, ErrorCode::kRefused);
+    EXPECT_THAT(refused.error->message, HasSubstr("'ada' may not "));
+  }
+  EXPECT_EQ(ask("actor.list", {}, "", remote({Role::kNode})).error->code, ErrorCode::kRefused);
+  EXPECT_FALSE(ask("actor.list", {}, "", remote({Role::kOperator})).error);
+}
+
+TEST_F(ControlTest, ARepeatedRequestIdIsAnsweredAndNotRunAgain) {
+  const std::string actor = spawn();
+  EXPECT_EQ(reply_of(ask("actor.request", message(actor, "state a"), "id-1")), "changed");
+  const uint64_t events = show(node_.runtime(), *ActorId::from_hex_text(actor))->events;
+  EXPECT_EQ(reply_of(ask("actor.request", message(actor, "state a"), "id-1")), "changed");
+  EXPECT_EQ(show(node_.runtime(), *ActorId::from_hex_text(actor))->events, events);
+
+  const auto other = ask("actor.request", message(actor, "state b"), "id-1");
+  EXPECT_THAT(other.error->message, HasSubstr("was used for another request"));
+  // Another key's ids are its own.
+  EXPECT_EQ(reply_of(ask("actor.request", message(actor, "show"), "id-1", remote({Role::kOperator}))), "a");
+}
+
+TEST_F(ControlTest, ARequestRepeatedWhileItRunsGetsTheSameAnswer) {
+  const std::string actor = spawn();
+  const auto first = start("actor.request", message(actor, "sleep 50"), "id-1");
+  const auto second = start("actor.request", message(actor, "sleep 50"), "id-1");
+  EXPECT_EQ(reply_of(first->wait_for(1)[0]), "sleep 50");
+  EXPECT_EQ(reply_of(second->wait_for(1)[0]), "sleep 50");
+  EXPECT_EQ(second->wait_for(1)[0].id, last_id_);
+}
+
+TEST_F(ControlTest, WhatWasRefusedMayBeTriedAgain) {
+  EXPECT_EQ(ask("actor.send", message("nobody", "x"), "id-1").error->code, ErrorCode::kNotFound);
+  spawn();
+  EXPECT_EQ(ask("actor.send", message("nobody", "x"), "id-1").error->code, ErrorCode::kNotFound);
+  auto args = spawn_args();
+  args[0].value = Value::string("name = 5\n");
+  EXPECT_TRUE(ask("actor.spawn", args, "id-2").error);
+  EXPECT_TRUE(ask("actor.spawn", args, "id-2").error);
+}
+
+TEST_F(ControlTest, TheNumberOfAnswersThatAreRememberedIsBounded) {
+  const std::string actor = spawn();
+  for (size_t i = 0; i < Answers::kAnswersMax + 10; ++i) ask("actor.send", message(actor, "x"), str_cat("id-", i));
+  const auto events = show(node_.runtime(), *ActorId::from_hex_text(actor))->events;
+  ask("actor.send", message(actor, "x"), "id-0");  // forgotten, so it is sent again
+  EXPECT_FALSE(ask("actor.request", message(actor, "show")).error);
+  EXPECT_GT(show(node_.runtime(), *ActorId::from_hex_text(actor))->events, events + 2);
+}
+
+TEST_F(ControlTest, LogsFollowUntilTheActorEnds) {
+  const std::string actor = spawn();
+  const auto logs = start("actor.logs", {{"actor", Value::string(actor)}});
+  while (show(node_.runtime(), *ActorId::from_hex_text(actor))->state != "idle") std::this_thread::yield();
+  ask("actor.request", message(actor, "log 2"));
+  ask("actor.stop", {{"actor", Value::string(actor)}});
+  const auto lines = logs->wait_for(3);
+  ASSERT_EQ(lines.size(), 3u);
+  EXPECT_EQ(*bus::text_field(lines[0].result, "text"), "line 0");
+  EXPECT_EQ(*bus::text_field(lines[1].result, "text"), "line 1");
+  EXPECT_TRUE(lines[1].more);
+  EXPECT_FALSE(lines[2].more);
+  EXPECT_EQ(bus::find_field(lines[2].result, "text"), nullptr);
+}
+
+TEST_F(ControlTest, KillWithAbandonGivesUpOnTheTerminalEvent) {
+  const std::string actor = spawn();
+  node_.outboxes()[0]->give_room(0);
+  const auto killed =
+      ask("actor.kill",
+          {{"actor", Value::string(actor)}, {"reason", Value::string("enough")}, {"abandon", Value::boolean(true)}});
+  EXPECT_FALSE(killed.error) << killed.error->message;
+  EXPECT_THAT(show(node_.runtime(), *ActorId::from_hex_text(actor))->ended, HasSubstr("the chain stays open"));
+  node_.outboxes()[0]->give_room(SIZE_MAX);
+}
+
+TEST_F(ControlTest, AKillThatFindsNoRoomSaysSoAfterAWhile) {
+  const std::string actor = spawn();
+  node_.outboxes()[0]->give_room(0);
+  const auto killed = ask("actor.kill", {{"actor", Value::string(actor)}, {"reason", Value::string("enough")}});
+  ASSERT_TRUE(killed.error);
+  EXPECT_EQ(killed.error->code, ErrorCode::kUnavailable);
+  EXPECT_THAT(killed.error->message, HasSubstr("waits for auditor b"));
+  node_.outboxes()[0]->give_room(SIZE_MAX);
+}
+
+TEST_F(ControlTest, WrongRequestsAreAnsweredWithWords) {
+  const std::string actor = spawn();
+  EXPECT_THAT(ask("actor.dance", {}).error->message, HasSubstr("knows no verb 'actor.dance'"));
+  EXPECT_THAT(ask("actor.show", {}).error->message, HasSubstr("actor"));
+  EXPECT_THAT(ask("actor.show", {{"actor", Value::u64(1)}}).error->message, HasSubstr("actor"));
+  EXPECT_THAT(ask("actor.send", {{"actor", Value::string(actor)}}).error->message, HasSubstr("message"));
+  auto args = message(actor, "x");
+  args.push_back({"timeout-ms", Value::u64(UINT64_MAX)});
+  EXPECT_THAT(ask("actor.request", args).error->message, HasSubstr("timeout-ms"));
+  args.back() = {"durable", Value::u64(1)};
+  EXPECT_THAT(ask("actor.request", args).error->message, HasSubstr("durable"));
+  EXPECT_THAT(ask("actor.spawn", {{"manifest", Value::string("")}}).error->message, HasSubstr("package"));
+}
+
+}  // namespace
+}  // namespace theater::node

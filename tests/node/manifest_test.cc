@@ -1,0 +1,108 @@
+// Manifests: what each key means when it is there, and what is said when it is wrong. Table and parser agree.
+#include "node/actor/manifest.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace theater::node {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+std::string error_of(std::string_view text) {
+  const auto manifest = parse_manifest(text, "m.toml");
+  return manifest.ok() ? "" : manifest.error().message;
+}
+
+TEST(ManifestTest, EveryKey) {
+  const auto manifest = parse_manifest(R"(
+name = "counter-2"
+package = "counter.wasm"
+initial_state = "0"
+[[handler]]
+type = "runtime"
+[[handler]]
+type = "wasi"
+[limits]
+memory = "1 MiB"
+table_elements = 7
+call_timeout = "2 s"
+mailbox_messages = 8
+mailbox_bytes = "9 KiB"
+message_bytes = 10
+[audit]
+mode = "best-effort"
+)");
+  ASSERT_TRUE(manifest.ok()) << manifest.error().message;
+  EXPECT_EQ(manifest->name, "counter-2");
+  EXPECT_EQ(manifest->package, "counter.wasm");
+  EXPECT_TRUE(manifest->has_initial_state);
+  EXPECT_EQ(manifest->initial_state, "0");
+  EXPECT_THAT(manifest->handlers, ElementsAre("runtime", "wasi"));
+  EXPECT_TRUE(manifest->grants("wasi"));
+  EXPECT_FALSE(manifest->grants("random"));
+  EXPECT_EQ(manifest->limits.instance.memory_bytes, 1u << 20);
+  EXPECT_EQ(manifest->limits.instance.table_elements, 7u);
+  EXPECT_EQ(manifest->limits.call_timeout_ms, 2'000u);
+  EXPECT_EQ(manifest->limits.mailbox_messages, 8u);
+  EXPECT_EQ(manifest->limits.mailbox_bytes, 9u << 10);
+  EXPECT_EQ(manifest->limits.message_bytes, 10u);
+  EXPECT_EQ(manifest->audit_mode, schema::AuditMode::kBestEffort);
+}
+
+TEST(ManifestTest, TheTableHasEveryKeyWithItsDefault) {
+  const auto bare = parse_manifest("name = \"x\"\n");
+  ASSERT_TRUE(bare.ok());
+  // Writing each default out changes nothing, and the parser knows each key of the table.
+  std::string top = "name = \"x\"\n", limits, audit;
+  for (const auto& key : manifest_keys()) {
+    if (key.otherwise.starts_with("(") || key.otherwise.empty()) continue;
+    const bool quoted = key.type != "number";
+    const std::string value = quoted ? str_cat("\"", key.otherwise, "\"") : std::string(key.otherwise);
+    if (key.key.starts_with("limits.")) {
+      limits += str_cat(key.key.substr(7), " = ", value, "\n");
+    } else if (key.key.starts_with("audit.")) {
+      audit += str_cat(key.key.substr(6), " = ", value, "\n");
+    } else {
+      top += str_cat(key.key, " = ", value, "\n");
+    }
+  }
+  const auto full = parse_manifest(str_cat(top, "[limits]\n", limits, "[audit]\n", audit));
+  ASSERT_TRUE(full.ok()) << full.error().message;
+  EXPECT_EQ(full->limits.instance.memory_bytes, bare->limits.instance.memory_bytes);
+  EXPECT_EQ(full->limits.instance.table_elements, bare->limits.instance.table_elements);
+  EXPECT_EQ(full->limits.call_timeout_ms, bare->limits.call_timeout_ms);
+  EXPECT_EQ(full->limits.mailbox_messages, bare->limits.mailbox_messages);
+  EXPECT_EQ(full->limits.mailbox_bytes, bare->limits.mailbox_bytes);
+  EXPECT_EQ(full->limits.message_bytes, bare->limits.message_bytes);
+  EXPECT_EQ(full->audit_mode, bare->audit_mode);
+  // And the parser knows no key that the table hasn't: it lists what it knows for a key far from all of them.
+  const auto known = error_of("name = \"x\"\n[limits]\nzzzzzzzzzzzzzzzzzzzz = 1\n");
+  size_t in_table = 0;
+  for (const auto& key : manifest_keys()) {
+    if (!key.key.starts_with("limits.")) continue;
+    ++in_table;
+    EXPECT_THAT(known, HasSubstr(std::string(key.key.substr(7))));
+  }
+  EXPECT_EQ(std::count(known.begin(), known.end(), ','), static_cast<ptrdiff_t>(in_table) - 1) << known;
+}
+
+TEST(ManifestTest, WhatIsWrongSaysWhereAndWhatToDo) {
+  EXPECT_THAT(error_of(""), HasSubstr("'name' is missing; write: name = "));
+  EXPECT_THAT(error_of("name = \"a b\"\n"), HasSubstr("m.toml:1:8: 'name' must be 1 to 64 of the characters"));
+  EXPECT_THAT(error_of("name = \"x\"\npakage = \"y\"\n"),
+              HasSubstr("m.toml:2:1: unknown key 'pakage'; did you mean 'package'?"));
+  EXPECT_THAT(error_of("name = \"x\"\n[[handler]]\ntype = \"runtme\"\n"),
+              HasSubstr("m.toml:3:8: there is no handler 'runtme'; there are: runtime"));
+  EXPECT_THAT(error_of("name = \"x\"\n[[handler]]\n"), HasSubstr("'type' is missing"));
+  EXPECT_THAT(error_of("name = \"x\"\n[[handler]]\ntype = \"random\"\n[[handler]]\ntype = \"random\"\n"),
+              HasSubstr("granted twice"));
+  EXPECT_THAT(error_of("name = \"x\"\n[limits]\nmemory = \"1 B\"\n"), HasSubstr("m.toml:3:10: 'memory' is 1 bytes"));
+  EXPECT_THAT(error_of("name = \"x\"\n[audit]\nmode = \"quorum\"\n"), HasSubstr("none of \"strict\", \"best-effort\""));
+  EXPECT_THAT(error_of("name = "), HasSubstr("m.toml:1:"));
+  EXPECT_THAT(error_of("\xff\xfe\x00"), HasSubstr("m.toml:1:"));
+}
+
+}  // namespace
+}  // namespace theater::node
