@@ -32,7 +32,8 @@ Result<Package> load_burst() {
   const std::string folder = (self.parent_path().parent_path() / "examples" / "burst").string();
   Package package;
   TRY_ASSIGN(const Bytes manifest, read_file(folder + "/manifest.toml"));
-  package.manifest = std::string(as_text(manifest));
+  // A million log calls may take longer than a call usually may, where the disk is slow.
+  package.manifest = str_cat(as_text(manifest), "\n[limits]\ncall_timeout = \"1 h\"\n");
   TRY_ASSIGN(package.module, read_file(folder + "/burst.wasm"));
   return package;
 }
