@@ -17,13 +17,13 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr size_t kInboundMax = 8192;            // messages; and in bytes:
+constexpr size_t kInboundMax = 8192;  // messages; and in bytes:
 constexpr size_t kInboundBytesMax = 128u << 20;
-constexpr size_t kAcceptedMax = 1024;           // frames between intake and verify; the nodes' credit is the closer bound
-constexpr size_t kPreparedMax = 1;              // batches between verify and commit
+constexpr size_t kAcceptedMax = 1024;  // frames between intake and verify; the nodes' credit is the closer bound
+constexpr size_t kPreparedMax = 1;     // batches between verify and commit
 constexpr milliseconds kTick{25};
 constexpr milliseconds kBackoffFirst{50}, kBackoffMost{5000};
-constexpr int kLastAttempts = 3;                // to write what is left, when stopping
+constexpr int kLastAttempts = 3;  // to write what is left, when stopping
 
 struct Accepted {  // a frame whose turn it is
   bus::CurveKey peer;
@@ -42,7 +42,9 @@ struct Commit {
 class StoreAuditor final : public Auditor {
  public:
   StoreAuditor(std::shared_ptr<Store> store, std::unique_ptr<Recorder> recorder, AuditorOptions options)
-      : options_(std::move(options)), store_(std::move(store)), recorder_(std::move(recorder)),
+      : options_(std::move(options)),
+        store_(std::move(store)),
+        recorder_(std::move(recorder)),
         receiver_(receiver_options(options_),
                   [this](const PublicKey& node, const bus::StreamId& stream) { return durable_mark(node, stream); }) {}
   ~StoreAuditor() override { stop(); }
@@ -188,7 +190,8 @@ void StoreAuditor::verify() {
     next.prepared = recorder_->take();
     if (!prepared_.push(std::exchange(next, {}))) break;
   }
-  while (accepted_.pop()) {}  // after an error: the intake must not wait for us
+  while (accepted_.pop()) {
+  }  // after an error: the intake must not wait for us
 }
 
 // False if the store can't be read: then nothing is taken any more.
@@ -214,7 +217,8 @@ bool StoreAuditor::verify_frame(Accepted& accepted, Commit& next) {
 void StoreAuditor::commit() {
   while (auto next = prepared_.pop()) {
     if (write(*next)) continue;
-    while (prepared_.pop()) {}  // given up, only when stopping: nothing of it was acknowledged
+    while (prepared_.pop()) {
+    }  // given up, only when stopping: nothing of it was acknowledged
     return;
   }
 }

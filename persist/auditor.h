@@ -1,14 +1,14 @@
-// CONTRACT. The auditor: takes frames from the bus, verifies every link, makes them durable in its store, and only then lets
-// them be acknowledged.
+// CONTRACT. The auditor: takes frames from the bus, verifies every link, makes them durable in its store, and only then
+// lets them be acknowledged.
 //
 //   bus thread → inbound queue (bounded) → intake → verify → commit → reply (ACK) → bus thread
 //
-// Threads: intake (frame order, duplicates, credit; bus/receiver.h), verify (hashes, parents, rules), commit (one synced
-// write for frames, heads, watermark, blobs and evidence, then the acknowledgement). Each hands over by a bounded queue; a
-// full one holds up the one before it, and in the end the credit that nodes are granted.
+// Threads: intake (frame order, duplicates, credit; bus/receiver.h), verify (hashes, parents, rules), commit (one
+// synced write for frames, heads, watermark, blobs and evidence, then the acknowledgement). Each hands over by a
+// bounded queue; a full one holds up the one before it, and in the end the credit that nodes are granted.
 //
-// What fails verification is kept as evidence with a reason; only the chain concerned stops, the stream goes on. A store
-// that can't be written (disk full, i/o error) stops acknowledging, says so, and tries again.
+// What fails verification is kept as evidence with a reason; only the chain concerned stops, the stream goes on. A
+// store that can't be written (disk full, i/o error) stops acknowledging, says so, and tries again.
 #pragma once
 
 #include <functional>
@@ -23,11 +23,11 @@ namespace theater::persist {
 
 struct AuditorOptions {
   std::string store_path;
-  bool sync = true;                    // false only for benchmarks: acknowledgements then promise less
-  uint64_t window_bytes = 8u << 20;    // credit for each node
-  size_t batch_bytes = 1u << 20;       // at most, a commit
-  Clock* clock = nullptr;              // required
-  std::function<void(const std::string&)> log;      // one line for people; any thread
+  bool sync = true;                             // false only for benchmarks: acknowledgements then promise less
+  uint64_t window_bytes = 8u << 20;             // credit for each node
+  size_t batch_bytes = 1u << 20;                // at most, a commit
+  Clock* clock = nullptr;                       // required
+  std::function<void(const std::string&)> log;  // one line for people; any thread
   // Sends a link control message to a node: Loop::reply. Any thread.
   std::function<void(const bus::CurveKey& peer, Bytes message)> reply;
   // Called on the commit thread after each durable batch, before the acknowledgement is sent. Optional.
@@ -38,8 +38,8 @@ struct AuditorStatus {
   uint64_t frames = 0, events = 0, bytes = 0;  // durable since start
   uint64_t commits = 0;                        // synced writes
   uint64_t evidence = 0;                       // records of something wrong, since start
-  uint64_t dropped = 0;                        // inbound messages refused because the queue was full; resent by the node
-  std::string last_error;                      // why nothing is acknowledged right now; empty if all is well
+  uint64_t dropped = 0;    // inbound messages refused because the queue was full; resent by the node
+  std::string last_error;  // why nothing is acknowledged right now; empty if all is well
 };
 
 class Auditor {

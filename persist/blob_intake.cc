@@ -26,8 +26,8 @@ Result<void> BlobIntake::load() {
     }
     TRY(pieces->status());
     if (offset != row.next_offset) {
-      return Error{ErrorCode::kCorrupt, str_cat("the pieces of the unfinished blob ", hash.hex(), " end at byte ", offset,
-                                                ", its row says ", row.next_offset)};
+      return Error{ErrorCode::kCorrupt, str_cat("the pieces of the unfinished blob ", hash.hex(), " end at byte ",
+                                                offset, ", its row says ", row.next_offset)};
     }
   }
   return rows->status();
@@ -85,7 +85,8 @@ Result<std::string> BlobIntake::add(const PublicKey& node, const bus::BlobPiece&
 BlobIntake::Unfinished& BlobIntake::begin(const Key& key, uint64_t length, Batch& batch) {
   size_t of_node = 0;
   auto oldest = unfinished_.end();
-  for (auto it = unfinished_.lower_bound({key.first, Hash{}}); it != unfinished_.end() && it->first.first == key.first; ++it) {
+  for (auto it = unfinished_.lower_bound({key.first, Hash{}}); it != unfinished_.end() && it->first.first == key.first;
+       ++it) {
     ++of_node;
     if (oldest == unfinished_.end() || it->second.began < oldest->second.began) oldest = it;
   }
@@ -97,7 +98,8 @@ BlobIntake::Unfinished& BlobIntake::begin(const Key& key, uint64_t length, Batch
 }
 
 void BlobIntake::drop(std::map<Key, Unfinished>::iterator at, Batch& batch) {
-  for (const uint64_t offset : at->second.offsets) batch.remove(Table::kBlobs, piece_key(at->second.row.number, offset));
+  for (const uint64_t offset : at->second.offsets)
+    batch.remove(Table::kBlobs, piece_key(at->second.row.number, offset));
   batch.remove(Table::kRows, unfinished_key(at->first.first, at->first.second));
   unfinished_.erase(at);
 }

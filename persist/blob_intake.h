@@ -1,6 +1,6 @@
 // Puts blobs together from the pieces that arrive in frames. A blob counts as here when its last piece has come and the
-// whole has the hash it was announced by; what doesn't is removed and becomes evidence. Pieces go into the batch in which
-// their frame is, so a restart goes on in the middle of a blob.
+// whole has the hash it was announced by; what doesn't is removed and becomes evidence. Pieces go into the batch in
+// which their frame is, so a restart goes on in the middle of a blob.
 //
 // Bounds: a blob of at most kBlobMax bytes in at most kPiecesMax pieces; at most kUnfinishedMax blobs in the making for
 // each node (one more drops the oldest). Hashing is incremental; nothing is held but the digest's state.

@@ -45,7 +45,10 @@ class StoreCursor final : public EventCursor {
   // `newest`: the segments that stand in deltas.
   StoreCursor(const Store& store, FrameCache& frames, const ActorId& actor, uint64_t chain, Bytes newest,
               uint64_t first_sequence)
-      : frames_(frames), actor_(actor), first_(first_sequence), newest_(std::move(newest)),
+      : frames_(frames),
+        actor_(actor),
+        first_(first_sequence),
+        newest_(std::move(newest)),
         rows_(store.scan(Table::kSegments, segment_prefix(chain))) {}
 
   Result<std::optional<Item>> next() override {
@@ -260,8 +263,8 @@ Result<ActorId> StoreReader::resolve(std::string_view id_or_name) {
                          is_digits && id_or_name.size() < kPrefixDigitsMin ? " (a prefix needs at least 3 digits)" : "",
                          "; `theater chain list` shows those that are here")};
   }
-  return Error{ErrorCode::kInvalid, str_cat(id_or_name, " stands for ", found.size(), " chains:", candidates(found),
-                                            "; type more digits")};
+  return Error{ErrorCode::kInvalid,
+               str_cat(id_or_name, " stands for ", found.size(), " chains:", candidates(found), "; type more digits")};
 }
 
 }  // namespace
@@ -284,8 +287,8 @@ Result<ActorId> resolve_named(ChainReader& reader, std::string_view name, const 
   }
   if (alive.empty()) return found.back();
   if (alive.size() == 1 && alive.front() == found.back()) return found.back();
-  return Error{ErrorCode::kInvalid, str_cat("the name ", escape(as_bytes(name)), " stands for ", found.size(), " chains:",
-                                            candidates(found), "; use an id")};
+  return Error{ErrorCode::kInvalid, str_cat("the name ", escape(as_bytes(name)), " stands for ", found.size(),
+                                            " chains:", candidates(found), "; use an id")};
 }
 
 Result<std::vector<StoredGap>> read_gaps(const Store& store, uint64_t chain) {
@@ -308,9 +311,11 @@ Result<Bytes> read_blob(const Store& store, const Hash& hash) {
     out.insert(out.end(), pieces->value().begin(), pieces->value().end());
   }
   const auto status = pieces->status();
-  if (!status.ok()) return Error{ErrorCode::kCorrupt, str_cat("blob sha256:", hash.hex(), ": ", status.error().message)};
+  if (!status.ok())
+    return Error{ErrorCode::kCorrupt, str_cat("blob sha256:", hash.hex(), ": ", status.error().message)};
   if (out.size() != row->length || sha256(out) != hash) {
-    return Error{ErrorCode::kCorrupt, str_cat("the blob sha256:", hash.hex(), " is damaged: its bytes have another hash")};
+    return Error{ErrorCode::kCorrupt,
+                 str_cat("the blob sha256:", hash.hex(), " is damaged: its bytes have another hash")};
   }
   return out;
 }

@@ -1,5 +1,5 @@
-// What the newest commits did to heads and segments, as a reader lays it over the tables: see recorder.h. Small: the recorder
-// settles after kDeltaBytesMax.
+// What the newest commits did to heads and segments, as a reader lays it over the tables: see recorder.h. Small: the
+// recorder settles after kDeltaBytesMax.
 #pragma once
 
 #include <map>
@@ -27,7 +27,8 @@ class Deltas {
         chain.head = delta.head;
         chain.segments.insert(chain.segments.end(), delta.segments.begin(), delta.segments.end());
       }
-      if (!in.ok()) return Error{ErrorCode::kCorrupt, str_cat("the delta of commit ", out.commits_.back(), " is damaged")};
+      if (!in.ok())
+        return Error{ErrorCode::kCorrupt, str_cat("the delta of commit ", out.commits_.back(), " is damaged")};
     }
     TRY(rows->status());
     return out;

@@ -86,9 +86,7 @@ Result<void> Recorder::add_items(const PublicKey& node, const bus::FrameView& fr
     CHECK(walk.next(place));
     const bus::ItemView& item = frame.items[item_];
     switch (item.kind) {
-      case bus::ItemKind::kEvent:
-        TRY(on_event(node, item.content, digests[item_], place.offset));
-        break;
+      case bus::ItemKind::kEvent: TRY(on_event(node, item.content, digests[item_], place.offset)); break;
       case bus::ItemKind::kBlob: {
         TRY_ASSIGN(const bus::BlobPiece piece, bus::parse_blob_piece(item.content));
         TRY_ASSIGN(const std::string wrong, blobs_.add(node, piece, batch(), tip_.commit + 1));
@@ -105,7 +103,8 @@ Result<void> Recorder::add_items(const PublicKey& node, const bus::FrameView& fr
   return Ok{};
 }
 
-void Recorder::refuse(const PublicKey& node, uint64_t received_ns, const bus::FrameView& frame, const std::string& reason) {
+void Recorder::refuse(const PublicKey& node, uint64_t received_ns, const bus::FrameView& frame,
+                      const std::string& reason) {
   EvidenceRow row;
   row.received_ns = received_ns;
   row.peer = node;
@@ -124,7 +123,8 @@ Result<Recorder::Stream*> Recorder::stream_of(const StreamKey& key) {
       return entry.second.commit <= durable && std::find(marked_.begin(), marked_.end(), &entry) == marked_.end();
     });
   }
-  TRY_ASSIGN(const auto mark, get_row<bus::StreamMark>(store_, Table::kRows, mark_key(key.node, key.stream), "a stream"));
+  TRY_ASSIGN(const auto mark,
+             get_row<bus::StreamMark>(store_, Table::kRows, mark_key(key.node, key.stream), "a stream"));
   return &(streams_[key] = {mark.value_or(bus::StreamMark{}), 0});
 }
 
@@ -287,7 +287,8 @@ void Recorder::evidence(const PublicKey& node, const ActorId& actor, uint64_t se
   row.sequence = sequence;
   row.reason = reason;
   batch().put(Table::kRows, evidence_key(tip_.next_evidence++), encode_row(row));
-  alarms_.push_back(actor.is_zero() ? reason : str_cat("chain ", actor.short_hex(), ", event ", sequence, ": ", reason));
+  alarms_.push_back(actor.is_zero() ? reason
+                                    : str_cat("chain ", actor.short_hex(), ", event ", sequence, ": ", reason));
 }
 
 }  // namespace theater::persist

@@ -1,17 +1,18 @@
 // What turns frames into commits: recomputes every hash, runs the rules, and fills a batch with everything that belongs
-// together: frames, segments, heads, blobs, marks, evidence. Nothing here is on disk yet; the batch is (auditor.h's commit
-// thread), and only then is anything acknowledged.
+// together: frames, segments, heads, blobs, marks, evidence. Nothing here is on disk yet; the batch is (auditor.h's
+// commit thread), and only then is anything acknowledged.
 //
-// Heads and segments of the chains that a commit touched are not written one by one: with ten thousand actors in turn that
-// would be two rows for each event, which cost more than all else. A commit holds one row with all of them, its delta; now
-// and then ("settling") each chain touched since the last time gets its head and its segments, and the deltas go. Who
-// opens a store lays the deltas over the tables (deltas.h).
+// Heads and segments of the chains that a commit touched are not written one by one: with ten thousand actors in turn
+// that would be two rows for each event, which cost more than all else. A commit holds one row with all of them, its
+// delta; now and then ("settling") each chain touched since the last time gets its head and its segments, and the
+// deltas go. Who opens a store lays the deltas over the tables (deltas.h).
 //
-// Frames of one stream come in order. A frame that is already in an earlier batch, durable or on its way, is passed over.
+// Frames of one stream come in order. A frame that is already in an earlier batch, durable or on its way, is passed
+// over.
 //
-// Threads: one (verify), but for durable(), which any may call. Memory: about kEntriesMax chains' states, and those that a
-// batch on its way to the disk still holds.
-// Errors of add() mean that the store can't be read, or isn't what it should be: the recorder is of no use any more.
+// Threads: one (verify), but for durable(), which any may call. Memory: about kEntriesMax chains' states, and those
+// that a batch on its way to the disk still holds. Errors of add() mean that the store can't be read, or isn't what it
+// should be: the recorder is of no use any more.
 #pragma once
 
 #include <atomic>
@@ -35,15 +36,15 @@ class Recorder final : private Rules {
  public:
   static constexpr size_t kEntriesMax = 65'536;
   static constexpr size_t kStreamsMax = 1024;
-  static constexpr size_t kDeltasMax = 128;               // commits between settling,
-  static constexpr size_t kDeltaBytesMax = 8u << 20;      // or bytes in their deltas
+  static constexpr size_t kDeltasMax = 128;           // commits between settling,
+  static constexpr size_t kDeltaBytesMax = 8u << 20;  // or bytes in their deltas
   static constexpr size_t kEvidencePerFrameMax = 16;
 
   // Makes the first rows if the store is empty; kInvalid if it is another version's.
   static Result<std::unique_ptr<Recorder>> open(Store& store);
 
   struct Outcome {
-    std::string refused;  // not empty: nothing of the frame is stored, and the stream can't go on
+    std::string refused;              // not empty: nothing of the frame is stored, and the stream can't go on
     std::vector<std::string> alarms;  // what became evidence, for people
   };
   Result<Outcome> add(const PublicKey& node, uint64_t received_ns, const bus::FrameView& frame);

@@ -7,8 +7,8 @@ namespace {
 
 using schema::Value;
 
-// The first word of a reference: its tag (the kind plus one) and the kind that it stands for (string, bytes or record, which
-// differ in two bits), nothing else. docs/formats/value.md.
+// The first word of a reference: its tag (the kind plus one) and the kind that it stands for (string, bytes or record,
+// which differ in two bits), nothing else. docs/formats/value.md.
 constexpr uint64_t word_of(Value::Kind of) {
   return (static_cast<uint64_t>(Value::Kind::kReference) + 1) | static_cast<uint64_t>(of) << 16;
 }

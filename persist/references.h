@@ -1,5 +1,5 @@
-// Which blobs an event needs. Most events need none, and saying so must cost next to nothing, because the auditor asks for
-// each: a scan for the one word that every reference begins with comes before any decoding.
+// Which blobs an event needs. Most events need none, and saying so must cost next to nothing, because the auditor asks
+// for each: a scan for the one word that every reference begins with comes before any decoding.
 #pragma once
 
 #include <vector>

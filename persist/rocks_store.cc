@@ -79,8 +79,8 @@ std::vector<rocksdb::ColumnFamilyDescriptor> families(const std::shared_ptr<rock
   return out;
 }
 
-// The open tables. They change when a writer has to open the database again after an error, while other threads read and
-// fill batches: hence the lock.
+// The open tables. They change when a writer has to open the database again after an error, while other threads read
+// and fill batches: hence the lock.
 struct Handles {
   mutable std::shared_mutex mutex;
   std::vector<rocksdb::ColumnFamilyHandle*> all;
@@ -89,6 +89,33 @@ struct Handles {
     return index < all.size() ? all[index] : nullptr;  // null is the default table, when nothing is open
   }
 };
+
+// RocksDB reads the properties of a table file before it checks their checksum, and Debian's build stops the process if
+// one bit of them is set, the top one of the block's last word. So that bit is looked at first. The block of properties
+// is the last before the meta index, whose offset is the first number in the footer, after the byte of the checksum's
+// kind.
+Result<void> check_table_files(const std::string& path) {
+  constexpr size_t kFooterSize = 53, kTrailerSize = 5;
+  std::error_code failed;
+  for (const auto& entry : std::filesystem::directory_iterator(path, failed)) {
+    if (entry.path().extension() != ".sst") continue;
+    const int fd = ::open(entry.path().c_str(), O_RDONLY | O_CLOEXEC);
+    if (fd < 0) continue;  // RocksDB says so if it needs the file
+    uint8_t footer[kFooterSize], last = 0;
+    const off_t size = ::lseek(fd, 0, SEEK_END);
+    bool bad = false;
+    if (size > off_t{kFooterSize} && ::pread(fd, footer, kFooterSize, size - kFooterSize) == off_t{kFooterSize}) {
+      const uint64_t meta = RowReader(BytesView(footer).subspan(1)).varint();
+      bad = meta > kTrailerSize && meta < static_cast<uint64_t>(size) &&
+            ::pread(fd, &last, 1, static_cast<off_t>(meta - kTrailerSize - 1)) == 1 && (last & 0x80) != 0;
+    }
+    ::close(fd);
+    if (bad)
+      return Error{ErrorCode::kCorrupt,
+                   str_cat("the store ", path, " is damaged: the properties of ", entry.path().filename().string())};
+  }
+  return Ok{};
+}
 
 class RocksBatch final : public Batch {
  public:
@@ -233,8 +260,9 @@ class RocksStore final : public Store {
     rocksdb::DBOptions options = database_options(recovery);
     options.create_if_missing = options.create_missing_column_families = !read_only;
     rocksdb::DB* database = nullptr;
-    const auto status = read_only ? rocksdb::DB::OpenForReadOnly(options, path_, families(cache_), &handles_.all, &database)
-                                  : rocksdb::DB::Open(options, path_, families(cache_), &handles_.all, &database);
+    const auto status = read_only
+                            ? rocksdb::DB::OpenForReadOnly(options, path_, families(cache_), &handles_.all, &database)
+                            : rocksdb::DB::Open(options, path_, families(cache_), &handles_.all, &database);
     database_.reset(database);
     return status;
   }
@@ -256,8 +284,8 @@ class RocksStore final : public Store {
   bool failed_ = false;
 };
 
-// RocksDB locks the file LOCK with fcntl, which can be asked for the holder. Not when this very process holds it: opening
-// and closing the file would drop that lock.
+// RocksDB locks the file LOCK with fcntl, which can be asked for the holder. Not when this very process holds it:
+// opening and closing the file would drop that lock.
 std::string lock_holder(const std::string& path) {
   const int fd = ::open((path + "/LOCK").c_str(), O_RDWR | O_CLOEXEC);
   if (fd < 0) return {};
@@ -292,13 +320,15 @@ Result<void> RocksStore::open_for_writing() {
     for (const auto& entry : std::filesystem::directory_iterator(path_, failed)) {
       const std::string name = entry.path().filename();
       if (name == kTipFileName || name.ends_with(".sst") || name.starts_with("MANIFEST")) {
-        return Error{ErrorCode::kCorrupt, str_cat("the store ", path_, " is cut short: it has ", name, " but no file CURRENT")};
+        return Error{ErrorCode::kCorrupt,
+                     str_cat("the store ", path_, " is cut short: it has ", name, " but no file CURRENT")};
       }
     }
   }
   std::filesystem::create_directories(path_, failed);
   if (failed) return Error{ErrorCode::kIo, str_cat("can't make the folder ", path_, ": ", failed.message())};
   TRY_ASSIGN(promised_, TipFile::read(path_));
+  TRY(check_table_files(path_));
   const auto status = try_open(false, rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords);
   if (!status.ok()) return opening_error(status);
   TRY(check_tip());
@@ -316,14 +346,16 @@ Result<void> RocksStore::open_for_reading() {
     if (std::filesystem::exists(path_ + "/" + kTipFileName, failed)) {
       return Error{ErrorCode::kCorrupt, str_cat("the store ", path_, " is cut short: its file CURRENT is missing")};
     }
-    return Error{ErrorCode::kNotFound, str_cat("no store at ", path_, "; `theater run` and `theater auditor start` make one, ",
-                                               "--store names another")};
+    return Error{ErrorCode::kNotFound,
+                 str_cat("no store at ", path_, "; `theater run` and `theater auditor start` make one, ",
+                         "--store names another")};
   }
   rocksdb::Status status;
   for (int attempt = 0; attempt < kOpenAttempts; ++attempt) {
     damage_.clear();
     // Before the rest: what it promises must then be there.
     TRY_ASSIGN(promised_, TipFile::read(path_));
+    TRY(check_table_files(path_));
     status = try_open(true, rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords);
     if (status.ok()) {
       TRY(check_tip());
@@ -352,7 +384,8 @@ Result<void> RocksStore::check_tip() {
     held = tip.commit;
   }
   if (held < promised_->commit) {
-    damage_ = str_cat("lacks commits ", held + 1, " to ", promised_->commit, ", which were acknowledged: it was cut short or damaged");
+    damage_ = str_cat("lacks commits ", held + 1, " to ", promised_->commit,
+                      ", which were acknowledged: it was cut short or damaged");
   }
   return Ok{};
 }

@@ -226,7 +226,7 @@ Bytes encode_row(const HeadRow& row) {
   return out;
 }
 void append_row(Bytes& out, const HeadRow& row) {
-    put_id(out, row.head);
+  put_id(out, row.head);
   put_u64(out, row.next_sequence);
   put_u64(out, row.last_time_ns);
   put_u64(out, row.events);
@@ -415,8 +415,9 @@ Result<void> check_version(const Store& store) {
   TRY_ASSIGN(const auto version, get_row<uint64_t>(store, Table::kRows, version_key(), "its version"));
   if (!version) return Error{ErrorCode::kInvalid, "this isn't a store of Theater's: it has no version row"};
   if (*version != kStoreVersion) {
-    return Error{ErrorCode::kInvalid, str_cat("the store has format version ", *version, ", this program reads and writes version ",
-                                              kStoreVersion, "; use the program that wrote it, or another folder")};
+    return Error{ErrorCode::kInvalid,
+                 str_cat("the store has format version ", *version, ", this program reads and writes version ",
+                         kStoreVersion, "; use the program that wrote it, or another folder")};
   }
   return Ok{};
 }

@@ -1,8 +1,9 @@
-// The rows of a store: what their keys and values are made of. docs/formats/store.md is the page to this; keep them together.
+// The rows of a store: what their keys and values are made of. docs/formats/store.md is the page to this; keep them
+// together.
 //
-// Numbers in keys are big-endian, so that they sort; numbers in values little-endian. Chains, frames, blobs and records of
-// evidence have numbers in order of arrival, from 1: short keys that grow are what makes the store as fast for ten thousand
-// actors in turn as for one.
+// Numbers in keys are big-endian, so that they sort; numbers in values little-endian. Chains, frames, blobs and records
+// of evidence have numbers in order of arrival, from 1: short keys that grow are what makes the store as fast for ten
+// thousand actors in turn as for one.
 //
 // Encoders return what put() takes. Decoders never read past the row and refuse (kCorrupt) one of the wrong size.
 #pragma once
@@ -21,7 +22,8 @@ inline constexpr uint32_t kStoreVersion = 1;
 
 // --- writing and reading bytes
 
-static_assert(std::endian::native == std::endian::little, "numbers are copied as they are; a big-endian host needs swaps");
+static_assert(std::endian::native == std::endian::little,
+              "numbers are copied as they are; a big-endian host needs swaps");
 
 template <typename T>
 void put_number(Bytes& out, T value) {
@@ -71,22 +73,22 @@ struct StoreTip {  // one row: where the numbers stand
 };
 struct ChainRow {  // what never changes
   ActorId actor;
-  PublicKey node;    // the only one that may extend it
+  PublicKey node;  // the only one that may extend it
   std::string name;
   uint64_t first_time_ns = 0;
-  bool has_genesis = false;   // false: joined late
+  bool has_genesis = false;  // false: joined late
   bool is_node_chain = false;
 };
 struct HeadRow {  // how far it has come
   Hash head;
   uint64_t next_sequence = 0;
   uint64_t last_time_ns = 0;
-  uint64_t events = 0;        // stored
+  uint64_t events = 0;  // stored
   uint32_t incarnation = 0;
   bool ended = false;
-  bool stopped = false;       // an event of it failed verification: StopRow says why
-  bool gaps = false;          // there are gap rows
-  bool after_gap = false;     // what came last is a gap
+  bool stopped = false;    // an event of it failed verification: StopRow says why
+  bool gaps = false;       // there are gap rows
+  bool after_gap = false;  // what came last is a gap
 };
 struct StopRow {  // why nothing is added to a chain any more
   uint64_t sequence = 0;
@@ -94,7 +96,7 @@ struct StopRow {  // why nothing is added to a chain any more
 };
 struct GapRow {  // events that never came: key (chain, first)
   uint64_t last = 0;
-  Hash head;                  // of the last one; what the next event's parent has to be
+  Hash head;  // of the last one; what the next event's parent has to be
 };
 struct BlobRow {
   uint64_t number = 0;
@@ -108,29 +110,29 @@ struct PieceRow {  // a blob of which not all pieces have come
 struct EvidenceRow {
   uint64_t received_ns = 0;
   PublicKey peer;
-  ActorId actor;              // zero if it can't be said
-  uint64_t frame = 0;         // where it is stored; 0: the frame isn't
-  uint64_t sequence = 0;      // as claimed
+  ActorId actor;          // zero if it can't be said
+  uint64_t frame = 0;     // where it is stored; 0: the frame isn't
+  uint64_t sequence = 0;  // as claimed
   std::string reason;
-  Bytes bytes;                // what failed, if it stands in no stored frame; else empty
+  Bytes bytes;  // what failed, if it stands in no stored frame; else empty
 };
 
 Bytes meta_key(std::string_view name);
 inline Bytes version_key() { return meta_key("version"); }
 inline Bytes tip_key() { return meta_key("tip"); }
-Bytes actor_key(const ActorId& actor);                        // → chain number
+Bytes actor_key(const ActorId& actor);  // → chain number
 Bytes actor_prefix(BytesView first_bytes);
-Bytes chain_key(uint64_t chain);                              // → ChainRow
-Bytes stop_key(uint64_t chain);                               // → StopRow
-Bytes name_key(std::string_view name, uint64_t chain);        // → nothing
+Bytes chain_key(uint64_t chain);                        // → ChainRow
+Bytes stop_key(uint64_t chain);                         // → StopRow
+Bytes name_key(std::string_view name, uint64_t chain);  // → nothing
 Bytes name_prefix(std::string_view name);
-Bytes gap_key(uint64_t chain, uint64_t first);                // → GapRow
+Bytes gap_key(uint64_t chain, uint64_t first);  // → GapRow
 Bytes gap_prefix(uint64_t chain);
 Bytes mark_key(const PublicKey& node, const bus::StreamId& stream);  // → bus::StreamMark
-Bytes blob_key(const Hash& hash);                             // → BlobRow
-Bytes unfinished_key(const PublicKey& node, const Hash& hash);  // → PieceRow
-Bytes evidence_key(uint64_t number);                          // → EvidenceRow
-inline constexpr char kActorTag = 'a', kChainTag = 'c', kBlobTag = 'b', kEvidenceTag = 'e', kMarkTag = 'w', 
+Bytes blob_key(const Hash& hash);                                    // → BlobRow
+Bytes unfinished_key(const PublicKey& node, const Hash& hash);       // → PieceRow
+Bytes evidence_key(uint64_t number);                                 // → EvidenceRow
+inline constexpr char kActorTag = 'a', kChainTag = 'c', kBlobTag = 'b', kEvidenceTag = 'e', kMarkTag = 'w',
                       kGapTag = 'g', kDeltaTag = 'd', kUnfinishedTag = 'u';
 Bytes tag_prefix(char tag);
 
@@ -171,11 +173,11 @@ Result<uint64_t> decode_number(BytesView bytes);
 
 // --- the other tables
 
-Bytes head_key(uint64_t chain);                               // kHeads → HeadRow
-Bytes frame_key(uint64_t frame);                              // kFrames → stored_frame.h
-Bytes segment_key(uint64_t chain, uint64_t first_sequence);   // kSegments → Segment
+Bytes head_key(uint64_t chain);                              // kHeads → HeadRow
+Bytes frame_key(uint64_t frame);                             // kFrames → stored_frame.h
+Bytes segment_key(uint64_t chain, uint64_t first_sequence);  // kSegments → Segment
 Bytes segment_prefix(uint64_t chain);
-Bytes piece_key(uint64_t blob, uint64_t offset);              // kBlobs → the piece's bytes
+Bytes piece_key(uint64_t blob, uint64_t offset);  // kBlobs → the piece's bytes
 Bytes piece_prefix(uint64_t blob);
 
 // Events of one chain with consecutive sequences in one frame: runs of neighbouring items. A value in kSegments is any

@@ -1,11 +1,11 @@
-// What an auditor makes of the items of a frame: which chain each belongs to, whether it may be added, and what happens if
-// not. The recorder (recorder.h) runs these rules when a frame arrives; the verifier runs the same ones over everything
-// that is stored, and compares.
+// What an auditor makes of the items of a frame: which chain each belongs to, whether it may be added, and what happens
+// if not. The recorder (recorder.h) runs these rules when a frame arrives; the verifier runs the same ones over
+// everything that is stored, and compares.
 //
 //   An event that isn't one, or belongs to another node's chain     evidence against the sender; no chain is touched
-//   An event of this node's chain that breaks a rule                evidence; the chain stops: nothing is added any more
-//   The same event once more                                        ignored
-//   The first event of a chain isn't genesis                        the chain is partial: joined late
+//   An event of this node's chain that breaks a rule                evidence; the chain stops: nothing is added any
+//   more The same event once more                                        ignored The first event of a chain isn't
+//   genesis                        the chain is partial: joined late
 //
 // A chain belongs to the key in its genesis. If its first events came without genesis from another node, that node's
 // claim ends when the genesis comes.

@@ -1,9 +1,10 @@
-// Where an auditor keeps what it holds: five ordered tables of bytes, written in batches that are durable as a whole or not
-// at all. What stands in the rows is rows.h's business (docs/formats/store.md); this interface only separates them from the
-// disk, so that RocksDB stays in one file (rocks_store.cc) and tests have a twin in memory (memory_store.h) that can fail.
+// Where an auditor keeps what it holds: five ordered tables of bytes, written in batches that are durable as a whole or
+// not at all. What stands in the rows is rows.h's business (docs/formats/store.md); this interface only separates them
+// from the disk, so that RocksDB stays in one file (rocks_store.cc) and tests have a twin in memory (memory_store.h)
+// that can fail.
 //
-// A store is opened once for writing (the auditor) or any number of times for reading. A reading store shows the state of
-// its opening or of the last refresh().
+// A store is opened once for writing (the auditor) or any number of times for reading. A reading store shows the state
+// of its opening or of the last refresh().
 //
 // Threads: get, scan and commit may run at the same time on different threads; open and refresh may not.
 // Errors: kIo if the disk says no (the batch is not written; committing it again is right), kCorrupt if what is there
@@ -49,7 +50,8 @@ class Batch {
   virtual size_t bytes() const = 0;  // about what will be written
 };
 
-// Walks upwards over the keys that begin with a prefix. Borrows the store; what key() and value() return is valid until next().
+// Walks upwards over the keys that begin with a prefix. Borrows the store; what key() and value() return is valid until
+// next().
 class Cursor {
  public:
   virtual ~Cursor() = default;

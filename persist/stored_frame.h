@@ -1,9 +1,10 @@
-// A frame as it stands in the store: when it came and from whom, and then its bytes as they were sent, but for pieces of
-// blobs. Those are stored once per content in a table of their own; in the frame a stub takes their place, which keeps the
-// digest that the frame's link hash covers. So a payload can be erased while every frame still verifies.
+// A frame as it stands in the store: when it came and from whom, and then its bytes as they were sent, but for pieces
+// of blobs. Those are stored once per content in a table of their own; in the frame a stub takes their place, which
+// keeps the digest that the frame's link hash covers. So a payload can be erased while every frame still verifies.
 //
 //   row: received_ns u64, node 32 B, frame header 112 B, items
-//   stub: an item of kind 0x42 whose content is the piece's digest 32 B, blob hash 32 B, length u64, offset u64, size u64
+//   stub: an item of kind 0x42 whose content is the piece's digest 32 B, blob hash 32 B, length u64, offset u64, size
+//   u64
 //
 // What is read back is not trusted: every accessor checks its bounds. Views borrow the row.
 #pragma once

@@ -86,9 +86,10 @@ Result<std::optional<TipNote>> TipFile::read(const std::string& folder) {
     if (auto tip = decode(*bytes)) return tip;
     std::this_thread::sleep_for(std::chrono::milliseconds(1));  // perhaps an auditor was in the middle of writing it
   }
-  return Error{ErrorCode::kCorrupt,
-               str_cat(path, " is damaged: it says how much was acknowledged, so the store can't be shown to be whole; ",
-                       "restore it from a copy, or remove it to go on without this check")};
+  return Error{
+      ErrorCode::kCorrupt,
+      str_cat(path, " is damaged: it says how much was acknowledged, so the store can't be shown to be whole; ",
+              "restore it from a copy, or remove it to go on without this check")};
 }
 
 }  // namespace theater::persist

@@ -3,7 +3,8 @@
 // commit that somebody cut off or damaged. TIP can: it is written after each sync, so it never promises too much, and a
 // store with fewer commits than TIP says has lost something.
 //
-// Not synced itself: after a power cut it may be older than the store, and then promises less. Layout: docs/formats/store.md.
+// Not synced itself: after a power cut it may be older than the store, and then promises less. Layout:
+// docs/formats/store.md.
 #pragma once
 
 #include <utility>

@@ -30,15 +30,16 @@ Result<void> advance(ChainState& state, const schema::EventView& view, const Has
 // The state before an event whose predecessors are missing: what it says about itself is taken as it is.
 ChainState joined_before(const schema::EventView& view);
 
-// Checks `bytes` (event `hash` computed by the caller from exactly these bytes) as the next event of `state` and advances it.
-// For the first event of a chain give a default state. The error's message is the reason, without chain and sequence.
+// Checks `bytes` (event `hash` computed by the caller from exactly these bytes) as the next event of `state` and
+// advances it. For the first event of a chain give a default state. The error's message is the reason, without chain
+// and sequence.
 Result<schema::EventView> verify_next(ChainState& state, BytesView bytes, const Hash& hash);
 
 struct VerifyReport {
-  ChainSummary summary;               // status after verification
-  uint64_t verified = 0;              // events that passed
-  std::optional<uint64_t> sequence;   // kBroken: where
-  std::string reason;                 // kBroken: why
+  ChainSummary summary;              // status after verification
+  uint64_t verified = 0;             // events that passed
+  std::optional<uint64_t> sequence;  // kBroken: where
+  std::string reason;                // kBroken: why
 };
 
 // Never fails for what it finds in the chain (that is the report); fails only if the store can't be read at all.

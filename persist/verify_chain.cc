@@ -48,7 +48,8 @@ class ChainCheck {
       for (const SequenceRange& range : report_.summary.missing) gaps_.push_back({range.first, range.last, Hash{}});
       return Ok{};
     }
-    TRY_ASSIGN(const auto number, get_row<uint64_t>(*store, Table::kRows, actor_key(report_.summary.actor), "an actor"));
+    TRY_ASSIGN(const auto number,
+               get_row<uint64_t>(*store, Table::kRows, actor_key(report_.summary.actor), "an actor"));
     if (!number) return Ok{};
     TRY_ASSIGN(gaps_, read_gaps(*store, *number));
     TRY_ASSIGN(stop_, get_row<StopRow>(*store, Table::kRows, stop_key(*number), "a stopped chain"));
@@ -72,7 +73,8 @@ class ChainCheck {
   void check(const Event& event, const Event* after) {
     ChainState next = state_;
     if (event.sequence != state_.next_sequence && !step_over_gaps(next, event)) {
-      broken(state_.next_sequence, str_cat("events ", state_.next_sequence, " to ", event.sequence - 1, " are missing"));
+      broken(state_.next_sequence,
+             str_cat("events ", state_.next_sequence, " to ", event.sequence - 1, " are missing"));
       return;
     }
     const auto view = schema::check_event(event.bytes);
@@ -148,7 +150,8 @@ class ChainCheck {
     }
     const uint64_t next = head.events == 0 && head.head.is_zero() ? 0 : head.last_sequence + 1;
     if (state_.next_sequence < next) {
-      return broken(state_.next_sequence, str_cat("events ", state_.next_sequence, " to ", head.last_sequence, " are missing"));
+      return broken(state_.next_sequence,
+                    str_cat("events ", state_.next_sequence, " to ", head.last_sequence, " are missing"));
     }
     if (state_.head != head.head || report_.verified != head.events || state_.next_sequence != next) {
       return broken(state_.next_sequence == 0 ? 0 : state_.next_sequence - 1,

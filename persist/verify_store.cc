@@ -1,6 +1,6 @@
-// Every chain of a store in one pass over the frames in order of arrival: each byte is read once and hashed once. The pass
-// runs the auditor's own rules again and compares what comes out with every row that was stored; it says which chains
-// don't agree, and verify_chain() then says where.
+// Every chain of a store in one pass over the frames in order of arrival: each byte is read once and hashed once. The
+// pass runs the auditor's own rules again and compares what comes out with every row that was stored; it says which
+// chains don't agree, and verify_chain() then says where.
 #include <map>
 #include <set>
 #include <unordered_map>
@@ -76,7 +76,9 @@ class StorePass final : private Rules {
     }
     return at->second == need.length;
   }
-  void taken(ChainEntry& entry, uint64_t sequence, uint32_t offset) override { segments_.add(entry, sequence, item_, offset); }
+  void taken(ChainEntry& entry, uint64_t sequence, uint32_t offset) override {
+    segments_.add(entry, sequence, item_, offset);
+  }
   void missing(ChainEntry& entry, uint64_t, uint64_t, const Hash&) override { SegmentBuilder::split(entry); }
   void stopped(ChainEntry&) override {}
   void evidence(const PublicKey&, const ActorId&, uint64_t, const std::string&) override {}
@@ -99,10 +101,10 @@ class StorePass final : private Rules {
   SegmentBuilder segments_;
   std::vector<Hash> digests_;
   size_t item_ = 0;
-  std::vector<uint64_t> found_sums_;                                   // of the stored segment rows, by chain
+  std::vector<uint64_t> found_sums_;  // of the stored segment rows, by chain
   std::map<uint64_t, std::string> bad_frames_;
-  std::set<uint64_t> blamed_;  // those of them that hold something of a chain
-  std::unordered_map<uint64_t, std::string> faults_;                   // by chain
+  std::set<uint64_t> blamed_;                         // those of them that hold something of a chain
+  std::unordered_map<uint64_t, std::string> faults_;  // by chain
   std::string store_fault_;
 };
 
@@ -169,7 +171,8 @@ std::string StorePass::check_link(const StoredFrame& frame) {
 std::string StorePass::check_items(const StoredFrame& frame) {
   static_assert(sizeof(Hash) == Hash::kSize);
   const BytesView all(reinterpret_cast<const uint8_t*>(digests_.data()), digests_.size() * sizeof(Hash));
-  if (digests_.size() != frame.items || sha256(all) != frame.body_digest) return "its items aren't those that its header covers";
+  if (digests_.size() != frame.items || sha256(all) != frame.body_digest)
+    return "its items aren't those that its header covers";
   return {};
 }
 
@@ -233,10 +236,11 @@ std::string StorePass::fault(const ActorId& actor, const HeadRow& head) const {
   const ChainEntry& entry = found->second;
   if (entry.stop && !head.stopped) return entry.stop->reason;
   if (encode_row(head_row(entry)) != encode_row(head)) {
-    return str_cat("the head row says ", head.events, " events up to ", head.head.short_hex(), ", the frames hold ", entry.events,
-                   " up to ", entry.state.head.short_hex());
+    return str_cat("the head row says ", head.events, " events up to ", head.head.short_hex(), ", the frames hold ",
+                   entry.events, " up to ", entry.state.head.short_hex());
   }
-  if (number >= found_sums_.size() || found_sums_[number] != entry.index_sum) return "its index isn't what its frames give";
+  if (number >= found_sums_.size() || found_sums_[number] != entry.index_sum)
+    return "its index isn't what its frames give";
   return {};
 }
 
@@ -294,8 +298,8 @@ Result<std::vector<VerifyReport>> verify_all(ChainReader& reader) {
   }
   for (const auto& [actor, entry] : pass.entries) {
     if (numbers.contains(actor) || any_broken) continue;  // with an altered genesis a chain seems to be another
-    return Error{ErrorCode::kCorrupt, str_cat("the rows of chain ", actor.hex(), " are missing; the frames hold ", entry.events,
-                                              " events of it")};
+    return Error{ErrorCode::kCorrupt, str_cat("the rows of chain ", actor.hex(), " are missing; the frames hold ",
+                                              entry.events, " events of it")};
   }
   for (const TipNote::Chain& chain : promise.chains) {
     if (numbers.contains(chain.actor) || chain.next_sequence == 0) continue;

@@ -1,5 +1,5 @@
-// The rows of a small store against tests/golden/store-rows.txt, which docs/formats/store.md explains. A change here is a new
-// format version. THEATER_WRITE_GOLDEN=1 writes the file.
+// The rows of a small store against tests/golden/store-rows.txt, which docs/formats/store.md explains. A change here is
+// a new format version. THEATER_WRITE_GOLDEN=1 writes the file.
 #include <gtest/gtest.h>
 
 #include <cstdlib>

@@ -1,5 +1,5 @@
-// What an auditor does with events that break a rule: kept as evidence with a reason, only the chain concerned stops, and
-// the verifier says the same afterwards.
+// What an auditor does with events that break a rule: kept as evidence with a reason, only the chain concerned stops,
+// and the verifier says the same afterwards.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -108,7 +108,8 @@ INSTANTIATE_TEST_SUITE_P(
                     Rule{"skipped", [](schema::Header& h) { h.sequence += 1; }, "where event 2 was expected"},
                     Rule{"second_child", [](schema::Header& h) { h.sequence -= 1; }, "where event 2 was expected"},
                     Rule{"time", [](schema::Header& h) { h.time_ns = 5; }, "before its parent's"},
-                    Rule{"incarnation", [](schema::Header& h) { h.incarnation = 3; }, "incarnation 3 after incarnation 0"}),
+                    Rule{"incarnation", [](schema::Header& h) { h.incarnation = 3; },
+                         "incarnation 3 after incarnation 0"}),
     [](const auto& instance) { return instance.param.name; });
 
 TEST(Rules, NothingFollowsTheEnd) {
@@ -330,7 +331,8 @@ TEST(Tampering, EveryByteOfEveryEventIsWatched) {
   ASSERT_TRUE(record(*store, stream).ok());
   size_t first = 0;
   for (uint64_t frame = 1; frame <= stream.frames.size(); ++frame) {
-    const std::string good = store->disk()[static_cast<size_t>(Table::kFrames)].at(std::string(as_text(frame_key(frame))));
+    const std::string good =
+        store->disk()[static_cast<size_t>(Table::kFrames)].at(std::string(as_text(frame_key(frame))));
     for (const auto* of : {&chain, &other}) {
       for (const auto& event : of->events) {
         const size_t at = good.find(std::string(as_text(event.bytes)));

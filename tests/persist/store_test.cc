@@ -60,10 +60,11 @@ TEST_P(AnyStore, KeepsRowsInOrderAndTablesApart) {
   EXPECT_EQ(store_->promised()->commit, 1u);
 }
 
-INSTANTIATE_TEST_SUITE_P(Stores, AnyStore,
-                         testing::Values(Maker{"memory", [](const TempFolder&) { return std::make_shared<MemoryStore>(); }},
-                                         Maker{"rocks", [](const TempFolder& folder) { return open_rocks(folder.at("s")); }}),
-                         [](const auto& instance) { return instance.param.name; });
+INSTANTIATE_TEST_SUITE_P(
+    Stores, AnyStore,
+    testing::Values(Maker{"memory", [](const TempFolder&) { return std::make_shared<MemoryStore>(); }},
+                    Maker{"rocks", [](const TempFolder& folder) { return open_rocks(folder.at("s")); }}),
+    [](const auto& instance) { return instance.param.name; });
 
 TEST(RocksStore, AReaderSeesWhatTheWriterWritesAfterRefresh) {
   TempFolder folder;

@@ -1,5 +1,5 @@
-// A folder that lives as long as the object. In memory where there is a file system for that: these tests make thousands of
-// small stores and measure nothing.
+// A folder that lives as long as the object. In memory where there is a file system for that: these tests make
+// thousands of small stores and measure nothing.
 #pragma once
 
 #include <unistd.h>
@@ -16,7 +16,8 @@ class TempFolder {
  public:
   TempFolder() {
     const bool memory = ::access("/dev/shm", W_OK) == 0;
-    std::string pattern = (memory ? std::filesystem::path("/dev/shm") : std::filesystem::temp_directory_path()) / "theater-persist-XXXXXX";
+    std::string pattern = (memory ? std::filesystem::path("/dev/shm") : std::filesystem::temp_directory_path()) /
+                          "theater-persist-XXXXXX";
     CHECK(::mkdtemp(pattern.data()) != nullptr);
     path_ = pattern;
   }

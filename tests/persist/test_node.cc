@@ -179,9 +179,8 @@ void TestLink::send(Auditor& auditor) {
     const Bytes& bytes = stream_.frames[frame - 1];
     bytes_sent += bytes.size() - bus::kFrameHeaderSize;
     if (frame < expected_) continue;
-    const bool room = changed_.wait_for(lock, 10s, [&] {
-      return (frame <= credit_frames_ && bytes_sent <= credit_bytes_) || !refused_.empty();
-    });
+    const bool room = changed_.wait_for(
+        lock, 10s, [&] { return (frame <= credit_frames_ && bytes_sent <= credit_bytes_) || !refused_.empty(); });
     if (!room) return;
     auto copy = std::make_shared<Bytes>(bytes);
     lock.unlock();
@@ -202,9 +201,9 @@ bool TestLink::deliver(Auditor& auditor, int seconds) {
 
 bool TestLink::wait_acknowledged(uint64_t frame, int seconds) {
   std::unique_lock lock(mutex_);
-  return changed_.wait_for(lock, std::chrono::seconds(seconds),
-                           [&] { return durable_.sequence >= frame || !refused_.empty(); }) &&
-         durable_.sequence >= frame;
+  return changed_.wait_for(lock, std::chrono::seconds(seconds), [&] {
+    return durable_.sequence >= frame || !refused_.empty();
+  }) && durable_.sequence >= frame;
 }
 
 uint64_t TestLink::acknowledged() const {

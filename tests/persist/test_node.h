@@ -1,5 +1,5 @@
-// A node for tests of the auditor: makes chains of real events and packs them into real frames, without actors, sockets or
-// threads. And a link that plays the node's side of the protocol against an Auditor.
+// A node for tests of the auditor: makes chains of real events and packs them into real frames, without actors, sockets
+// or threads. And a link that plays the node's side of the protocol against an Auditor.
 #pragma once
 
 #include <condition_variable>
