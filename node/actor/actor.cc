@@ -9,6 +9,9 @@ namespace theater::node {
 using schema::ErrorKind;
 using schema::Value;
 
+// Ten thousand idle actors: what each of them costs beside its instance.
+static_assert(sizeof(Actor) < 2'048);
+
 Actor::Actor(std::shared_ptr<ActorContext> context, const Manifest& manifest, std::unique_ptr<Birth> birth,
              std::vector<std::shared_ptr<Subscriber>> subscribers)
     : Task(context->scheduler),
@@ -148,7 +151,7 @@ void Actor::emitted() {
       return begin_call(wasm::initialize_function(), {}, {});
     case Phase::kCall:
       guest_time_ns_ = chain_.time_ns();
-      deadline_ns_ = context_->clock->monotonic_ns() + limits_.call_timeout_ms * 1'000'000;
+      deadline_ns_ = after_ms(context_->clock->monotonic_ns(), limits_.call_timeout_ms);
       instance_->start(*function_, chain_.take_args());
       phase_ = Phase::kRunning;
       return;
@@ -180,6 +183,7 @@ bool Actor::begin_message() {
     std::optional<Message> message;
     {
       std::lock_guard lock(mutex_);
+      if (!orders_.empty()) return false;  // they came first, and brought a wake-up
       message = mailbox_.pop();
     }
     if (!message) return false;
@@ -234,6 +238,7 @@ void Actor::result_emitted() {
         " returned no result");
   const auto& result = *results[0].get<Value::ResultOf>();
   const auto reply = std::exchange(reply_, nullptr);
+  if (!birth_) publish();  // whoever gets an answer and then looks sees what it did
   if (!result.ok) {
     const std::string text = *result.payload->get<std::string>();
     if (birth_) return fail(ErrorKind::kGuestError, str_cat("init: ", text), 0, false, {});

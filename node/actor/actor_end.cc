@@ -21,7 +21,7 @@ std::string event_text(std::string text) {
 void Actor::stop(const schema::Origin& origin, const std::string& reason, uint64_t grace_ms) {
   if (phase_ == Phase::kTerminal || phase_ == Phase::kEnded) return;
   if (!stop_) stop_ = Ending{origin, event_text(reason)};
-  const uint64_t until_ns = context_->clock->monotonic_ns() + grace_ms * 1'000'000;
+  const uint64_t until_ns = after_ms(context_->clock->monotonic_ns(), grace_ms);
   if (grace_until_ns_ == 0 || until_ns < grace_until_ns_) grace_until_ns_ = until_ns;
   close_mailbox(Error{ErrorCode::kUnavailable, str_cat("'", name_, "' is stopping")});
 }
@@ -127,6 +127,7 @@ void Actor::end() {
   instance_.reset();
   birth_.reset();
   state_ = schema::Value::none();
+  chain_.give_up();
   chain_.forget_values();
   publish();
   const auto last = info();

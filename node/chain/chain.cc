@@ -51,6 +51,7 @@ void Chain::add(std::shared_ptr<Subscriber> subscriber) {
     subscriber->end_of_chain(id_);
     return;
   }
+  evict_closed();  // an idle chain must not collect them
   for (const auto& entry : entries_) {
     if (entry.subscriber == subscriber) return;
   }
@@ -210,10 +211,18 @@ void Chain::deliver(schema::EncodedEvent& scratch, uint64_t time_ns) {
   }
   emission_.active = false;
   emission_.blobs.clear();
-  if (!schema::is_terminal(scratch.kind)) return;
+  if (schema::is_terminal(scratch.kind)) end();
+}
+
+void Chain::end() {
   ended_ = true;
   for (auto& entry : entries_) entry.subscriber->end_of_chain(id_);
   entries_.clear();
+}
+
+void Chain::give_up() {
+  cancel();
+  if (!ended_) end();
 }
 
 void Chain::cancel() {

@@ -65,7 +65,8 @@ class Chain {
   // for an event are replaced by references. `blobs`: what the event refers to beside its values.
   void begin(std::string_view type, schema::Body body, std::vector<Blob> blobs = {});
   Step step(schema::EncodedEvent& scratch);
-  void cancel();  // no emission: does nothing
+  void cancel();   // no emission: does nothing
+  void give_up();  // ends the chain without a terminal event: it stays open
   bool emitting() const { return emission_.active; }
   // Which subscriber a parked emission waits for.
   std::string waits_for() const;
@@ -101,6 +102,7 @@ class Chain {
   bool take_room(Entry& entry, TryOnce try_once);
   static void release(Entry& entry);
   void deliver(schema::EncodedEvent& scratch, uint64_t time_ns);
+  void end();
 
   Clock& clock_;
   const std::function<Waker()> make_waker_;

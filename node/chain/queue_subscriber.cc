@@ -45,11 +45,6 @@ uint64_t QueueSubscriber::dropped() const {
   return dropped_;
 }
 
-bool QueueSubscriber::ended(const ActorId& actor) const {
-  std::lock_guard lock(mutex_);
-  return ended_.contains(actor);
-}
-
 bool QueueSubscriber::closed() const {
   std::lock_guard lock(mutex_);
   return closed_;
@@ -113,7 +108,6 @@ void QueueSubscriber::deliver(const schema::EncodedEvent& event) {
 
 void QueueSubscriber::end_of_chain(const ActorId& actor) {
   std::lock_guard lock(mutex_);
-  ended_[actor] = true;
   if (const auto found = waker_of_.find(actor); found != waker_of_.end()) {
     wakers_.erase(found->second);
     waker_of_.erase(found);

@@ -29,8 +29,7 @@ class QueueSubscriber final : public Subscriber {
   // No more events are wanted. Chains evict it at their next emission; those that wait for it go on.
   void close();
   size_t size() const;
-  uint64_t dropped() const;                // best-effort: events lost to the bound
-  bool ended(const ActorId& actor) const;  // end_of_chain was called for this chain
+  uint64_t dropped() const;  // best-effort: events lost to the bound
 
   std::string name() const override { return "a subscriber in this process"; }
   bool closed() const override;
@@ -55,7 +54,6 @@ class QueueSubscriber final : public Subscriber {
   std::map<uint64_t, std::pair<ActorId, std::function<void()>>> wakers_;
   std::map<ActorId, uint64_t> waker_of_;
   uint64_t last_waker_ = 0;
-  std::map<ActorId, bool> ended_;  // one for each chain that ended
   uint64_t dropped_ = 0;
   bool closed_ = false;
 };

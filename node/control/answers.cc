@@ -40,10 +40,12 @@ bool Answers::begin(const PublicKey& key, const bus::ControlRequest& request,
   bus::ControlResponse now;
   {
     std::lock_guard lock(mutex_);
-    if (!keys_.contains(key) && keys_.size() >= kKeysMax) keys_.erase(keys_.begin());
-    auto& of_key = keys_[key];
+    const bool is_room = keys_.contains(key) || keys_.size() < kKeysMax || make_room_for_key();
+    auto& of_key = is_room ? keys_[key] : keys_.begin()->second;
     const auto found = of_key.entries.find(request.request_id);
-    if (found == of_key.entries.end()) {
+    if (!is_room) {
+      now = refused(ErrorCode::kUnavailable, "requests of too many keys are in progress; try again");
+    } else if (found == of_key.entries.end()) {
       if (of_key.entries.size() - of_key.answered.size() < kAnswersMax) {
         of_key.entries.emplace(request.request_id, Entry{digest, {{request.id, std::move(responder)}}, {}, 0});
         return true;
@@ -89,6 +91,16 @@ void Answers::answer(const PublicKey& key, const std::string& request_id, const 
     }
   }
   for (const auto& one : waiting) respond(*one.responder, one.id, response);
+}
+
+bool Answers::make_room_for_key() {
+  for (auto of_key = keys_.begin(); of_key != keys_.end(); ++of_key) {
+    if (of_key->second.entries.size() > of_key->second.answered.size()) continue;
+    while (!of_key->second.answered.empty()) forget_oldest(of_key->second);
+    keys_.erase(of_key);
+    return true;
+  }
+  return false;
 }
 
 void Answers::forget_oldest(OfKey& of_key) {

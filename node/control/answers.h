@@ -47,6 +47,7 @@ class Answers {
     std::deque<std::string> answered;  // oldest first
   };
 
+  bool make_room_for_key();  // false if every key has requests in progress
   void forget_oldest(OfKey& of_key);
 
   std::mutex mutex_;

@@ -78,8 +78,7 @@ void RuntimeImpl::request(const ActorId& actor, Bytes message, schema::Origin or
       return;
     }
     if (timeout_ms != 0) {
-      const auto timer = context_->timers.set(options_.clock->monotonic_ns() + timeout_ms * 1'000'000, [to,
-                                                                                                        timeout_ms] {
+      const auto timer = context_->timers.set(after_ms(options_.clock->monotonic_ns(), timeout_ms), [to, timeout_ms] {
         to->answer(Error{ErrorCode::kDeadline, str_cat("no answer within ", timeout_ms,
                                                        " ms; if the actor has begun with it, it will still finish")});
       });
@@ -103,8 +102,8 @@ void RuntimeImpl::order_to_end(const ActorId& actor, uint64_t wait_ms, Callback<
     };
     auto waiting = std::make_shared<Waiting>();
     waiting->done = std::move(callback);
-    waiting->timer = context_->timers.set(
-        options_.clock->monotonic_ns() + wait_ms * 1'000'000, [waiting, weak = std::weak_ptr(found)] {
+    waiting->timer =
+        context_->timers.set(after_ms(options_.clock->monotonic_ns(), wait_ms), [waiting, weak = std::weak_ptr(found)] {
           if (waiting->answered.exchange(true)) return;
           const auto self = weak.lock();
           const std::string room = self == nullptr ? "room" : self->info().waits_for;
@@ -129,7 +128,7 @@ void RuntimeImpl::order_to_end(const ActorId& actor, uint64_t wait_ms, Callback<
 
 void RuntimeImpl::stop_actor(const ActorId& actor, schema::Origin origin, uint64_t grace_ms, Callback<Ok> done) {
   if (auto checked = check_origin(origin); !checked.ok()) return done(std::move(checked).error());
-  order_to_end(actor, grace_ms + kEndPatienceMs, std::move(done),
+  order_to_end(actor, std::min(grace_ms, kLongestWaitMs) + kEndPatienceMs, std::move(done),
                [origin = std::move(origin), grace_ms](Actor& self) { self.stop(origin, "stop", grace_ms); });
 }
 

@@ -92,6 +92,7 @@ bool RuntimeImpl::stop(uint64_t grace_ms) {
   constexpr uint64_t kAfterGraceMs = 2'000;
   std::lock_guard only_once(stop_mutex_);
   if (stopped_) return *stopped_;
+  grace_ms = std::min(grace_ms, kLongestWaitMs);
 
   context_->commands.push([this] { stopping_ = true; });
   for_each_actor([grace_ms](Actor& actor) { actor.stop({}, "node stop", grace_ms); });

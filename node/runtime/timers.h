@@ -6,6 +6,7 @@
 // Bounds: one timer for each waiting actor and one for each request in flight.
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <map>
 #include <mutex>
@@ -13,6 +14,12 @@
 #include <utility>
 
 namespace theater::node {
+
+inline constexpr uint64_t kLongestWaitMs = uint64_t{365} * 24 * 3'600'000;  // whoever asks for more gets this
+
+inline uint64_t after_ms(uint64_t now_ns, uint64_t wait_ms) {
+  return now_ns + std::min(wait_ms, kLongestWaitMs) * 1'000'000;
+}
 
 class Timers {
  public:

@@ -117,14 +117,14 @@ TEST_F(ChainTest, AClosedSubscriberIsEvictedAtTheNextEmission) {
 }
 
 TEST_F(ChainTest, RemovingIsIdempotentAndTells) {
-  auto queue = std::make_shared<QueueSubscriber>(10, Overflow::kStrict);
-  chain_.add(queue);
+  auto record = std::make_shared<RecordingSubscriber>();
+  chain_.add(record);
   genesis();
-  EXPECT_TRUE(chain_.remove(*queue));
-  EXPECT_FALSE(chain_.remove(*queue));
+  EXPECT_TRUE(chain_.remove(*record));
+  EXPECT_FALSE(chain_.remove(*record));
   log("unseen");
-  EXPECT_THAT(sequences(*queue), ElementsAre(0));
-  EXPECT_TRUE(queue->ended(chain_.id()));
+  EXPECT_EQ(record->chain(chain_.id()).size(), 1u);
+  EXPECT_EQ(record->ends(chain_.id()), 1);
 }
 
 TEST_F(ChainTest, RemovingFromAnEndedChainIsHarmless) {
@@ -150,9 +150,22 @@ TEST_F(ChainTest, TheTerminalEventIsFollowedByTheEndOfTheChain) {
 TEST_F(ChainTest, ASubscriberThatComesAfterTheEndIsToldSo) {
   genesis();
   shutdown();
-  auto late = std::make_shared<QueueSubscriber>(1, Overflow::kStrict);
+  auto late = std::make_shared<RecordingSubscriber>();
   chain_.add(late);
-  EXPECT_TRUE(late->ended(chain_.id()));
+  EXPECT_EQ(late->ends(chain_.id()), 1);
+}
+
+TEST_F(ChainTest, AChainThatIsGivenUpTellsItsSubscribersAndEmitsNothing) {
+  auto record = std::make_shared<RecordingSubscriber>();
+  auto full = std::make_shared<QueueSubscriber>(1, Overflow::kStrict);
+  chain_.add(record);
+  chain_.add(full);
+  genesis();
+  EXPECT_EQ(shutdown(), Chain::Step::kParked);
+  chain_.give_up();
+  EXPECT_EQ(record->ends(chain_.id()), 1);
+  EXPECT_EQ(record->chain(chain_.id()).size(), 1u);
+  EXPECT_FALSE(chain_.emitting());
 }
 
 TEST_F(ChainTest, AFullStrictSubscriberParksTheProducerUntilThereIsRoom) {

@@ -40,6 +40,18 @@ class RealGuestTest : public testing::Test {
     return request;
   }
 
+  SpawnRequest moody(const std::string& more) {
+    SpawnRequest request;
+    request.manifest = "name = \"moody\"\n";
+    for (const char* handler : {"runtime", "timing", "message-server"}) {
+      request.manifest += str_cat("[[handler]]\ntype = \"", handler, "\"\n");
+    }
+    request.manifest += more;
+    request.package = *read_file(THEATER_BUILD_DIR "/tests/guests/moody.wasm");
+    request.subscribers = {record_};
+    return request;
+  }
+
   SystemClock clock_;
   SystemRandom random_;
   std::mutex mutex_;
@@ -70,6 +82,104 @@ TEST_F(RealGuestTest, FromSpawnToShutdown) {
                   "handle-request wasm-call", "log host-call", "handle-request wasm-result", "shutdown shutdown"));
   EXPECT_EQ(record_->ends(actor->id), 1);
   EXPECT_TRUE(runtime_->stop(5'000));
+}
+
+TEST_F(RealGuestTest, TenThousandLogsToAStrictSubscriberThatIsSlowerThanTheGuest) {
+  auto queue = std::make_shared<QueueSubscriber>(8, QueueSubscriber::Overflow::kStrict);
+  auto burst = example("burst");
+  burst.subscribers.push_back(queue);
+  std::atomic<uint64_t> taken{0};
+  std::thread drain([&] {
+    while (auto event = queue->pop(kLong)) {
+      ++taken;
+      if (schema::is_terminal(event->kind)) break;
+    }
+  });
+  const auto actor = spawn(*runtime_, std::move(burst));
+  ASSERT_TRUE(actor.ok()) << actor.error().message;
+  const auto reply = request(*runtime_, actor->id, "10000");
+  ASSERT_TRUE(reply.ok()) << reply.error().message;
+  EXPECT_EQ(as_text(**reply), "10000");
+  ASSERT_TRUE(stop(*runtime_, actor->id).ok());
+  drain.join();
+  EXPECT_EQ(taken, 10'008u);
+  EXPECT_EQ(record_->chain(actor->id).size(), 10'008u);
+}
+
+TEST_F(RealGuestTest, AMessageOfAMebibyteTravelsByReference) {
+  const auto actor = spawn(*runtime_, example("echo"));
+  ASSERT_TRUE(actor.ok()) << actor.error().message;
+  const std::string large(1'000'000, 'm');
+  const auto reply = request(*runtime_, actor->id, large);
+  ASSERT_TRUE(reply.ok()) << reply.error().message;
+  EXPECT_EQ(as_text(**reply), large);
+  EXPECT_EQ(record_->blobs()[sha256(as_bytes(large))].size(), large.size());
+}
+
+TEST_F(RealGuestTest, ATrapALoopAndAKillEachLeaveTheirReason) {
+  const auto end_of = [&](const std::string& message, const std::string& more) {
+    const auto actor = spawn(*runtime_, moody(more));
+    CHECK(actor.ok(), actor.error().message);
+    EXPECT_EQ(request(*runtime_, actor->id, message).error().code, ErrorCode::kActorFailed);
+    CHECK(ended(*runtime_, actor->id).ok());
+    return record_->last_body<schema::ErrorBody>(actor->id);
+  };
+  const auto trap = end_of("trap", "");
+  EXPECT_EQ(trap.kind, schema::ErrorKind::kTrap);
+  EXPECT_GT(trap.fuel, 0u);
+  EXPECT_EQ(end_of("recurse", "").kind, schema::ErrorKind::kLimit);
+  const auto loop = end_of("loop", "[limits]\ncall_timeout = \"100 ms\"\n");
+  EXPECT_EQ(loop.kind, schema::ErrorKind::kDeadline);
+  EXPECT_TRUE(loop.in_call);
+  EXPECT_GT(loop.fuel, 1'000'000u);
+  EXPECT_EQ(end_of("sleep", "[limits]\ncall_timeout = \"100 ms\"\n").kind, schema::ErrorKind::kDeadline);
+
+  const auto actor = spawn(*runtime_, moody(""));
+  runtime_->request(actor->id, to_bytes("sleep"), {}, 0, false, [](auto) {});
+  ASSERT_TRUE(wait_for_state(*runtime_, actor->id, "waiting", "timer"));
+  ASSERT_TRUE(kill(*runtime_, actor->id, "enough").ok());
+  EXPECT_EQ(record_->last_body<schema::ErrorBody>(actor->id).kind, schema::ErrorKind::kKilled);
+}
+
+TEST_F(RealGuestTest, TheGuestEndsItself) {
+  const auto actor = spawn(*runtime_, moody(""));
+  EXPECT_EQ(as_text(**request(*runtime_, actor->id, "shutdown")), "going");
+  ASSERT_TRUE(ended(*runtime_, actor->id).ok());
+  EXPECT_EQ(*record_->last_body<schema::Shutdown>(actor->id).data[0].get<Bytes>(), to_bytes("goodbye"));
+}
+
+TEST_F(RealGuestTest, AGuestThatRefusesItsFirstState) {
+  auto counter = example("counter");
+  counter.initial_state = to_bytes("many");
+  const auto actor = spawn(*runtime_, std::move(counter));
+  EXPECT_EQ(actor.error().code, ErrorCode::kActorFailed);
+  EXPECT_THAT(actor.error().message, HasSubstr("counter: initial_state is not a decimal number"));
+}
+
+TEST_F(RealGuestTest, WhatIsNoPackageIsRefusedBeforeGenesis) {
+  auto wrong = example("counter");
+  wrong.package = to_bytes("not wasm");
+  EXPECT_FALSE(spawn(*runtime_, wrong).ok());
+  wrong = example("counter");
+  wrong.package.resize(wrong.package.size() / 2);
+  EXPECT_FALSE(spawn(*runtime_, wrong).ok());
+  wrong = example("counter");
+  wrong.manifest = "name = \"counter\"\n[[handler]]\ntype = \"message-server\"\n";
+  EXPECT_THAT(spawn(*runtime_, wrong).error().message, HasSubstr("[[handler]]\ntype = \"runtime\""));
+  EXPECT_EQ(record_->chains(), 0u);
+}
+
+// More actors wait than there are workers, and others run: nothing that waits holds a thread.
+TEST_F(RealGuestTest, SleepersOccupyNoWorker) {
+  std::vector<ActorId> sleepers;
+  for (int i = 0; i < 10; ++i) {
+    const auto actor = spawn(*runtime_, moody(""));
+    sleepers.push_back(actor->id);
+    runtime_->request(actor->id, to_bytes("sleep"), {}, 0, false, [](auto) {});
+  }
+  for (const auto& actor : sleepers) ASSERT_TRUE(wait_for_state(*runtime_, actor, "waiting", "timer"));
+  const auto echo = spawn(*runtime_, example("echo"));
+  EXPECT_EQ(as_text(**request(*runtime_, echo->id, "hello")), "hello");
 }
 
 }  // namespace
