@@ -242,20 +242,17 @@ void Actor::result_emitted() {
   if (!result.ok) {
     const std::string text = *result.payload->get<std::string>();
     if (birth_) return fail(ErrorKind::kGuestError, str_cat("init: ", text), 0, false, {});
-    if (reply) reply->answer(Error{ErrorCode::kActorFailed, text});
-    if (!reply && context_->log)
+    if (reply) {
+      answer(reply, Error{ErrorCode::kActorFailed, text});
+    } else if (context_->log) {
       context_->log(str_cat("[", name_, " ", id().short_hex(), "] a message failed: ", text));
+    }
   } else {
     const auto& next = result.payload->get<Value::Tuple>()->items;
     state_ = next[0];
     if (reply) {
-      const auto& answer = next[1].get<Value::Tuple>()->items[0].get<Value::Option>()->payload;
-      auto bytes = answer == nullptr ? std::nullopt : std::optional(*answer->get<Bytes>());
-      if (reply->durable && strict_) {
-        answer_when_durable(reply, std::move(bytes));
-      } else {
-        reply->answer(std::move(bytes));
-      }
+      const auto& bytes = next[1].get<Value::Tuple>()->items[0].get<Value::Option>()->payload;
+      answer(reply, bytes == nullptr ? std::nullopt : std::optional(*bytes->get<Bytes>()));
     }
   }
   chain_.forget_values();
@@ -273,22 +270,22 @@ void Actor::result_emitted() {
   }
 }
 
-// The answer goes out when every auditor has everything that was emitted up to now.
-void Actor::answer_when_durable(std::shared_ptr<Reply> reply, std::optional<Bytes> bytes) {
-  if (context_->outboxes.empty()) {
-    reply->answer(std::move(bytes));
+// At once, or when every auditor has everything that was emitted up to now.
+void Actor::answer(std::shared_ptr<Reply> reply, Result<std::optional<Bytes>> result) {
+  if (!reply->durable || !strict_ || context_->outboxes.empty()) {
+    reply->answer(std::move(result));
     return;
   }
   struct Wait {
     std::atomic<size_t> left;
     std::shared_ptr<Reply> reply;
-    std::optional<Bytes> bytes;
+    Result<std::optional<Bytes>> result;
   };
-  auto wait = std::make_shared<Wait>(context_->outboxes.size(), std::move(reply), std::move(bytes));
+  auto wait = std::make_shared<Wait>(context_->outboxes.size(), std::move(reply), std::move(result));
   for (const auto& outbox : context_->outboxes) {
     outbox->when_durable([wait, context = context_] {
       if (wait->left.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
-      context->commands.push([wait] { wait->reply->answer(std::move(wait->bytes)); });
+      context->commands.push([wait] { wait->reply->answer(std::move(wait->result)); });
     });
   }
 }

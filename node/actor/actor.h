@@ -112,7 +112,7 @@ class Actor final : public Task, private wasm::Host, private Services {
   bool begin_message();
   void call_returned();
   void result_emitted();
-  void answer_when_durable(std::shared_ptr<Reply> reply, std::optional<Bytes> bytes);
+  void answer(std::shared_ptr<Reply> reply, Result<std::optional<Bytes>> result);
   Next run_guest();
   void arm_timer();
   void publish();
@@ -175,7 +175,8 @@ class Actor final : public Task, private wasm::Host, private Services {
     std::string reason;
   };
   std::optional<Ending> stop_, kill_;
-  std::string ended_;  // why, for people
+  std::optional<Error> failure_;  // for who waits for the call or the birth that was cut off
+  std::string ended_;             // why, for people
   std::vector<Callback<ActorInfo>> ended_waiters_;
 
   mutable std::mutex mutex_;  // guards what follows

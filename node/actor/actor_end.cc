@@ -86,8 +86,7 @@ void Actor::fail(ErrorKind kind, std::string message, uint64_t fuel, bool in_cal
   ended_ = str_cat(schema::kTypeError, ": ", message);
   const Error why{ErrorCode::kActorFailed, str_cat("'", name_, "' ended: ", message)};
   close_mailbox(why);
-  if (reply_) std::exchange(reply_, nullptr)->answer(why);
-  if (birth_ && birth_->done) std::exchange(birth_->done, nullptr)(why);
+  failure_ = why;  // told when the event that says so is emitted
   chain_.begin(schema::kTypeError, schema::ErrorBody{kind, std::move(message), fuel, in_call, std::move(origin)});
   phase_ = Phase::kTerminal;
 }
@@ -118,20 +117,23 @@ void Actor::vanish(Error why) {
   instance_.reset();
   ended_ = why.message;
   close_mailbox(why);
-  if (birth_->done) std::exchange(birth_->done, nullptr)(why);
+  failure_ = std::move(why);
   end();
 }
 
 void Actor::end() {
   phase_ = Phase::kEnded;
   instance_.reset();
-  birth_.reset();
+  const auto birth = std::move(birth_);
+  const auto reply = std::move(reply_);
   state_ = schema::Value::none();
   chain_.give_up();
   chain_.forget_values();
   publish();
   const auto last = info();
   context_->listener->on_ended(*this, last);
+  if (birth && birth->done) birth->done(*failure_);
+  if (reply) answer(reply, *failure_);
   for (auto& waiter : std::exchange(ended_waiters_, {})) waiter(last);
 }
 

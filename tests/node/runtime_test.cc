@@ -143,6 +143,27 @@ TEST(RuntimeTest, ALoopingActorLetsOthersRun) {
   EXPECT_EQ(as_text(**request(node.runtime(), node.spawn(), "hello")), "hello");
 }
 
+TEST(RuntimeTest, AFailureIsToldWhenTheChainHasIt) {
+  FakeNode node;
+  auto& auditor = node.auditor("b");
+  const auto actor = node.spawn();
+  std::atomic<bool> told{false};
+  std::promise<void> done;
+  node.runtime().request(actor, to_bytes("sleep 100000"), {}, 0, false, [&](Result<std::optional<Bytes>> reply) {
+    EXPECT_FALSE(reply.ok());
+    told = true;
+    done.set_value();
+  });
+  ASSERT_TRUE(wait_for_state(node.runtime(), actor, "waiting", "timer"));
+  auditor.give_room(0);
+  node.runtime().kill(actor, {}, "test", [](Result<Ok>) {});
+  ASSERT_TRUE(wait_for_state(node.runtime(), actor, "stopping", "auditor b"));
+  EXPECT_FALSE(told);
+  auditor.give_room(SIZE_MAX);
+  EXPECT_EQ(done.get_future().wait_for(kLong), std::future_status::ready);
+  EXPECT_EQ(auditor.record().chain(actor).back().kind, schema::BodyKind::kError);
+}
+
 TEST(RuntimeTest, ATrapEndsTheActorWithItsReasonAndFuel) {
   FakeNode node;
   const auto actor = node.spawn();
