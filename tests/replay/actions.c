@@ -1,4 +1,5 @@
-// A guest that does what it is asked to, so that a test can record a chain with everything in it. A request is one word.
+// A guest that does what it is asked to, so that a test can record a chain with everything in it. A request is one
+// word.
 #include <theater.h>
 
 static char large[10000];
