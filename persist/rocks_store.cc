@@ -44,6 +44,7 @@ rocksdb::DBOptions database_options(rocksdb::WALRecoveryMode recovery) {
   options.paranoid_checks = true;
   options.wal_recovery_mode = recovery;
   options.max_open_files = -1;
+  options.max_file_opening_threads = 1;  // otherwise each opening starts 15 threads a table, for a few files
   options.max_total_wal_size = 96u << 20;
   options.max_background_jobs = 2;
   options.allow_concurrent_memtable_write = false;  // one thread writes
