@@ -141,12 +141,39 @@ void convert(const toml::node& from, Node& to) {
   }
 }
 
+// Dotted keys make nested tables, one a dot, and whoever walks those does so by recursion: toml++ bounds the nesting of
+// brackets, but not of dots. Each line may have this many outside of quotes.
+constexpr size_t kDotsMax = 256;
+
+// The number of the first line that has more, from 1; 0 if none has.
+size_t line_with_too_many_dots(std::string_view text) {
+  size_t line = 1, dots = 0;
+  char quote = 0;
+  for (const char c : text) {
+    if (c == '\n') {
+      ++line;
+      dots = 0;
+      quote = 0;
+    } else if (quote != 0) {
+      if (c == quote) quote = 0;
+    } else if (c == '"' || c == '\'') {
+      quote = c;
+    } else if (c == '.' && ++dots > kDotsMax) {
+      return line;
+    }
+  }
+  return 0;
+}
+
 }  // namespace
 
 Result<Config> Config::parse(std::string_view text, std::string path) {
   if (text.size() > kTextMax) {
     return Error{ErrorCode::kInvalid, str_cat(path, ": ", text.size(), " bytes are more than the ", kTextMax,
                                               " that a configuration file may have")};
+  }
+  if (const size_t line = line_with_too_many_dots(text); line > 0) {
+    return Error{ErrorCode::kInvalid, str_cat(place(path, line, 1), ": a key of more than ", kDotsMax, " parts")};
   }
   const auto parsed = toml::parse(text, std::string_view(path));
   if (!parsed) {

@@ -73,7 +73,8 @@ void Command::option(const std::string& name, std::optional<std::string>& value,
 
 void Command::option(const std::string& name, std::optional<uint64_t>& value, const std::string& placeholder,
                      const std::string& help) {
-  app(parser_).add_option(name, value, help)->type_name(placeholder);
+  // Without the check, a negative number wraps to a huge one.
+  app(parser_).add_option(name, value, help)->check(CLI::NonNegativeNumber)->type_name(placeholder);
 }
 
 void Command::option(const std::string& name, std::vector<std::string>& values, const std::string& placeholder,
@@ -100,8 +101,23 @@ void Command::runs(std::function<Result<ExitCode>()> body) {
   app(parser_).callback([program = program_, body = std::move(body)] { program->chosen = body; });
 }
 
+// Arguments become values, names and paths in files that are UTF-8. Other bytes come from files (@FILE).
+static Result<void> check_text(int argc, char** argv) {
+  for (int i = 1; i < argc; ++i) {
+    if (!is_utf8(as_bytes(argv[i]))) {
+      return Error{ErrorCode::kInvalid, str_cat("argument ", i, " isn't UTF-8: ", escape(as_bytes(argv[i])),
+                                                "; other bytes can be given as a file, where @FILE is taken")};
+    }
+  }
+  return Ok{};
+}
+
 int run_program(const std::string& name, const std::string& about, const std::function<void(Command&)>& add_commands,
                 int argc, char** argv) {
+  if (const auto text = check_text(argc, argv); !text.ok()) {
+    print_error(text.error().message);
+    return static_cast<int>(ExitCode::kUsage);
+  }
   Program program(about);
   program.root.name(name);
   program.root.footer(kExitCodes);

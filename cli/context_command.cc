@@ -17,6 +17,7 @@ struct AddOptions {
 Result<ExitCode> add(const AddOptions& options) {
   TRY_ASSIGN(auto contexts, load_contexts());
   const auto& added = options.context;
+  if (added.name.empty()) return Error{ErrorCode::kInvalid, "a context needs a name"};
   const bool exists = contexts.find(added.name) != nullptr;
   if (exists && !options.replace) {
     return Error{ErrorCode::kRefused,

@@ -51,6 +51,19 @@ void write_note(std::string_view text) {
   std::fflush(stderr);
 }
 
+// Messages may quote guests and files: of what a terminal acts upon, only line ends get through. Backslashes stay
+// single: most messages have escaped what they quote already.
+std::string harmless(std::string_view text) {
+  std::string out;
+  for (size_t begin = 0; begin <= text.size();) {
+    const size_t end = std::min(text.find_first_of("\n\\", begin), text.size());
+    out += escape(as_bytes(text.substr(begin, end - begin)));
+    if (end < text.size()) out.push_back(text[end]);
+    begin = end + 1;
+  }
+  return out;
+}
+
 size_t code_points(std::string_view text) {
   return static_cast<size_t>(
       std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<uint8_t>(c) & 0xc0) != 0x80; }));
@@ -70,7 +83,7 @@ void warn(std::string_view text) {
   write_note(str_cat(paint(stderr_is_terminal(), Style::kYellow, "warning:"), " ", text));
 }
 void print_error(std::string_view text) {
-  write_note(str_cat(paint(stderr_is_terminal(), Style::kRed, "error:"), " ", text));
+  write_note(str_cat(paint(stderr_is_terminal(), Style::kRed, "error:"), " ", harmless(text)));
 }
 
 Result<void> finish_stdout() {

@@ -248,7 +248,8 @@ void RuntimeImpl::spawn_now(SpawnRequest request, Callback<ActorInfo> done) {
   auto manifest = parse_manifest(request.manifest);
   if (!manifest.ok()) return done(std::move(manifest).error());
   if (request.package.empty()) {
-    return done(Error{ErrorCode::kInvalid, str_cat("no package came with the manifest of '", manifest->name, "'")});
+    return done(Error{ErrorCode::kInvalid, str_cat("no package came with the manifest of '", manifest->name,
+                                                   "'; name one in it: package = \"FILE.wasm\"")});
   }
 
   auto birth = std::make_unique<Birth>();

@@ -168,5 +168,15 @@ TEST(ConfigTest, BinaryAndHugeInputIsRefused) {
   EXPECT_FALSE(Config::parse("a = " + std::string(100'000, '['), "x").ok());
 }
 
+// Found by an attack on the command line: the recursion over the tables ended the process.
+TEST(ConfigTest, AKeyOfAHundredThousandPartsIsRefused) {
+  std::string key = "a";
+  for (int i = 0; i < 100'000; ++i) key += ".a";
+  const auto config = Config::parse("name = \"x\"\n" + key + " = 1", "m.toml");
+  ASSERT_FALSE(config.ok());
+  EXPECT_THAT(config.error().message, HasSubstr("m.toml:2:"));
+  EXPECT_TRUE(Config::parse("text = \"" + std::string(1000, '.') + "\"", "m.toml").ok());
+}
+
 }  // namespace
 }  // namespace theater

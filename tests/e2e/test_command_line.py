@@ -17,6 +17,12 @@ NOUNS = {
 
 
 class Usage(house.Case):
+    def test_arguments_that_are_no_text_are_refused(self):
+        self.assertIn("isn't UTF-8", self.theater("actor", "request", "\udcff", "x", code=2).stderr)
+
+    def test_a_negative_number_does_not_wrap(self):
+        self.theater("chain", "show", "x", "--to", "-1", code=2)
+
     def test_every_command_has_help(self):
         top = self.theater("--help").stdout
         for noun, verbs in NOUNS.items():
@@ -94,6 +100,10 @@ class Contexts(house.Case):
 
 
 class Packages(house.Case):
+    def test_a_name_is_needed(self):
+        self.theater("context", "add", "", code=1)
+        self.theater("context", "list")
+
     def test_show_prints_hash_imports_exports_and_a_manifest(self):
         package = house.EXAMPLES / "counter" / "counter.wasm"
         shown, = [json.loads(self.theater("package", "show", package, "--json").stdout)]
