@@ -51,9 +51,7 @@ struct Sha256::Impl {
 Sha256::Sha256() : impl_(std::make_unique<Impl>()) {}
 Sha256::~Sha256() = default;
 
-void Sha256::update(BytesView bytes) {
-  CHECK(EVP_DigestUpdate(impl_->context.get(), bytes.data(), bytes.size()) == 1);
-}
+void Sha256::update(BytesView bytes) { CHECK(EVP_DigestUpdate(impl_->context.get(), bytes.data(), bytes.size()) == 1); }
 
 Hash Sha256::finish() {
   const Hash hash = finish_digest(impl_->context.get());

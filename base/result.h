@@ -75,8 +75,8 @@ struct Ok {};  // `return Ok{};` from a Result<void>
 template <>
 class [[nodiscard]] Result<void> {
  public:
-  Result(Ok) {}                                                            // NOLINT
-  Result(Error error) : failed_(true), error_(std::move(error)) {}         // NOLINT
+  Result(Ok) {}                                                     // NOLINT
+  Result(Error error) : failed_(true), error_(std::move(error)) {}  // NOLINT
 
   bool ok() const { return !failed_; }
   const Error& error() const& {
@@ -96,17 +96,17 @@ class [[nodiscard]] Result<void> {
 }  // namespace theater
 
 // Returns the error of `expr`, a Result<…>, from the enclosing function; otherwise goes on.
-#define TRY(expr)                                               \
-  do {                                                          \
-    auto try_result_ = (expr);                                  \
+#define TRY(expr)                                                 \
+  do {                                                            \
+    auto try_result_ = (expr);                                    \
     if (!try_result_.ok()) return std::move(try_result_).error(); \
   } while (false)
 
 // TRY_ASSIGN(auto x, expr): declares or assigns `x` from a Result's value, or returns its error.
 #define TRY_ASSIGN(target, expr) TRY_ASSIGN_(TRY_CONCAT_(try_result_, __LINE__), target, expr)
-#define TRY_ASSIGN_(name, target, expr)             \
-  auto name = (expr);                               \
-  if (!name.ok()) return std::move(name).error();   \
+#define TRY_ASSIGN_(name, target, expr)           \
+  auto name = (expr);                             \
+  if (!name.ok()) return std::move(name).error(); \
   target = std::move(name).value()
 #define TRY_CONCAT_(a, b) TRY_CONCAT_2_(a, b)
 #define TRY_CONCAT_2_(a, b) a##b

@@ -7,8 +7,8 @@
 
 namespace theater {
 
-// Starts `body` on a thread whose name (at most 15 bytes) shows in ps, perf and gdb. Signals are blocked on it: only the
-// main thread handles them.
+// Starts `body` on a thread whose name (at most 15 bytes) shows in ps, perf and gdb. Signals are blocked on it: only
+// the main thread handles them.
 std::thread start_thread(const std::string& name, std::function<void()> body);
 
 }  // namespace theater
