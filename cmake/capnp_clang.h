@@ -5,7 +5,9 @@
 
 #include <kj/string.h>
 
+#if __cpp_impl_three_way_comparison  // as Cap'n Proto asks: before C++20 it has them
 namespace kj {
 inline bool operator==(const char* a, const StringPtr& b) { return StringPtr(a).operator==(b); }
 inline bool operator!=(const char* a, const StringPtr& b) { return StringPtr(a).operator!=(b); }
 }  // namespace kj
+#endif
