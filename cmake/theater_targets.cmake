@@ -53,13 +53,17 @@ endfunction()
 
 # theater_fuzzer(NAME SOURCES … [USES …]): a program around LLVMFuzzerTestOneInput(). With the preset `fuzz` libFuzzer drives
 # it, for 30 seconds under ctest; in every other preset it runs the inputs in corpus/NAME/, mutations of them and noise, the
-# same ones each time.
+# same ones each time. The target `fuzzers` makes all of them.
 function(theater_fuzzer name)
   cmake_parse_arguments(ARG "" "" "SOURCES;USES" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/fuzz)
   target_link_libraries(${name} PRIVATE theater_flags ${ARG_USES})
   target_compile_definitions(${name} PRIVATE THEATER_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+  if(NOT TARGET fuzzers)
+    add_custom_target(fuzzers)
+  endif()
+  add_dependencies(fuzzers ${name})
   set(corpus ${CMAKE_CURRENT_SOURCE_DIR}/corpus/${name})
   if(NOT IS_DIRECTORY ${corpus})
     set(corpus)
