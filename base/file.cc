@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
 
 namespace theater {
 namespace {
@@ -27,7 +26,7 @@ class Descriptor {
 Error os_error(std::string_view doing, const std::string& path) {
   const int code = errno;
   return Error{code == ENOENT ? ErrorCode::kNotFound : ErrorCode::kIo,
-               str_cat("can't ", doing, " ", path, ": ", std::strerror(code))};
+               str_cat("can't ", doing, " ", path, ": ", errno_text(code))};
 }
 
 }  // namespace

@@ -47,6 +47,11 @@ void append_hex(std::string& out, uint8_t byte) {
 
 }  // namespace
 
+std::string errno_text(int code) {
+  char buffer[256];
+  return strerror_r(code, buffer, sizeof buffer);  // glibc's, which returns the text
+}
+
 std::string to_hex(BytesView bytes) {
   std::string out;
   out.reserve(bytes.size() * 2);

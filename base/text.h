@@ -51,6 +51,9 @@ std::string str_cat(const Parts&... parts) {
   return out;
 }
 
+// What the system says to an errno. Unlike strerror(), for any thread.
+std::string errno_text(int code);
+
 // Lower-case hexadecimal, two digits a byte.
 std::string to_hex(BytesView bytes);
 

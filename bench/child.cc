@@ -14,7 +14,7 @@ extern char** environ;
 namespace theater::bench {
 namespace {
 
-Error system_error(const std::string& what) { return {ErrorCode::kIo, str_cat(what, ": ", strerror(errno))}; }
+Error system_error(const std::string& what) { return {ErrorCode::kIo, str_cat(what, ": ", errno_text(errno))}; }
 
 }  // namespace
 

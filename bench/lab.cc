@@ -4,7 +4,6 @@
 #include <sys/vfs.h>
 
 #include <cerrno>
-#include <cstring>
 #include <filesystem>
 
 namespace theater::bench {
@@ -15,7 +14,7 @@ Result<Lab> Lab::open(const std::string& folder) {
   struct statfs info{};
   if (error || statfs(folder.c_str(), &info) != 0) {
     return Error{ErrorCode::kIo,
-                 str_cat("can't use the folder ", folder, ": ", error ? error.message() : strerror(errno))};
+                 str_cat("can't use the folder ", folder, ": ", error ? error.message() : errno_text(errno))};
   }
   if (info.f_type == TMPFS_MAGIC || info.f_type == RAMFS_MAGIC) {
     return Error{ErrorCode::kRefused, str_cat(folder,

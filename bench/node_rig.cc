@@ -105,7 +105,7 @@ Result<void> NodeRig::burst_in_turn(const std::vector<ActorId>& actors, uint64_t
     ++shared->running;
     lock.unlock();
     runtime_->request(actor, message, origin(), kRequestTimeoutMs, false,
-                      [shared](Result<std::optional<Bytes>> result) {
+                      [shared](const Result<std::optional<Bytes>>& result) {
                         std::lock_guard callback_lock(shared->mutex);
                         --shared->running;
                         if (!result.ok() && !shared->error) shared->error = result.error();

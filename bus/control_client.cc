@@ -28,7 +28,7 @@ Result<void> probe_unix(const std::string& path) {
   }
   std::memcpy(address.sun_path, path.c_str(), path.size());
   const int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  if (probe < 0) return Error{ErrorCode::kIo, str_cat("can't make a socket: ", std::strerror(errno))};
+  if (probe < 0) return Error{ErrorCode::kIo, str_cat("can't make a socket: ", errno_text(errno))};
   const int failure = ::connect(probe, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 ? 0 : errno;
   ::close(probe);
   if (failure == 0 || failure == EAGAIN) return Ok{};
@@ -36,7 +36,7 @@ Result<void> probe_unix(const std::string& path) {
     return Error{ErrorCode::kRefused,
                  str_cat("unix:", path, " belongs to another user; only its owner (and root) may use it")};
   }
-  return Error{ErrorCode::kUnavailable, str_cat("nobody listens on unix:", path, " (", std::strerror(failure),
+  return Error{ErrorCode::kUnavailable, str_cat("nobody listens on unix:", path, " (", errno_text(failure),
                                                 "); is it running, and with this control endpoint?")};
 }
 

@@ -22,7 +22,7 @@ constexpr size_t kOutgoingBytesMax = 2 * kControlMessageMax;
 constexpr int kBacklog = 64;
 
 Error unix_error(const std::string& what, const std::string& path) {
-  return Error{ErrorCode::kIo, str_cat(what, " ", path, ": ", std::strerror(errno))};
+  return Error{ErrorCode::kIo, str_cat(what, " ", path, ": ", errno_text(errno))};
 }
 
 // True if somebody listens there.

@@ -218,6 +218,7 @@ Bytes Receiver::refuse(const CurveKey& peer, const StreamId& stream, const std::
 std::vector<Receiver::Session> Receiver::sessions() const {
   std::lock_guard lock(mutex_);
   std::vector<Session> result;
+  result.reserve(sessions_.size());
   for (const auto& [peer, session] : sessions_) result.push_back(session);
   return result;
 }

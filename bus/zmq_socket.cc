@@ -129,8 +129,8 @@ void release_shared(void*, void* hint) { delete static_cast<std::shared_ptr<cons
 
 ZmqContext::ZmqContext(int io_threads) : context_(zmq_ctx_new()) {
   CHECK(context_ != nullptr);
-  mallopt(M_MMAP_THRESHOLD, kMapThreshold);
-  mallopt(M_TRIM_THRESHOLD, kTrimThreshold);
+  mallopt(M_MMAP_THRESHOLD, kMapThreshold);   // NOLINT(concurrency-mt-unsafe): before any other thread
+  mallopt(M_TRIM_THRESHOLD, kTrimThreshold);  // NOLINT(concurrency-mt-unsafe)
   zmq_ctx_set(context_, ZMQ_IO_THREADS, io_threads);
   zmq_ctx_set(context_, ZMQ_MAX_SOCKETS, 1023);
 }
@@ -216,7 +216,7 @@ SendOutcome ZmqSocket::send_shared(const std::shared_ptr<const Bytes>& bytes) {
       0) {
     return SendOutcome::kFull;
   }
-  hint.release();  // now release_shared's
+  (void)hint.release();  // now release_shared's
   if (zmq_msg_send(&message, socket_, ZMQ_DONTWAIT) >= 0) return SendOutcome::kSent;
   zmq_msg_close(&message);
   return SendOutcome::kFull;

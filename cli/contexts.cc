@@ -23,7 +23,7 @@ constexpr ConfigKey kKeys[] = {
 };
 
 std::optional<std::string> environment(const char* name) {
-  const char* value = std::getenv(name);
+  const char* value = std::getenv(name);  // NOLINT(concurrency-mt-unsafe): nothing here changes the environment
   if (value == nullptr || *value == '\0') return std::nullopt;
   return std::string(value);
 }

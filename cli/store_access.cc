@@ -26,6 +26,7 @@ void put_summary(JsonLine& line, const persist::ChainSummary& summary) {
       .text("status", persist::chain_status_name(summary.status));
   if (summary.missing.empty()) return;
   std::vector<std::string> ranges;
+  ranges.reserve(summary.missing.size());
   for (const auto& range : summary.missing) ranges.push_back(str_cat("[", range.first, ",", range.last, "]"));
   line.raw("missing", json_array(ranges));
 }

@@ -61,7 +61,7 @@ Result<TipFile> TipFile::open(const std::string& folder) {
   const std::string path = folder + "/" + kTipFileName;
   TipFile file;
   file.fd_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-  if (file.fd_ < 0) return Error{ErrorCode::kIo, str_cat("can't open ", path, ": ", std::strerror(errno))};
+  if (file.fd_ < 0) return Error{ErrorCode::kIo, str_cat("can't open ", path, ": ", errno_text(errno))};
   return file;
 }
 
@@ -69,7 +69,7 @@ Result<void> TipFile::write(const TipNote& tip) {
   const Bytes bytes = encode(tip);
   const ssize_t written = ::pwrite(fd_, bytes.data(), bytes.size(), 0);
   if (written != static_cast<ssize_t>(bytes.size())) {
-    return Error{ErrorCode::kIo, str_cat("can't write the store's TIP file: ", std::strerror(errno))};
+    return Error{ErrorCode::kIo, str_cat("can't write the store's TIP file: ", errno_text(errno))};
   }
   return Ok{};
 }

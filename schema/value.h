@@ -191,8 +191,8 @@ inline Value Value::none() { return Value(Kind::kOption, Option{nullptr}); }
 inline Value Value::ok() { return Value(Kind::kResult, ResultOf{true, nullptr}); }
 inline Value Value::err() { return Value(Kind::kResult, ResultOf{false, nullptr}); }
 inline Value Value::flags(std::vector<std::string> v) { return Value(Kind::kFlags, Flags{std::move(v)}); }
-inline Value Value::reference(Reference v) { return Value(Kind::kReference, std::move(v)); }
-inline Value Value::secret(Secret v) { return Value(Kind::kSecret, std::move(v)); }
+inline Value Value::reference(Reference v) { return Value(Kind::kReference, v); }
+inline Value Value::secret(Secret v) { return Value(Kind::kSecret, v); }
 
 const char* kind_name(Value::Kind kind);
 

@@ -4,7 +4,7 @@ namespace theater::node {
 
 using bus::Outbox;
 
-StrictLink::StrictLink(std::shared_ptr<Outbox> outbox, std::string auditor)
+StrictLink::StrictLink(std::shared_ptr<Outbox> outbox, const std::string& auditor)
     : outbox_(std::move(outbox)), name_(str_cat("auditor ", auditor)) {}
 
 bool StrictLink::try_reserve(size_t bytes) { return outbox_->try_reserve(Outbox::event_room(bytes)); }
@@ -20,7 +20,7 @@ void StrictLink::deliver_blob(const Hash& hash, uint64_t length, uint64_t offset
   outbox_->append_blob(hash, length, offset, piece);
 }
 
-BestEffortLink::BestEffortLink(std::shared_ptr<Outbox> outbox, std::string auditor)
+BestEffortLink::BestEffortLink(std::shared_ptr<Outbox> outbox, const std::string& auditor)
     : outbox_(std::move(outbox)), name_(str_cat("auditor ", auditor)) {}
 
 bool BestEffortLink::try_reserve(size_t bytes) {

@@ -105,22 +105,22 @@ class RuntimeControl final : public bus::ControlHandler {
     std::string_view name;
     bus::Role role;
     bool once;  // a repeated request id must not run it again
-    void (RuntimeControl::*run)(ExchangePtr);
+    void (RuntimeControl::*run)(const ExchangePtr&);
   };
   static const Verb* find_verb(std::string_view name);
 
-  void spawn(ExchangePtr exchange);
-  void list(ExchangePtr exchange);
-  void show(ExchangePtr exchange);
-  void send(ExchangePtr exchange);
-  void request(ExchangePtr exchange);
-  void logs(ExchangePtr exchange);
-  void stop(ExchangePtr exchange);
-  void kill(ExchangePtr exchange);
-  void status(ExchangePtr exchange);
+  void spawn(const ExchangePtr& exchange);
+  void list(const ExchangePtr& exchange);
+  void show(const ExchangePtr& exchange);
+  void send(const ExchangePtr& exchange);
+  void request(const ExchangePtr& exchange);
+  void logs(const ExchangePtr& exchange);
+  void stop(const ExchangePtr& exchange);
+  void kill(const ExchangePtr& exchange);
+  void status(const ExchangePtr& exchange);
 
   // Calls `what` with the actor that the argument `actor` names.
-  void with_actor(ExchangePtr exchange, std::function<void(const ActorId&)> what);
+  void with_actor(const ExchangePtr& exchange, std::function<void(const ActorId&)> what);
 
   Runtime& runtime_;
   const std::vector<std::shared_ptr<bus::Outbox>> auditors_;
@@ -128,14 +128,14 @@ class RuntimeControl final : public bus::ControlHandler {
 };
 
 // A callback that answers with an empty record.
-Callback<Ok> nothing_but(ExchangePtr exchange) {
+Callback<Ok> nothing_but(const ExchangePtr& exchange) {
   return [exchange](Result<Ok> result) {
     if (!result.ok()) return exchange->done(std::move(result).error());
     exchange->done(Value::record({}));
   };
 }
 
-Callback<ActorInfo> the_actor(ExchangePtr exchange) {
+Callback<ActorInfo> the_actor(const ExchangePtr& exchange) {
   return [exchange](Result<ActorInfo> result) {
     if (!result.ok()) return exchange->done(std::move(result).error());
     exchange->done(record_of(*result));
@@ -178,10 +178,10 @@ void RuntimeControl::handle(const ControlPeer& peer, ControlRequest request, std
     if (!answers_.begin(exchange->origin.key, exchange->request, std::move(responder))) return;
     exchange->remembered = true;
   }
-  (this->*verb->run)(std::move(exchange));
+  (this->*verb->run)(exchange);
 }
 
-void RuntimeControl::with_actor(ExchangePtr exchange, std::function<void(const ActorId&)> what) {
+void RuntimeControl::with_actor(const ExchangePtr& exchange, std::function<void(const ActorId&)> what) {
   auto name = bus::text_field(exchange->args(), "actor");
   if (!name.ok()) return exchange->done(std::move(name).error());
   runtime_.resolve(std::move(*name), [exchange, what = std::move(what)](Result<ActorId> actor) {
@@ -190,7 +190,7 @@ void RuntimeControl::with_actor(ExchangePtr exchange, std::function<void(const A
   });
 }
 
-void RuntimeControl::spawn(ExchangePtr exchange) {
+void RuntimeControl::spawn(const ExchangePtr& exchange) {
   SpawnRequest request;
   auto manifest = bus::text_field(exchange->args(), "manifest");
   if (!manifest.ok()) return exchange->done(std::move(manifest).error());
@@ -207,7 +207,7 @@ void RuntimeControl::spawn(ExchangePtr exchange) {
   runtime_.spawn(std::move(request), the_actor(exchange));
 }
 
-void RuntimeControl::list(ExchangePtr exchange) {
+void RuntimeControl::list(const ExchangePtr& exchange) {
   runtime_.list([exchange](Result<std::vector<ActorInfo>> actors) {
     if (!actors.ok()) return exchange->done(std::move(actors).error());
     std::vector<Value> records;
@@ -216,11 +216,11 @@ void RuntimeControl::list(ExchangePtr exchange) {
   });
 }
 
-void RuntimeControl::show(ExchangePtr exchange) {
+void RuntimeControl::show(const ExchangePtr& exchange) {
   with_actor(exchange, [this, exchange](const ActorId& actor) { runtime_.show(actor, the_actor(exchange)); });
 }
 
-void RuntimeControl::send(ExchangePtr exchange) {
+void RuntimeControl::send(const ExchangePtr& exchange) {
   with_actor(exchange, [this, exchange](const ActorId& actor) {
     auto message = bus::bytes_field(exchange->args(), "message");
     if (!message.ok()) return exchange->done(std::move(message).error());
@@ -228,7 +228,7 @@ void RuntimeControl::send(ExchangePtr exchange) {
   });
 }
 
-void RuntimeControl::request(ExchangePtr exchange) {
+void RuntimeControl::request(const ExchangePtr& exchange) {
   with_actor(exchange, [this, exchange](const ActorId& actor) {
     auto message = bus::bytes_field(exchange->args(), "message");
     if (!message.ok()) return exchange->done(std::move(message).error());
@@ -246,7 +246,7 @@ void RuntimeControl::request(ExchangePtr exchange) {
 }
 
 // The stream's end is the chain's; an error only if it never began.
-void RuntimeControl::logs(ExchangePtr exchange) {
+void RuntimeControl::logs(const ExchangePtr& exchange) {
   with_actor(exchange, [this, exchange](const ActorId& actor) {
     auto stream = std::make_shared<LogStream>(exchange->request.id, exchange->responder());
     runtime_.subscribe(actor, std::move(stream), [exchange](Result<Ok> subscribed) {
@@ -255,7 +255,7 @@ void RuntimeControl::logs(ExchangePtr exchange) {
   });
 }
 
-void RuntimeControl::stop(ExchangePtr exchange) {
+void RuntimeControl::stop(const ExchangePtr& exchange) {
   with_actor(exchange, [this, exchange](const ActorId& actor) {
     const auto grace_ms = number_or(exchange->args(), "grace-ms", kGraceMs, kWaitMax);
     if (!grace_ms.ok()) return exchange->done(grace_ms.error());
@@ -263,7 +263,7 @@ void RuntimeControl::stop(ExchangePtr exchange) {
   });
 }
 
-void RuntimeControl::kill(ExchangePtr exchange) {
+void RuntimeControl::kill(const ExchangePtr& exchange) {
   with_actor(exchange, [this, exchange](const ActorId& actor) {
     auto reason = bus::text_field(exchange->args(), "reason");
     if (!reason.ok()) return exchange->done(std::move(reason).error());
@@ -271,17 +271,18 @@ void RuntimeControl::kill(ExchangePtr exchange) {
     if (!abandon.ok()) return exchange->done(abandon.error());
     if (!*abandon) return runtime_.kill(actor, exchange->origin, std::move(*reason), nothing_but(exchange));
     // In this order: what is to be given up is the terminal event that the kill makes.
-    runtime_.kill(actor, exchange->origin, std::move(*reason), [](Result<Ok>) {});
+    runtime_.kill(actor, exchange->origin, std::move(*reason), [](const Result<Ok>&) {});
     runtime_.abandon(actor, nothing_but(exchange));
   });
 }
 
-void RuntimeControl::status(ExchangePtr exchange) {
+void RuntimeControl::status(const ExchangePtr& exchange) {
   runtime_.list([this, exchange](Result<std::vector<ActorInfo>> actors) {
     if (!actors.ok()) return exchange->done(std::move(actors).error());
     uint64_t alive = 0;
     for (const auto& info : *actors) alive += info.state == "ended" ? 0 : 1;
     std::vector<Value> links;
+    links.reserve(auditors_.size());
     for (const auto& auditor : auditors_) links.push_back(record_of(auditor->status()));
     const auto about = runtime_.about();
     exchange->done(Value::record({{"name", Value::string(about.name)},
