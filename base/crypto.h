@@ -1,8 +1,7 @@
 // SHA-256 and Ed25519, the only cryptography Theater does itself (CURVE belongs to ZeroMQ). Everything of OpenSSL's
 // stops in crypto.cc.
 //
-// sha256() and Sha256 reuse one digest context per thread or object, re-initialized with a null type: half the time of
-// fetching the algorithm for every message. Any thread; a Sha256 object belongs to one thread at a time.
+// Any thread; a Sha256 object belongs to one thread at a time.
 #pragma once
 
 #include <array>
