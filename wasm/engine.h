@@ -46,7 +46,7 @@ struct Limits {
 // one).
 struct HostCall {
   const HostFunction* function = nullptr;
-  std::vector<schema::Value> args;
+  std::vector<schema::Value> args;  // the host may take them; the memory of what it leaves serves the next call
   std::vector<schema::Value> results;
   std::string error;                                       // for kTrap
   schema::ErrorKind trap_kind = schema::ErrorKind::kTrap;  // for kTrap: what the guest dies of

@@ -2,6 +2,7 @@
 
 #include <bit>
 #include <cstring>
+#include <utility>
 
 #include "base/check.h"
 
@@ -77,7 +78,9 @@ std::optional<Value> Lifter::sequence(const Type& type, uint32_t address, uint32
     if (!in_bounds(address, length, 1, "string") || !spend(length)) return std::nullopt;
     const BytesView content = memory_.subspan(address, length);
     if (!is_utf8(content)) return fail(str_cat("string at ", address, " isn't UTF-8"));
-    return Value::string(std::string(as_text(content)));
+    std::string text = std::exchange(spare_, {});
+    text.assign(as_text(content));
+    return Value::string(std::move(text));
   }
   if (type.is_bytes()) {
     if (!in_bounds(address, length, 1, "list<u8>") || !spend(length)) return std::nullopt;

@@ -25,7 +25,9 @@ struct LiftBudget {
 
 class Lifter {
  public:
-  Lifter(BytesView memory, LiftBudget& budget) : memory_(memory), budget_(budget) {}
+  // `spare`: its memory serves the first string.
+  Lifter(BytesView memory, LiftBudget& budget, std::string spare = {})
+      : memory_(memory), budget_(budget), spare_(std::move(spare)) {}
 
   // From flat core values, each as its 64 bits; `next` moves past those that the type takes. Nothing: see error().
   std::optional<schema::Value> from_flat(const Type& type, const uint64_t*& next);
@@ -47,6 +49,7 @@ class Lifter {
 
   BytesView memory_;
   LiftBudget& budget_;
+  std::string spare_;
   std::string error_;
 };
 

@@ -48,7 +48,6 @@ void GuestInstance::import_called(const Import& import, wasmtime_caller_t* calle
   frame.results = results;
   frame.trap = trap_ret;
   frame.call.function = import.function;
-  frame.call.args.clear();
   frame.call.results.clear();
   frame.state = ImportFrame::State::kAsking;
 
@@ -92,15 +91,19 @@ bool GuestInstance::check_nesting(ImportFrame& frame) {
 bool GuestInstance::lift_arguments(ImportFrame& frame) {
   const Import& import = *frame.import;
   const auto& params = import.function->type.params;
+  auto& args = frame.call.args;
+  std::string spare;
+  if (!args.empty() && args[0].get<std::string>() != nullptr) spare = std::move(*args[0].get<std::string>());
+  args.clear();
   LiftBudget budget;
-  Lifter lifter(memory(), budget);
+  Lifter lifter(memory(), budget, std::move(spare));
   if (const auto& area = import.layout.params_area) {
     auto all = lifter.from_memory(*area, frame.raw[0]);
     if (!all) {
       trap(frame, ErrorKind::kTrap, str_cat("arguments: ", lifter.error()));
       return false;
     }
-    frame.call.args = std::move(all->get<Value::Tuple>()->items);
+    args = std::move(all->get<Value::Tuple>()->items);
     return true;
   }
   const uint64_t* next = frame.raw.data();
@@ -110,7 +113,7 @@ bool GuestInstance::lift_arguments(ImportFrame& frame) {
       trap(frame, ErrorKind::kTrap, str_cat("argument ", name, ": ", lifter.error()));
       return false;
     }
-    frame.call.args.push_back(std::move(*value));
+    args.push_back(std::move(*value));
   }
   return true;
 }
@@ -136,6 +139,7 @@ bool GuestInstance::ask(ImportFrame& frame) {
     return true;
   }
   if (import.kind == Import::Kind::kPreview1) {
+    frame.call.args.clear();
     Preview1Step step = prepare_preview1(import.preview1, std::span(frame.raw.data(), frame.raw_count), memory(), host_,
                                          frame.call.args);
     if (step.kind == Preview1Step::Kind::kTrap) return trap(frame, ErrorKind::kTrap, std::move(step.trap));

@@ -8,6 +8,18 @@ namespace theater::node {
 using schema::Effect;
 using wasm::HostStatus;
 
+namespace {
+
+constexpr size_t kSpareMax = 1024;  // bytes that an idle actor may keep for its next call
+
+// The commonest argument is one short string: its memory is used again, so that a log line costs no allocation.
+void keep_as_spare(std::vector<schema::Value> args, wasm::HostCall& call) {
+  const auto* text = args.size() == 1 ? args[0].get<std::string>() : nullptr;
+  if (text != nullptr && text->capacity() <= kSpareMax) call.args = std::move(args);
+}
+
+}  // namespace
+
 // No effect outside: the call is run, then one event tells arguments and answer. Outside: the intent is an event before
 // anything happens, and the outcome another.
 HostStatus Actor::call(wasm::HostCall& call) {
@@ -34,6 +46,7 @@ HostStatus Actor::resume(wasm::HostCall& call) {
   }
   if (const auto status = emit_on_guest_stack(call); status != HostStatus::kDone) return status;
   call.results = chain_.take_results();
+  keep_as_spare(chain_.take_args(), call);
   if (call.function->waits) guest_time_ns_ = chain_.time_ns();
   return HostStatus::kDone;
 }
