@@ -19,8 +19,9 @@ using std::chrono::milliseconds;
 
 constexpr size_t kInboundMax = 8192;  // messages; and in bytes:
 constexpr size_t kInboundBytesMax = 128u << 20;
-constexpr size_t kAcceptedMax = 1024;  // frames between intake and verify; the nodes' credit is the closer bound
-constexpr size_t kPreparedMax = 1;     // batches between verify and commit
+constexpr size_t kAcceptedMax = 1024;   // frames between intake and verify; the nodes' credit is the closer bound
+constexpr size_t kPreparedMax = 1;      // batches between verify and commit
+constexpr size_t kAloneMax = 8u << 10;  // bytes of a frame that intake may carry to the disk by itself
 constexpr milliseconds kTick{25};
 constexpr milliseconds kBackoffFirst{50}, kBackoffMost{5000};
 constexpr int kLastAttempts = 3;  // to write what is left, when stopping
@@ -37,6 +38,7 @@ struct Accepted {  // a frame whose turn it is
 struct Commit {
   Prepared prepared;
   std::map<std::pair<bus::CurveKey, bus::StreamId>, bus::StreamMark> acks;
+  size_t frames = 0;  // of under_way_, whatever became of them
 };
 
 class StoreAuditor final : public Auditor {
@@ -109,21 +111,28 @@ class StoreAuditor final : public Auditor {
 
   void intake();
   void take_in(bus::Inbound& message);
+  void carry_alone(Accepted& accepted);
   void verify();
-  bool verify_frame(Accepted& accepted, Commit& next);
+  bool verify_frame(Accepted& accepted);
+  Commit take_prepared();
   void commit();
   bool write(Commit& commit);
+  bool try_write(Commit& commit);
   void note_error(const std::string& message);
 
   const AuditorOptions options_;
   const std::shared_ptr<Store> store_;
-  const std::unique_ptr<Recorder> recorder_;  // of the verify thread
+  std::mutex recording_;  // the next three; whoever verifies holds it
+  const std::unique_ptr<Recorder> recorder_;
+  Commit next_;              // goes with what is in the recorder
+  bool unreadable_ = false;  // the store can't be read: nothing is taken any more
   bus::Receiver receiver_;
 
   BoundedQueue<bus::Inbound> inbound_{kInboundMax};
   std::atomic<size_t> inbound_bytes_{0};
   BoundedQueue<Accepted> accepted_{kAcceptedMax};
   BoundedQueue<Commit> prepared_{kPreparedMax};
+  std::atomic<size_t> under_way_{0};  // frames handed to verify and neither durable nor given up
 
   mutable std::mutex mutex_;
   std::condition_variable wake_;  // stopping_
@@ -162,21 +171,45 @@ void StoreAuditor::take_in(bus::Inbound& message) {
   auto verdict = receiver_.on_frame(message.peer, message.bytes, now_ns);
   reply(message.peer, std::move(verdict.reply));
   if (verdict.verdict == bus::Receiver::Verdict::kAccept) {
-    accepted_.push({message.peer, verdict.node, verdict.mark, options_.clock->wall_ns(), std::move(message.owner),
-                    std::move(*verdict.frame)});
+    Accepted accepted{message.peer,
+                      verdict.node,
+                      verdict.mark,
+                      options_.clock->wall_ns(),
+                      std::move(message.owner),
+                      std::move(*verdict.frame)};
+    const bool idle = under_way_.fetch_add(1, std::memory_order_acq_rel) == 0 && inbound_.size() == 0;
+    if (idle && accepted.frame.bytes.size() <= kAloneMax) {
+      carry_alone(accepted);
+    } else {
+      accepted_.push(std::move(accepted));
+    }
   } else if (verdict.verdict == bus::Receiver::Verdict::kRefused) {
     say(str_cat("a frame was refused: ", verdict.reason));
   }
 }
 
+// One small frame and nothing else under way: to hand it from thread to thread would take longer than what is done
+// with it. A write that fails is left to the commit thread, which tries again.
+void StoreAuditor::carry_alone(Accepted& accepted) {
+  Commit alone;
+  {
+    std::lock_guard lock(recording_);
+    if (!verify_frame(accepted) || recorder_->empty()) return;
+    alone = take_prepared();
+  }
+  if (!try_write(alone)) prepared_.push(std::move(alone));
+}
+
 void StoreAuditor::verify() {
-  Commit next;
+  bool empty_handed = true;
   while (true) {
     // With something in hand, it is handed over as soon as the commit thread is free; until then more is added.
-    auto accepted = recorder_->empty() ? accepted_.pop() : accepted_.try_pop();
-    if (accepted && !verify_frame(*accepted, next)) break;
+    auto accepted = empty_handed ? accepted_.pop() : accepted_.try_pop();
+    std::lock_guard lock(recording_);
+    if (unreadable_ || (accepted && !verify_frame(*accepted))) break;
     if (!accepted && accepted_.closed()) recorder_->settle();  // nothing follows
-    if (recorder_->empty()) {
+    empty_handed = recorder_->empty();
+    if (empty_handed) {
       if (!accepted) break;  // closed and drained
       continue;
     }
@@ -184,21 +217,28 @@ void StoreAuditor::verify() {
     if (!full && accepted_.size() > 0) continue;
     if (!full && prepared_.size() >= kPreparedMax && !accepted_.closed()) {
       accepted = accepted_.pop_for(std::chrono::microseconds(200));
-      if (accepted && !verify_frame(*accepted, next)) break;
+      if (accepted && !verify_frame(*accepted)) break;
       continue;
     }
-    next.prepared = recorder_->take();
-    if (!prepared_.push(std::exchange(next, {}))) break;
+    empty_handed = true;
+    if (!prepared_.push(take_prepared())) break;
   }
   while (accepted_.pop()) {
   }  // after an error: the intake must not wait for us
 }
 
+Commit StoreAuditor::take_prepared() {
+  next_.prepared = recorder_->take();
+  return std::exchange(next_, {});
+}
+
 // False if the store can't be read: then nothing is taken any more.
-bool StoreAuditor::verify_frame(Accepted& accepted, Commit& next) {
+bool StoreAuditor::verify_frame(Accepted& accepted) {
+  if (unreadable_) return false;
   auto outcome = recorder_->add(accepted.node, accepted.received_ns, accepted.frame);
   if (!outcome.ok()) {
     note_error(str_cat("nothing is taken any more: ", outcome.error().message));
+    unreadable_ = true;
     return false;
   }
   for (const std::string& alarm : outcome->alarms) {
@@ -208,9 +248,11 @@ bool StoreAuditor::verify_frame(Accepted& accepted, Commit& next) {
   if (!outcome->refused.empty()) {
     say(str_cat("the stream of node ", accepted.node.short_hex(), " is refused: ", outcome->refused));
     reply(accepted.peer, receiver_.refuse(accepted.peer, stream, outcome->refused, true));
-    return true;
+  } else {
+    next_.acks[{accepted.peer, stream}] = accepted.mark;
   }
-  next.acks[{accepted.peer, stream}] = accepted.mark;
+  ++next_.frames;
+  if (recorder_->empty()) under_way_.fetch_sub(std::exchange(next_.frames, 0), std::memory_order_acq_rel);
   return true;
 }
 
@@ -226,15 +268,22 @@ void StoreAuditor::commit() {
 bool StoreAuditor::write(Commit& next) {
   milliseconds backoff = kBackoffFirst;
   int attempts_left = kLastAttempts;
-  while (true) {
-    const auto written = store_->commit(*next.prepared.batch, next.prepared.tip);
-    if (written.ok()) break;
-    note_error(written.error().message);
+  while (!try_write(next)) {
     std::unique_lock lock(mutex_);
     if (stopping_ && --attempts_left == 0) return false;
     if (stopping_) backoff = kBackoffFirst;
     wake_.wait_for(lock, backoff, [&, was = stopping_] { return stopping_ != was; });
     backoff = std::min(2 * backoff, kBackoffMost);
+  }
+  return true;
+}
+
+// One synced write and, if it succeeds, the acknowledgements.
+bool StoreAuditor::try_write(Commit& next) {
+  const auto written = store_->commit(*next.prepared.batch, next.prepared.tip);
+  if (!written.ok()) {
+    note_error(written.error().message);
+    return false;
   }
   recorder_->durable(next.prepared.tip.commit);
   bool recovered = false;
@@ -254,6 +303,7 @@ bool StoreAuditor::write(Commit& next) {
   for (const auto& [link, mark] : next.acks) {
     reply(link.first, receiver_.durable(link.first, link.second, mark, now_ns));
   }
+  under_way_.fetch_sub(next.frames, std::memory_order_acq_rel);
   return true;
 }
 

@@ -5,7 +5,10 @@
 //
 // Threads: intake (frame order, duplicates, credit; bus/receiver.h), verify (hashes, parents, rules), commit (one
 // synced write for frames, heads, watermark, blobs and evidence, then the acknowledgement). Each hands over by a
-// bounded queue; a full one holds up the one before it, and in the end the credit that nodes are granted.
+// bounded queue; a full one holds up the one before it, and in the end the credit that nodes are granted. A small frame
+// that comes when nothing else is under way is verified and written by intake itself: each hand-over to a sleeping
+// thread costs tens of microseconds, which is what an event that comes alone would wait for. If that write fails, the
+// commit thread tries again.
 //
 // What fails verification is kept as evidence with a reason; only the chain concerned stops, the stream goes on. A
 // store that can't be written (disk full, i/o error) stops acknowledging, says so, and tries again.
@@ -30,7 +33,7 @@ struct AuditorOptions {
   std::function<void(const std::string&)> log;  // one line for people; any thread
   // Sends a link control message to a node: Loop::reply. Any thread.
   std::function<void(const bus::CurveKey& peer, Bytes message)> reply;
-  // Called on the commit thread after each durable batch, before the acknowledgement is sent. Optional.
+  // Called on the thread that wrote, after each durable batch, before the acknowledgement is sent. Optional.
   std::function<void()> on_durable;
 };
 
