@@ -55,7 +55,7 @@ class Auditor {
   virtual void stop() = 0;
 };
 
-// kUnavailable if another process has the store open (the message names its pid), kInvalid for another version's store.
+// kRefused if another process has the store open (the message names its pid), kInvalid for another version's store.
 Result<std::unique_ptr<Auditor>> start_auditor(AuditorOptions options);
 
 }  // namespace theater::persist

@@ -308,9 +308,16 @@ Error RocksStore::opening_error(const rocksdb::Status& status) const {
   const std::string text = status.ToString();
   if (status.IsIOError() && text.find("lock") != std::string::npos && text.find("LOCK") != std::string::npos) {
     const bool own = text.find("current process") != std::string::npos;
-    return Error{ErrorCode::kUnavailable, str_cat("the store ", path_, " is open for writing elsewhere",
-                                                  own ? " in this process" : lock_holder(path_),
-                                                  "; one auditor at a time, stop the other one or use another folder")};
+    return Error{ErrorCode::kRefused, str_cat("the store ", path_, " is open for writing elsewhere",
+                                              own ? " in this process" : lock_holder(path_),
+                                              "; one auditor at a time, stop the other one or use another folder")};
+  }
+  // With the file TIP it is a store of ours. What the machine itself refuses is no damage; a file that the others name
+  // and that isn't there is.
+  const bool machine = status.IsIOError() && !status.IsPathNotFound();
+  std::error_code failed;
+  if (!machine && std::filesystem::exists(path_ + "/" + kTipFileName, failed)) {
+    return Error{ErrorCode::kCorrupt, str_cat("the store ", path_, " is damaged: ", text)};
   }
   if (status.IsInvalidArgument()) {
     return Error{ErrorCode::kInvalid, str_cat("the store ", path_, " is of another version or not Theater's: ", text)};
@@ -319,18 +326,29 @@ Error RocksStore::opening_error(const rocksdb::Status& status) const {
   return Error{ErrorCode::kIo, str_cat("can't open the store ", path_, ": ", text)};
 }
 
+// A store is made only in a folder that holds nothing of anybody else's. What a making leaves that was cut off early is
+// no obstacle, nor is the folder that each new disk has.
+Result<void> check_new_folder(const std::string& path) {
+  std::error_code failed;
+  std::string foreign;
+  for (const auto& entry : std::filesystem::directory_iterator(path, failed)) {
+    const std::string name = entry.path().filename();
+    if (name == kTipFileName || name.ends_with(".sst") || name.starts_with("MANIFEST")) {
+      return Error{ErrorCode::kCorrupt,
+                   str_cat("the store ", path, " is cut short: it has ", name, " but no file CURRENT")};
+    }
+    const bool harmless = name == "LOCK" || name == "IDENTITY" || name == "lost+found" || name.ends_with(".dbtmp");
+    if (!harmless && (foreign.empty() || name < foreign)) foreign = name;
+  }
+  if (foreign.empty()) return Ok{};
+  return Error{ErrorCode::kRefused,
+               str_cat("the folder ", path, " is no store and isn't empty: it holds ", escape(as_bytes(foreign)),
+                       "; a store is made in an empty or a new folder, so name another one")};
+}
+
 Result<void> RocksStore::open_for_writing() {
   std::error_code failed;
-  const bool exists = std::filesystem::exists(path_ + "/CURRENT", failed);
-  if (!exists && std::filesystem::exists(path_, failed)) {
-    for (const auto& entry : std::filesystem::directory_iterator(path_, failed)) {
-      const std::string name = entry.path().filename();
-      if (name == kTipFileName || name.ends_with(".sst") || name.starts_with("MANIFEST")) {
-        return Error{ErrorCode::kCorrupt,
-                     str_cat("the store ", path_, " is cut short: it has ", name, " but no file CURRENT")};
-      }
-    }
-  }
+  if (!std::filesystem::exists(path_ + "/CURRENT", failed)) TRY(check_new_folder(path_));
   std::filesystem::create_directories(path_, failed);
   if (failed) return Error{ErrorCode::kIo, str_cat("can't make the folder ", path_, ": ", failed.message())};
   TRY_ASSIGN(promised_, TipFile::read(path_));

@@ -11,8 +11,9 @@ struct RocksOptions {
   bool sync = true;
 };
 
-// Makes the store if the folder doesn't exist or is empty. kUnavailable if another process has it open (the message
-// names its pid), kCorrupt if it lacks what was acknowledged, kInvalid if the folder holds something else.
+// Makes the store if the folder doesn't exist or is empty. kRefused if another process has it open (the message names
+// its pid) or if the folder holds anything else, kCorrupt if it is damaged or lacks what was acknowledged, kInvalid if
+// it is another program's database.
 Result<std::unique_ptr<Store>> open_rocks_store(const std::string& path, const RocksOptions& options);
 
 // kNotFound if there is none. A store that is damaged but readable in part is opened: see Store::damage().

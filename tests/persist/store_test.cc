@@ -108,7 +108,7 @@ TEST(RocksStore, ASecondWriterIsToldWhoHoldsIt) {
   auto held = open_rocks(folder.at("s"));
   const auto same = open_rocks_store(folder.at("s"), {});
   ASSERT_FALSE(same.ok());
-  EXPECT_EQ(same.error().code, ErrorCode::kUnavailable);
+  EXPECT_EQ(same.error().code, ErrorCode::kRefused);
   EXPECT_NE(same.error().message.find("this process"), std::string::npos) << same.error().message;
   ASSERT_TRUE(held->close().ok());
 
@@ -130,7 +130,7 @@ TEST(RocksStore, ASecondWriterIsToldWhoHoldsIt) {
   ASSERT_EQ(byte, 'y');
   const auto other = open_rocks_store(folder.at("s"), {});
   ASSERT_FALSE(other.ok());
-  EXPECT_EQ(other.error().code, ErrorCode::kUnavailable);
+  EXPECT_EQ(other.error().code, ErrorCode::kRefused);
   EXPECT_NE(other.error().message.find(str_cat("process ", child)), std::string::npos) << other.error().message;
   ASSERT_EQ(::write(finish[1], "x", 1), 1);
   int status = 0;
@@ -150,6 +150,23 @@ TEST(RocksStore, MissingAndForeignFoldersAreRefusedInWords) {
   ASSERT_TRUE(write_file(folder.at("file"), as_bytes("x")).ok());
   EXPECT_FALSE(open_rocks_store(folder.at("file"), {}).ok());
   EXPECT_FALSE(open_rocks_store("/proc/theater-store", {}).ok());
+}
+
+TEST(RocksStore, AFolderWithSomethingElseInItIsLeftAsItIs) {
+  TempFolder folder;
+  std::filesystem::create_directories(folder.at("papers"));
+  ASSERT_TRUE(write_file(folder.at("papers/letter"), as_bytes("dear")).ok());
+  const auto store = open_rocks_store(folder.at("papers"), {});
+  ASSERT_FALSE(store.ok());
+  EXPECT_EQ(store.error().code, ErrorCode::kRefused);
+  EXPECT_NE(store.error().message.find("letter"), std::string::npos) << store.error().message;
+  const std::filesystem::directory_iterator left(folder.at("papers"));
+  EXPECT_EQ(std::distance(begin(left), end(left)), 1) << "nothing was added";
+
+  // A new disk isn't foreign, nor is what a making leaves that was cut off.
+  std::filesystem::create_directories(folder.at("disk/lost+found"));
+  ASSERT_TRUE(write_file(folder.at("disk/LOCK"), {}).ok());
+  EXPECT_TRUE(open_rocks_store(folder.at("disk"), {}).ok());
 }
 
 TEST(RocksStore, AnotherVersionIsRefused) {
