@@ -11,9 +11,15 @@ namespace theater::bus {
 namespace {
 
 constexpr size_t kVerbMax = 128;
-constexpr size_t kRequestIdMax = 256;
 
-Error bad(const std::string& what) { return Error{ErrorCode::kCorrupt, str_cat("control message: ", what)}; }
+Error bad(const std::string& what) { return Error{ErrorCode::kInvalid, str_cat("control message: ", what)}; }
+
+// kCorrupt is for stored bytes; a message that can't be read is only bad input.
+template <typename T>
+Result<T> as_input(Result<T> decoded) {
+  if (decoded.ok() || decoded.error().code != ErrorCode::kCorrupt) return decoded;
+  return Error{ErrorCode::kInvalid, decoded.error().message};
+}
 
 Result<std::string> read_text(capnp::Text::Reader in, size_t size_max, const char* field) {
   if (in.size() > size_max) return bad(str_cat(field, " has ", in.size(), " bytes; at most ", size_max));
@@ -57,8 +63,8 @@ Bytes encode_control(const ControlResponse& response) {
 
 Result<ControlRequest> decode_control_request(BytesView bytes) {
   if (bytes.size() > kControlMessageMax) return bad(str_cat(bytes.size(), " bytes; at most ", kControlMessageMax));
-  return wire::read<ControlRequest>(
-      bytes, "control request", [](capnp::MessageReader& reader) -> Result<ControlRequest> {
+  return as_input(
+      wire::read<ControlRequest>(bytes, "control request", [](capnp::MessageReader& reader) -> Result<ControlRequest> {
         const auto root = reader.getRoot<wire::ControlRequest>();
         ControlRequest request;
         request.id = root.getId();
@@ -67,12 +73,12 @@ Result<ControlRequest> decode_control_request(BytesView bytes) {
         TRY_ASSIGN(request.request_id, read_text(root.getRequestId(), kRequestIdMax, "request id"));
         TRY_ASSIGN(request.args, schema::decode_value(wire::view_of(root.getArgs())));
         return request;
-      });
+      }));
 }
 
 Result<ControlResponse> decode_control_response(BytesView bytes) {
   if (bytes.size() > kControlMessageMax) return bad(str_cat(bytes.size(), " bytes; at most ", kControlMessageMax));
-  return wire::read<ControlResponse>(
+  return as_input(wire::read<ControlResponse>(
       bytes, "control response", [](capnp::MessageReader& reader) -> Result<ControlResponse> {
         const auto root = reader.getRoot<wire::ControlResponse>();
         ControlResponse response;
@@ -86,7 +92,7 @@ Result<ControlResponse> decode_control_response(BytesView bytes) {
           TRY_ASSIGN(response.result, schema::decode_value(wire::view_of(root.getResult())));
         }
         return response;
-      });
+      }));
 }
 
 bool ControlPeer::may(Role role) const {

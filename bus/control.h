@@ -18,6 +18,7 @@
 namespace theater::bus {
 
 inline constexpr size_t kControlMessageMax = 32u << 20;  // bytes, encoded; more is refused on both sides
+inline constexpr size_t kRequestIdMax = 256;             // bytes
 
 struct ControlRequest {
   uint64_t id = 0;         // the client's, unique in its session; responses carry it
@@ -72,6 +73,8 @@ class ControlClient {
     std::optional<PublicKeys> server;     // the pinned key of the server; needed for tcp
     uint64_t timeout_ms = 30'000;         // for sending a request and for call()'s response
   };
+  // Returns when the other side has let us in. kUnavailable if attempts fail for 3 s or nothing happens for 10 s (or
+  // timeout_ms, if that is less), kRefused if it doesn't take our key or has another one than `server`.
   static Result<std::unique_ptr<ControlClient>> connect(const Options& options);
   virtual ~ControlClient() = default;
 

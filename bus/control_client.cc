@@ -18,6 +18,9 @@ namespace {
 constexpr uint64_t kNever = ~uint64_t{0};
 constexpr uint64_t kTimeoutMaxMs = 7 * 24 * 3'600'000;
 constexpr uint64_t kPollMaxNs = 3'600'000'000'000;
+constexpr uint64_t kRefusedMs = 3'000;    // attempts that fail at once go on for so long: a node may just be starting
+constexpr uint64_t kHandshakeMs = 4'500;  // ZeroMQ's own limit, 5 s, and a little less
+constexpr uint64_t kSilentMs = 10'000;    // for a host that says nothing at all
 
 Result<void> probe_unix(const std::string& path) {
   sockaddr_un address{};
@@ -50,11 +53,16 @@ class SocketClient final : public ControlClient {
                       const std::function<bool(schema::Value)>& each) override;
 
  private:
+  // Until the handshake is done.
+  Result<void> await_connection();
   Result<uint64_t> send(const std::string& verb, schema::Value args, const std::string& request_id);
   Result<ControlResponse> receive(uint64_t id, uint64_t deadline_ns);
+  // Takes what the watcher has to say; an error if the connection was refused or broke.
+  Result<void> look();
   // Waits for the socket; an error if the connection was refused meanwhile.
   Result<void> wait(bool out, uint64_t deadline_ns, const char* what);
-  uint64_t deadline_ns() { return clock_.monotonic_ns() + std::min(options_.timeout_ms, kTimeoutMaxMs) * 1'000'000; }
+  uint64_t deadline_ns() { return after_ms(std::min(options_.timeout_ms, kTimeoutMaxMs)); }
+  uint64_t after_ms(uint64_t ms) { return clock_.monotonic_ns() + ms * 1'000'000; }
 
   const Options options_;
   SystemClock clock_;  // only for timeouts of a person's command
@@ -62,6 +70,8 @@ class SocketClient final : public ControlClient {
   std::optional<SecretKeys> keys_;
   std::unique_ptr<ZmqSocket> watch_, socket_;  // the watcher is closed last
   uint64_t next_id_ = 1;
+  uint64_t opened_ns_ = 0;
+  bool connected_ = false, attempt_failed_ = false;
 };
 
 Result<void> SocketClient::open() {
@@ -87,10 +97,35 @@ Result<void> SocketClient::open() {
     return Error{ErrorCode::kInvalid, str_cat("`", endpoint, "` is neither unix:/PATH nor tcp://HOST:PORT")};
   }
   TRY_ASSIGN(ZmqSocket socket, ZmqSocket::make(context_, SocketRole::kTalk, security, kControlMessageMax));
-  TRY_ASSIGN(ZmqSocket watch, socket.watch(context_));
+  TRY_ASSIGN(ZmqSocket watch, socket.watch(context_, /*attempts_too=*/true));
   watch_ = std::make_unique<ZmqSocket>(std::move(watch));
   socket_ = std::make_unique<ZmqSocket>(std::move(socket));
-  return socket_->connect(address);
+  opened_ns_ = clock_.monotonic_ns();
+  TRY(socket_->connect(address));
+  return await_connection();
+}
+
+Result<void> SocketClient::await_connection() {
+  const uint64_t refused_ms = std::min(options_.timeout_ms, kRefusedMs);
+  const uint64_t silent_ms = std::min(options_.timeout_ms, kSilentMs);
+  const uint64_t refused_ns = after_ms(refused_ms), silent_ns = after_ms(silent_ms);
+  const PollItem items[] = {{watch_.get()}};
+  for (;;) {
+    TRY(look());
+    if (connected_) return Ok{};
+    const uint64_t now = clock_.monotonic_ns();
+    if (attempt_failed_ && now >= refused_ns) {
+      return Error{ErrorCode::kUnavailable,
+                   str_cat("nobody listens on ", options_.endpoint, ": all attempts failed for ", refused_ms,
+                           " ms; is it running, and with this control endpoint?")};
+    }
+    if (now >= silent_ns) {
+      return Error{ErrorCode::kUnavailable,
+                   str_cat("no connection to ", options_.endpoint, " within ", silent_ms,
+                           " ms: the host says nothing; is the address right, and does no firewall stand between?")};
+    }
+    poll(items, (now < refused_ns ? refused_ns : silent_ns) - now);
+  }
 }
 
 Result<void> SocketClient::wait(bool out, uint64_t deadline_ns, const char* what) {
@@ -101,6 +136,10 @@ Result<void> SocketClient::wait(bool out, uint64_t deadline_ns, const char* what
   }
   const PollItem items[] = {{socket_.get(), -1, out}, {watch_.get()}};
   poll(items, std::min(deadline_ns - now, kPollMaxNs));
+  return look();
+}
+
+Result<void> SocketClient::look() {
   while (const auto watched = watch_->next_watched()) {
     switch (watched->event) {
       case WatchEvent::kRefusedKey:
@@ -108,10 +147,17 @@ Result<void> SocketClient::wait(bool out, uint64_t deadline_ns, const char* what
                                                   " refused this key; its authorized-keys file must name it "
                                                   "with the role operator or reader")};
       case WatchEvent::kHandshakeFailed:
+        // A wrong key is noticed at once; whoever says nothing at all is given up after the handshake's limit.
+        if (clock_.monotonic_ns() - opened_ns_ >= kHandshakeMs * 1'000'000) {
+          return Error{ErrorCode::kUnavailable, str_cat("something listens on ", options_.endpoint,
+                                                        " and doesn't answer; is it a node, and does it still run?")};
+        }
         return Error{ErrorCode::kRefused, str_cat("the handshake with ", options_.endpoint,
                                                   " failed: the public key given for it is probably not its own")};
       case WatchEvent::kDisconnected:
         return Error{ErrorCode::kUnavailable, str_cat(options_.endpoint, " closed the connection")};
+      case WatchEvent::kConnected: connected_ = true; break;
+      case WatchEvent::kAttemptFailed: attempt_failed_ = true; break;
     }
   }
   return Ok{};

@@ -1,4 +1,5 @@
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -35,6 +36,27 @@ bool somebody_answers(const sockaddr_un& address) {
   return answers;
 }
 
+// Held between looking whether somebody answers and listening, so that of two processes that start at once the second
+// finds the first. Where the folder can't be locked it goes without.
+class FolderLock {
+ public:
+  explicit FolderLock(const std::string& path) {
+    const size_t slash = path.rfind('/');
+    fd_ =
+        open(slash == std::string::npos ? "." : path.substr(0, slash + 1).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    for (int i = 0; fd_ >= 0 && i < kLockAttempts && flock(fd_, LOCK_EX | LOCK_NB) != 0; ++i) usleep(10'000);
+  }
+  ~FolderLock() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  FolderLock(const FolderLock&) = delete;
+  FolderLock& operator=(const FolderLock&) = delete;
+
+ private:
+  static constexpr int kLockAttempts = 100;  // one second; nobody of ours holds it for longer than a millisecond
+  int fd_ = -1;
+};
+
 // A listening Unix socket that only its owner can use from the first moment on.
 Result<int> listen_unix(const std::string& path) {
   sockaddr_un address{};
@@ -44,6 +66,7 @@ Result<int> listen_unix(const std::string& path) {
                  str_cat("the path of a Unix socket has 1 to ", sizeof address.sun_path - 1, " bytes: ", path)};
   }
   std::memcpy(address.sun_path, path.c_str(), path.size());
+  const FolderLock one_at_a_time(path);
   struct stat info{};
   if (lstat(path.c_str(), &info) == 0) {
     if (!S_ISSOCK(info.st_mode))

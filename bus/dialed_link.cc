@@ -103,6 +103,8 @@ void DialedLink::listen_to_auditor(const Now& now) {
         sender_.on_handshake_failed("the handshake failed: the public key configured for it is probably not its own",
                                     now.monotonic_ns);
         break;
+      case WatchEvent::kConnected:
+      case WatchEvent::kAttemptFailed: break;  // not asked for: the sender notices by the answers to its HELLO
     }
   }
   for (int i = 0; i < kMessagesATurn; ++i) {

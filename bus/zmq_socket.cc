@@ -175,8 +175,10 @@ void ZmqSocket::close() {
 }
 
 Result<void> ZmqSocket::bind(const std::string& endpoint) {
-  if (zmq_bind(socket_, endpoint.c_str()) != 0) return zmq_error(str_cat("can't listen on ", endpoint));
-  return Ok{};
+  if (zmq_bind(socket_, endpoint.c_str()) == 0) return Ok{};
+  if (zmq_errno() != EADDRINUSE) return zmq_error(str_cat("can't listen on ", endpoint));
+  return Error{ErrorCode::kRefused,
+               str_cat("another process already listens on ", endpoint, "; stop it or choose another port")};
 }
 
 Result<void> ZmqSocket::bind_listening(const std::string& path, int descriptor) {
@@ -191,10 +193,11 @@ Result<void> ZmqSocket::connect(const std::string& endpoint) {
   return Ok{};
 }
 
-Result<ZmqSocket> ZmqSocket::watch(ZmqContext& context) {
+Result<ZmqSocket> ZmqSocket::watch(ZmqContext& context, bool attempts_too) {
   const std::string endpoint = str_cat("inproc://watch-", reinterpret_cast<uintptr_t>(socket_));
   const int events = ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL |
-                     ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH;
+                     ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH |
+                     (attempts_too ? ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_CONNECT_RETRIED : 0);
   TRY_ASSIGN(ZmqSocket watcher, make(context, SocketRole::kWatch, {}, 0));
   if (zmq_socket_monitor(socket_, endpoint.c_str(), events) != 0) return zmq_error("can't watch a socket");
   watched_ = true;
@@ -260,6 +263,8 @@ std::optional<Watched> ZmqSocket::next_watched() {
     std::memcpy(&kind, event.bytes().data(), sizeof kind);
     const std::string where = escape(address.bytes());
     if (kind == ZMQ_EVENT_DISCONNECTED) return Watched{WatchEvent::kDisconnected, where};
+    if (kind == ZMQ_EVENT_HANDSHAKE_SUCCEEDED) return Watched{WatchEvent::kConnected, where};
+    if (kind == ZMQ_EVENT_CONNECT_RETRIED) return Watched{WatchEvent::kAttemptFailed, where};
     if (kind == ZMQ_EVENT_HANDSHAKE_FAILED_AUTH) return Watched{WatchEvent::kRefusedKey, where};
     if (kind == ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL || kind == ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL) {
       return Watched{WatchEvent::kHandshakeFailed, where};

@@ -49,7 +49,7 @@ struct Received {
 
 enum class SendOutcome : uint8_t { kSent, kFull, kGone };
 
-enum class WatchEvent : uint8_t { kDisconnected, kRefusedKey, kHandshakeFailed };
+enum class WatchEvent : uint8_t { kDisconnected, kRefusedKey, kHandshakeFailed, kConnected, kAttemptFailed };
 struct Watched {
   WatchEvent event;
   std::string address;
@@ -67,8 +67,9 @@ class ZmqSocket {
   // Binds to a Unix socket that this process already listens on.
   Result<void> bind_listening(const std::string& path, int descriptor);
   Result<void> connect(const std::string& endpoint);
-  // A socket that tells what happens to this one. Made before bind or connect, and closed after it.
-  Result<ZmqSocket> watch(ZmqContext& context);
+  // A socket that tells what happens to this one; if asked, also that it is connected (the handshake is done) and that
+  // an attempt to connect failed. Made before bind or connect, and closed after it.
+  Result<ZmqSocket> watch(ZmqContext& context, bool attempts_too = false);
   void linger(int ms);
 
   SendOutcome send(BytesView bytes);

@@ -39,8 +39,9 @@ Result<ExitCode> spawn(const SpawnOptions& options) {
     args.push_back({"initial-state", schema::Value::bytes(std::move(state))});
   }
   TRY_ASSIGN(auto client, NodeClient::connect(options.node, kLongWaitMs));
-  TRY_ASSIGN(const auto result, client.call("actor.spawn", std::move(args)));
-  TRY_ASSIGN(const auto actor, read_actor(result));
+  const auto result = client.call("actor.spawn", std::move(args));
+  if (!result.ok()) return about_files(result.error(), manifest.path, manifest.package_path);
+  TRY_ASSIGN(const auto actor, read_actor(*result));
   print_line(options.node.json ? to_json(actor) : actor.id);
   note(
       str_cat("spawned ", escape(as_bytes(actor.name)), "; next: theater actor request ", short_id(actor.id), " TEXT"));

@@ -57,6 +57,12 @@ Result<ExitCode> request(const Options& options) {
   return ExitCode::kDone;
 }
 
+Result<void> check_request_id(const std::string& id) {
+  if (id.size() <= bus::kRequestIdMax) return Ok{};
+  return Error{ErrorCode::kInvalid,
+               str_cat("a request id has at most ", bus::kRequestIdMax, " bytes, this has ", id.size())};
+}
+
 }  // namespace
 
 void add_actor_message_commands(Command& noun) {
@@ -66,6 +72,7 @@ void add_actor_message_commands(Command& noun) {
   one_way.argument("MESSAGE", sending->message, "Text, or @FILE, or @- for stdin");
   one_way.option("--request-id", sending->request_id, "ID",
                  "Stands in the chain; the same one again isn't delivered twice");
+  one_way.check("--request-id", {nullptr, check_request_id});
   add_node_options(one_way, sending->node);
   one_way.runs([sending] { return send(*sending); });
 
@@ -78,6 +85,7 @@ void add_actor_message_commands(Command& noun) {
   with_answer.flag("--raw", asking->raw, "Print the answer as bytes, not escaped");
   with_answer.option("--request-id", asking->request_id, "ID",
                      "Stands in the chain; the same one again isn't run twice");
+  with_answer.check("--request-id", {nullptr, check_request_id});
   add_node_options(with_answer, asking->node);
   with_answer.runs([asking] { return request(*asking); });
 }

@@ -82,7 +82,7 @@ Result<ExitCode> start(const Options& options) {
   StopSignals signals;
   TRY_ASSIGN(const auto config, load_auditor_config(options.config));
   TRY_ASSIGN(const auto keys, bus::SecretKeys::load(config.key));
-  const auto log = daemon_log("auditor");
+  TRY_ASSIGN(const auto log, daemon_log("auditor", config.log));
   SystemClock clock;
   SystemRandom random;
   Running running;

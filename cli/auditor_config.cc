@@ -15,6 +15,9 @@ constexpr ConfigKey kKeys[] = {
     {"authorized_keys", "path", "(required)", "Who may connect: one line a node, `node tk1… NAME`."},
     {"window", "size", "8 MiB", "How many unacknowledged bytes each node may have in flight."},
     {"batch", "size", "1 MiB", "The most that one synced write to the store takes."},
+    {"log.file", "path", "(required)", "A file for the log, instead of stderr; needed if there is a table [log]."},
+    {"log.file_max", "size", "64 MiB", "A log file that would become larger is renamed to FILE.1, FILE.1 to FILE.2, …"},
+    {"log.files", "number", "3", "Log files that are kept; the oldest one goes when another is begun."},
 };
 
 }  // namespace
@@ -36,6 +39,7 @@ Result<AuditorConfig> parse_auditor_config(std::string_view text, const std::str
     const auto& endpoint = key == std::string_view("data") ? config.data : config.control;
     if (auto checked = check_tcp_endpoint(endpoint); !checked.ok()) root.fail(key, checked.error().message);
   }
+  config.log = read_log_config(root, path);
   TRY(file.finish());
   return config;
 }

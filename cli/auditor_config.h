@@ -7,6 +7,7 @@
 
 #include "base/result.h"
 #include "cli/config_key.h"
+#include "cli/daemon_log.h"
 
 namespace theater::cli {
 
@@ -18,6 +19,7 @@ struct AuditorConfig {
   std::string authorized_keys;  // path
   uint64_t window_bytes = 0;
   uint64_t batch_bytes = 0;
+  LogConfig log;
 };
 
 std::span<const ConfigKey> auditor_config_keys();

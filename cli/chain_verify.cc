@@ -79,7 +79,7 @@ bool acceptable(const VerifyReport& report, bool require_complete) {
 // Says where in the chain the expected head stands, if it does.
 Result<bool> check_head(persist::ChainReader& store, const VerifyReport& report, const std::string& digits) {
   const auto expected = Hash::from_hex_text(digits);
-  if (!expected) return Error{ErrorCode::kInvalid, "--expect-head takes a hash of 64 hexadecimal digits"};
+  CHECK(expected.has_value(), "the command line was checked");
   const auto& chain = report.summary;
   if (chain.head == *expected) return true;
   TRY_ASSIGN(const auto cursor, store.events(chain.actor, 0));
@@ -109,10 +109,6 @@ void print_sum(const std::vector<VerifyReport>& reports) {
 }
 
 Result<ExitCode> verify(const Options& options) {
-  if (options.expect_head && !options.actor) {
-    return Error{ErrorCode::kInvalid,
-                 "--expect-head is about one chain; name it: theater chain verify ACTOR --expect-head HASH"};
-  }
   TRY_ASSIGN(const auto store, open_store(options.store));
   std::vector<VerifyReport> reports;
   {
@@ -147,6 +143,15 @@ void add_chain_verify(Command& noun) {
   verb.flag("--require-complete", options->require_complete,
             "Exit with 4 unless every chain has its beginning and its end");
   verb.option("--expect-head", options->expect_head, "HASH", "Exit with 4 unless the chain ends with this hash");
+  verb.check("--expect-head", {nullptr, [options](const std::string& digits) -> Result<void> {
+                                 if (!Hash::from_hex_text(digits)) {
+                                   return Error{ErrorCode::kInvalid, "it is a hash of 64 hexadecimal digits"};
+                                 }
+                                 if (options->actor) return Ok{};
+                                 return Error{ErrorCode::kInvalid,
+                                              "it is about one chain; name it: theater chain verify ACTOR "
+                                              "--expect-head HASH"};
+                               }});
   add_store_options(verb, options->store);
   verb.runs([options] { return verify(*options); });
 }

@@ -2,6 +2,8 @@
 
 #include <netdb.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -36,6 +38,26 @@ Result<std::string> check_authorized_keys(const std::string& path) {
   return str_cat(path, ", ", counted(keys.size(), "key"));
 }
 
+Result<std::string> check_unix_socket_is_free(const std::string& unix_endpoint) {
+  const auto path = unix_endpoint.substr(std::strlen("unix:"));
+  struct stat info{};
+  if (lstat(path.c_str(), &info) == 0) {
+    if (!S_ISSOCK(info.st_mode)) return Error{ErrorCode::kRefused, str_cat(path, " exists and is no socket")};
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    if (path.size() >= sizeof address.sun_path) return Error{ErrorCode::kInvalid, str_cat(path, " is too long")};
+    std::memcpy(address.sun_path, path.c_str(), path.size());
+    const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    const bool answers =
+        connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 || errno == EAGAIN;
+    close(fd);
+    if (answers) {
+      return Error{ErrorCode::kRefused, str_cat(unix_endpoint, " is in use: a node answers there already")};
+    }
+  }
+  return str_cat(unix_endpoint, " is free");
+}
+
 Result<std::string> check_port_is_free(const std::string& tcp_endpoint) {
   TRY(check_tcp_endpoint(tcp_endpoint));
   const auto address = tcp_endpoint.substr(std::strlen("tcp://"));
@@ -60,8 +82,9 @@ Result<std::string> check_port_is_free(const std::string& tcp_endpoint) {
   const int why = errno;
   close(fd);
   if (bound != 0) {
-    return Error{ErrorCode::kUnavailable, str_cat(tcp_endpoint, " can't be listened on: ", std::strerror(why),
-                                                  why == EADDRINUSE ? " (is it running already?)" : "")};
+    return Error{why == EADDRINUSE ? ErrorCode::kRefused : ErrorCode::kIo,
+                 str_cat(tcp_endpoint, " can't be listened on: ", errno_text(why),
+                         why == EADDRINUSE ? " (is it running already?)" : "")};
   }
   return str_cat(tcp_endpoint, " is free");
 }

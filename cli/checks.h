@@ -24,7 +24,9 @@ class Checks {
 
 Result<std::string> check_secret_keys(const std::string& path);
 Result<std::string> check_authorized_keys(const std::string& path);
-// Binds the port and lets it go again.
+// kRefused if something listens there already, or if the path is another kind of file. Changes nothing.
+Result<std::string> check_unix_socket_is_free(const std::string& unix_endpoint);
+// Binds the port and lets it go again. kRefused if another process has it.
 Result<std::string> check_port_is_free(const std::string& tcp_endpoint);
 
 }  // namespace theater::cli

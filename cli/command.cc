@@ -1,7 +1,8 @@
 #include "cli/command.h"
 
 #include <CLI/CLI.hpp>
-#include <iostream>
+#include <charconv>
+#include <cstdlib>
 #include <sstream>
 
 #include "cli/output.h"
@@ -13,6 +14,12 @@ struct Program {
 
   CLI::App root;
   std::function<Result<ExitCode>()> chosen;
+  struct Checked {
+    const CLI::App* command;
+    const CLI::Option* option;
+    ArgumentCheck what;
+  };
+  std::vector<Checked> checked;
 };
 
 namespace {
@@ -73,8 +80,14 @@ void Command::option(const std::string& name, std::optional<std::string>& value,
 
 void Command::option(const std::string& name, std::optional<uint64_t>& value, const std::string& placeholder,
                      const std::string& help) {
-  // Without the check, a negative number wraps to a huge one.
-  app(parser_).add_option(name, value, help)->check(CLI::NonNegativeNumber)->type_name(placeholder);
+  // The parser's own conversion wraps what is negative and cuts what is too large.
+  const auto is_number = [](const std::string& text) -> std::string {
+    uint64_t number = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (error == std::errc() && end == text.data() + text.size()) return {};
+    return str_cat("a whole number from 0 to ", UINT64_MAX, " is expected, not ", text);
+  };
+  app(parser_).add_option(name, value, help)->check(CLI::Validator(is_number, ""))->type_name(placeholder);
 }
 
 void Command::option(const std::string& name, std::vector<std::string>& values, const std::string& placeholder,
@@ -95,6 +108,10 @@ void Command::optional_argument(const std::string& name, std::optional<std::stri
   app(parser_).add_option(name, value, help)->type_name("");
 }
 
+void Command::check(const std::string& name, ArgumentCheck what) {
+  program_->checked.push_back({&app(parser_), app(parser_).get_option(name), std::move(what)});
+}
+
 void Command::footer(const std::string& text) { app(parser_).footer(text); }
 
 void Command::runs(std::function<Result<ExitCode>()> body) {
@@ -112,6 +129,34 @@ static Result<void> check_text(int argc, char** argv) {
   return Ok{};
 }
 
+namespace {
+
+Result<void> check_arguments(const Program& program) {
+  for (const auto& [command, option, what] : program.checked) {
+    if (!command->parsed()) continue;
+    const char* variable = what.variable == nullptr ? nullptr : std::getenv(what.variable);
+    if (option->count() > 0) {
+      for (const auto& text : option->results()) {
+        const auto checked = what.check(text);
+        if (!checked.ok())
+          return Error{ErrorCode::kInvalid, str_cat(option->get_name(), ": ", checked.error().message)};
+      }
+    } else if (variable != nullptr && *variable != '\0') {
+      const auto checked = what.check(variable);
+      if (!checked.ok()) return Error{ErrorCode::kInvalid, str_cat(what.variable, ": ", checked.error().message)};
+    }
+  }
+  return Ok{};
+}
+
+}  // namespace
+
+static int usage_error(const CLI::App& root, std::string_view message) {
+  print_error(message);
+  note(str_cat("see: ", command_words(root), " --help"));
+  return static_cast<int>(ExitCode::kUsage);
+}
+
 int run_program(const std::string& name, const std::string& about, const std::function<void(Command&)>& add_commands,
                 int argc, char** argv) {
   if (const auto text = check_text(argc, argv); !text.ok()) {
@@ -126,11 +171,15 @@ int run_program(const std::string& name, const std::string& about, const std::fu
   try {
     program.root.parse(argc, argv);
   } catch (const CLI::Success& help) {
-    return program.root.exit(help, std::cout, std::cerr);
+    std::ostringstream text;
+    program.root.exit(help, text, text);
+    print_raw(as_bytes(text.str()));
+    return finish(ExitCode::kDone);
   } catch (const CLI::ParseError& error) {
-    print_error(error.what());
-    note(str_cat("see: ", command_words(program.root), " --help"));
-    return static_cast<int>(ExitCode::kUsage);
+    return usage_error(program.root, error.what());
+  }
+  if (const auto checked = check_arguments(program); !checked.ok()) {
+    return usage_error(program.root, checked.error().message);
   }
   CHECK(program.chosen != nullptr, "a command without a body");
   return finish(program.chosen());

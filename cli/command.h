@@ -25,6 +25,13 @@ namespace theater::cli {
 
 inline constexpr const char* kJsonHelp = "One JSON object a line instead of text";
 
+// Whether a text can be what an option takes, whatever the rest of the world looks like. What isn't is a usage error,
+// from the command line as from the variable of the environment that stands for the option (none: null).
+struct ArgumentCheck {
+  const char* variable = nullptr;
+  std::function<Result<void>(const std::string&)> check;
+};
+
 struct Program;  // the parser and what it chose
 
 class Command {
@@ -46,6 +53,8 @@ class Command {
                        const std::string& help);
   void argument(const std::string& name, std::string& value, const std::string& help);
   void optional_argument(const std::string& name, std::optional<std::string>& value, const std::string& help);
+  // Of an option or argument that this command has.
+  void check(const std::string& name, ArgumentCheck what);
   // Text below the options in --help.
   void footer(const std::string& text);
 

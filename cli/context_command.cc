@@ -5,6 +5,7 @@
 #include "cli/commands.h"
 #include "cli/contexts.h"
 #include "cli/output.h"
+#include "cli/paths.h"
 
 namespace theater::cli {
 namespace {
@@ -16,8 +17,12 @@ struct AddOptions {
 
 Result<ExitCode> add(const AddOptions& options) {
   TRY_ASSIGN(auto contexts, load_contexts());
-  const auto& added = options.context;
-  if (added.name.empty()) return Error{ErrorCode::kInvalid, "a context needs a name"};
+  auto added = options.context;
+  if (!added.node_key.empty()) {
+    const auto key = read_public_key(added.node_key);
+    if (!key.ok()) return Error{key.error().code, str_cat("--node-key: ", key.error().message)};
+    added.node_key = key->text();
+  }
   const bool exists = contexts.find(added.name) != nullptr;
   if (exists && !options.replace) {
     return Error{ErrorCode::kRefused,
@@ -81,10 +86,16 @@ void add_context_commands(Command& root) {
   Command verb = noun.add("add", "Adds a context; the first one is selected at once");
   verb.argument("NAME", adding->context.name, "How you call it");
   verb.option("--node", adding->context.node, "ENDPOINT", "unix:/path or tcp://host:port");
-  verb.option("--node-key", adding->context.node_key, "tk1…", "The node's public key; needed for tcp");
+  verb.option("--node-key", adding->context.node_key, "tk1…|FILE", "The node's public key; needed for tcp");
   verb.option("--store", adding->context.store, "FOLDER", "The store that chain and replay read");
   verb.option("--key", adding->context.key, "FILE", "Your secret keys; needed for tcp");
   verb.flag("--replace", adding->replace, "Overwrite a context of the same name");
+  verb.check("NAME", {nullptr, [](const std::string& name) -> Result<void> {
+                        if (!name.empty()) return Ok{};
+                        return Error{ErrorCode::kInvalid, "a context needs a name"};
+                      }});
+  verb.check("--node", {nullptr, check_control_endpoint});
+  verb.check("--node-key", {nullptr, check_public_key});
   verb.runs([adding] { return add(*adding); });
 
   auto selected = std::make_shared<std::string>();

@@ -6,6 +6,7 @@
 
 #include "base/config.h"
 #include "base/file.h"
+#include "cli/paths.h"
 #include "schema/display.h"
 
 namespace theater::cli {
@@ -16,7 +17,9 @@ constexpr ConfigKey kKeys[] = {
     {"context[].name", "string", "(required)", "How you call it."},
     {"context[].node", "endpoint", "unix:theater-node.sock",
      "The node: `unix:/path` or `tcp://host:port`. THEATER_NODE, `--node`."},
-    {"context[].node_key", "key", "(none)", "The node's public key, needed for tcp. `--node-key`."},
+    {"context[].node_key", "key", "(none)",
+     "The node's public key, needed for tcp: `tk1…`, or the path of a file that holds it. THEATER_NODE_KEY, "
+     "`--node-key`."},
     {"context[].store", "path", "./theater-data",
      "The store that `chain` and `replay` read. THEATER_STORE, `--store`."},
     {"context[].key", "path", "(none)", "Your secret keys, needed for tcp. THEATER_KEY, `--key`."},
@@ -47,6 +50,14 @@ std::string first_of(const std::optional<std::string>& flag, const char* variabl
   return in_context.empty() ? otherwise : in_context;
 }
 
+// How messages call the setting that first_of() found.
+std::string source_of(const std::optional<std::string>& flag, const char* flag_name, const char* variable,
+                      const Context& context) {
+  if (flag) return flag_name;
+  if (environment(variable)) return variable;
+  return str_cat("the context '", context.name, "'");
+}
+
 }  // namespace
 
 std::span<const ConfigKey> context_keys() { return kKeys; }
@@ -74,6 +85,10 @@ Result<Contexts> parse_contexts(std::string_view text, const std::string& path) 
     context.node_key = table.text("node_key");
     context.store = table.text("store");
     context.key = table.text("key");
+    if (!context.node.empty()) {
+      if (auto checked = check_control_endpoint(context.node); !checked.ok())
+        table.fail("node", checked.error().message);
+    }
     if (contexts.find(context.name) != nullptr) table.fail("name", "there is another context of this name above");
     contexts.all.push_back(std::move(context));
   }
@@ -130,6 +145,8 @@ Result<NodePlace> find_node(const std::optional<std::string>& node_flag,
   NodePlace place;
   place.endpoint = first_of(node_flag, "THEATER_NODE", context.node, kDefaultNode);
   place.node_key = first_of(node_key_flag, "THEATER_NODE_KEY", context.node_key, "");
+  place.node_key_from = source_of(node_key_flag, "--node-key", "THEATER_NODE_KEY", context);
+  place.key_from = source_of(key_flag, "--key", "THEATER_KEY", context);
   const auto key = first_of(key_flag, "THEATER_KEY", context.key, "");
   if (!key.empty()) place.key_file = key;
   return place;

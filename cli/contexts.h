@@ -44,8 +44,10 @@ Result<void> save_contexts(const Contexts& contexts);
 // The four settings, from flag, environment, context or default.
 struct NodePlace {
   std::string endpoint;
-  std::string node_key;  // may be empty
+  std::string node_key;  // tk1… or a file that holds it; may be empty
+  std::string node_key_from;
   std::optional<std::string> key_file;
+  std::string key_from;  // where the setting comes from, for messages: "THEATER_KEY"
 };
 Result<std::string> find_store(const std::optional<std::string>& flag);
 Result<NodePlace> find_node(const std::optional<std::string>& node_flag,

@@ -49,15 +49,15 @@ Result<std::unique_ptr<House>> House::start(const HouseOptions& options) {
 }
 
 House::~House() {
-  const auto stopped = stop(kErrorGraceMs);
+  const auto stopped = stop(kErrorGraceMs, kErrorGraceMs);
   (void)stopped;  // whoever wants to know calls stop() itself
 }
 
-Result<void> House::stop(uint64_t grace_ms) {
+Result<void> House::stop(uint64_t grace_ms, uint64_t durable_ms) {
   if (stopped_) return Ok{};
   stopped_ = true;
   const bool actors_stopped = runtime_ == nullptr || runtime_->stop(grace_ms);
-  const bool all_durable = loop_ == nullptr || loop_->stop(grace_ms);
+  const bool all_durable = loop_ == nullptr || loop_->stop(durable_ms);
   const auto why = auditor_ ? auditor_->status().last_error : std::string();
   if (auditor_) auditor_->stop();
   if (!all_durable) {

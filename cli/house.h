@@ -34,9 +34,10 @@ class House {
   // Why nothing is acknowledged right now; empty if all is well.
   std::string trouble() const { return auditor_->status().last_error; }
 
-  // False if an actor had to be killed, or if something that was emitted isn't durable: its message says what.
-  // Idempotent.
-  Result<void> stop(uint64_t grace_ms);
+  // Ends the actors, which have `grace_ms` for calls in progress, and then waits up to `durable_ms` until everything is
+  // durable. An error if an actor had to be killed, or if something that was emitted isn't durable: its message says
+  // what. Idempotent.
+  Result<void> stop(uint64_t grace_ms, uint64_t durable_ms);
 
  private:
   House() = default;

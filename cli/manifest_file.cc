@@ -46,7 +46,7 @@ Result<ManifestFile> load_manifest(const std::string& path) {
   TRY_ASSIGN(const auto parsed, node::parse_manifest(manifest.text, manifest.path));
   if (parsed.package.empty() || parsed.package.starts_with("sha256:"))
     return manifest;  // the node says what it thinks of that
-  const auto package_path = beside(manifest.path, parsed.package);
+  const auto& package_path = manifest.package_path = beside(manifest.path, parsed.package);
   auto content = read_file(package_path);
   if (!content.ok()) {
     return Error{content.error().code, str_cat(manifest.path, ": the package it names: ", content.error().message)};
@@ -54,6 +54,13 @@ Result<ManifestFile> load_manifest(const std::string& path) {
   if (content->empty()) return Error{ErrorCode::kInvalid, str_cat(package_path, " is empty, not a WebAssembly module")};
   manifest.package = std::move(*content);
   return manifest;
+}
+
+Error about_files(const Error& error, const std::string& manifest_path, const std::string& package_path) {
+  if (error.code != ErrorCode::kInvalid) return error;
+  return Error{error.code, package_path.empty()
+                               ? str_cat(manifest_path, ": ", error.message)
+                               : str_cat(manifest_path, " with the package ", package_path, ": ", error.message)};
 }
 
 std::string manifest_for(const std::string& package_path, const wasm::Module& module) {

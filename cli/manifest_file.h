@@ -14,8 +14,12 @@ namespace theater::cli {
 struct ManifestFile {
   std::string path;
   std::string text;
-  Bytes package;  // empty if the manifest names it by hash
+  std::string package_path;  // empty if the manifest names it by hash
+  Bytes package;             // empty if the manifest names it by hash
 };
+
+// A node knows no paths: this is its error with the files that it is about.
+Error about_files(const Error& error, const std::string& manifest_path, const std::string& package_path);
 
 // `path` is a manifest or a folder with a manifest.toml. kInvalid for a bare package: it needs a manifest (see
 // manifest_for); is_package() tells these apart.

@@ -4,6 +4,7 @@
 
 #include "cli/contexts.h"
 #include "cli/output.h"
+#include "cli/paths.h"
 #include "cli/progress.h"
 
 namespace theater::cli {
@@ -11,9 +12,11 @@ namespace theater::cli {
 void add_node_options(Command& verb, NodeOptions& options) {
   verb.option("--node", options.node, "ENDPOINT",
               "The node: unix:/path or tcp://host:port (THEATER_NODE; default: unix:theater-node.sock)");
-  verb.option("--node-key", options.node_key, "tk1…", "The node's public key; needed for tcp (THEATER_NODE_KEY)");
+  verb.option("--node-key", options.node_key, "tk1…|FILE", "The node's public key; needed for tcp (THEATER_NODE_KEY)");
   verb.option("--key", options.key, "FILE", "Your secret keys; needed for tcp (THEATER_KEY)");
   verb.flag("--json", options.json, kJsonHelp);
+  verb.check("--node", {"THEATER_NODE", check_control_endpoint});
+  verb.check("--node-key", {"THEATER_NODE_KEY", check_public_key});
 }
 
 Result<RemoteActor> read_actor(const schema::Value& record) {
@@ -64,7 +67,13 @@ Result<NodeClient> NodeClient::connect(const NodeOptions& options, uint64_t time
   connecting.key_file = place.key_file;
   connecting.timeout_ms = timeout_ms;
   if (!place.node_key.empty()) {
-    TRY_ASSIGN(connecting.server, bus::PublicKeys::parse(place.node_key));
+    const auto key = read_public_key(place.node_key);
+    if (!key.ok()) return Error{key.error().code, str_cat(place.node_key_from, ": ", key.error().message)};
+    connecting.server = *key;
+  }
+  if (place.key_file && place.endpoint.starts_with("tcp://")) {
+    const auto keys = bus::SecretKeys::load(*place.key_file);
+    if (!keys.ok()) return Error{keys.error().code, str_cat(place.key_from, ": ", keys.error().message)};
   }
   auto client = bus::ControlClient::connect(connecting);
   if (!client.ok()) {

@@ -1,5 +1,5 @@
-// Talking to a node: what the `actor` commands share. The node is found as cli/contexts.h says; the connection is made
-// when the first call needs it.
+// Talking to a node: what the `actor` commands share. The node is found as cli/contexts.h says; an
+// error in reaching it names the setting or the endpoint and what to do.
 #pragma once
 
 #include <functional>

@@ -1,4 +1,5 @@
 // theater node start|check, and the noun.
+#include <atomic>
 #include <memory>
 
 #include "base/clock.h"
@@ -26,7 +27,22 @@ struct Options {
   bool json = false;
 };
 
-using Log = std::function<void(const std::string&)>;
+// What answers at the control endpoint: it is there first, because who holds the endpoint is the node; until the
+// runtime is up it says so.
+class FrontDoor final : public bus::ControlHandler {
+ public:
+  void open(bus::ControlHandler& inside) { inside_ = &inside; }
+  void handle(const bus::ControlPeer& peer, bus::ControlRequest request,
+              std::shared_ptr<bus::Responder> responder) override {
+    if (auto* inside = inside_.load()) return inside->handle(peer, std::move(request), std::move(responder));
+    bus::ControlResponse answer;
+    answer.error = Error{ErrorCode::kUnavailable, "the node is starting; try again"};
+    responder->respond(std::move(answer));
+  }
+
+ private:
+  std::atomic<bus::ControlHandler*> inside_{nullptr};
+};
 
 // Everything that runs in a node's process. The bus thread calls the handler, which calls the runtime: they go in the
 // opposite order.
@@ -34,6 +50,7 @@ struct Running {
   std::unique_ptr<wasm::Engine> engine;
   std::unique_ptr<node::Runtime> runtime;
   std::unique_ptr<bus::ControlHandler> handler;
+  FrontDoor door;
   std::unique_ptr<bus::Loop> loop;
 
   ~Running() { (void)stop(kErrorGraceMs); }
@@ -85,6 +102,11 @@ Result<std::vector<std::shared_ptr<bus::Outbox>>> begin(Running& running, const 
   looping.random = &random;
   looping.log = log;
   TRY_ASSIGN(running.loop, bus::make_loop(std::move(looping)));
+  TRY(running.loop->serve({.endpoint = config.control, .authorized_keys_file = ""}, running.door));
+  if (!config.control_tcp.empty()) {
+    TRY(running.loop->serve({.endpoint = config.control_tcp, .authorized_keys_file = config.authorized_keys},
+                            running.door));
+  }
   TRY_ASSIGN(auto outboxes, dial_auditors(*running.loop, config));
   node::RuntimeOptions options;
   options.engine = running.engine.get();
@@ -98,11 +120,7 @@ Result<std::vector<std::shared_ptr<bus::Outbox>>> begin(Running& running, const 
   options.log = log;
   TRY_ASSIGN(running.runtime, node::start_runtime(std::move(options)));
   running.handler = node::make_control_handler(*running.runtime, outboxes);
-  TRY(running.loop->serve({.endpoint = config.control, .authorized_keys_file = ""}, *running.handler));
-  if (!config.control_tcp.empty()) {
-    TRY(running.loop->serve({.endpoint = config.control_tcp, .authorized_keys_file = config.authorized_keys},
-                            *running.handler));
-  }
+  running.door.open(*running.handler);
   return outboxes;
 }
 
@@ -127,7 +145,7 @@ Result<ExitCode> start(const Options& options) {
   StopSignals signals;
   TRY_ASSIGN(const auto config, load_node_config(options.config));
   TRY_ASSIGN(const auto keys, bus::SecretKeys::load(config.key));
-  const auto log = daemon_log(config.name);
+  TRY_ASSIGN(const auto log, daemon_log(config.name, config.log));
   SystemClock clock;
   SystemRandom random;
   Running running;
@@ -148,7 +166,7 @@ Result<ExitCode> check(const Options& options) {
   checks.add("configuration", options.config);
   checks.add("key", check_secret_keys(config.key));
   if (!config.authorized_keys.empty()) checks.add("authorized_keys", check_authorized_keys(config.authorized_keys));
-  checks.add("control", config.control);
+  checks.add("control", check_unix_socket_is_free(config.control));
   if (!config.control_tcp.empty()) checks.add("control_tcp", check_port_is_free(config.control_tcp));
   for (const auto& auditor : config.auditors) {
     checks.add("auditor", str_cat(auditor.name, " at ", auditor.data, " and ", auditor.control));

@@ -20,18 +20,15 @@ constexpr ConfigKey kKeys[] = {
     {"stop_grace", "duration", "10 s", "How long a stop waits for calls in progress and for acknowledgements."},
     {"limits.memory_max", "size", "64 MiB", "The most memory that a manifest may ask for."},
     {"limits.instances_max", "number", "16000", "Actors alive at once; further spawns are refused."},
+    {"log.file", "path", "(required)", "A file for the log, instead of stderr; needed if there is a table [log]."},
+    {"log.file_max", "size", "64 MiB", "A log file that would become larger is renamed to FILE.1, FILE.1 to FILE.2, …"},
+    {"log.files", "number", "3", "Log files that are kept; the oldest one goes when another is begun."},
     {"auditor[].name", "string", "(required)", "How messages call this auditor."},
     {"auditor[].data", "endpoint", "(required)", "The auditor's `data`: `tcp://host:port`."},
     {"auditor[].control", "endpoint", "(required)", "The auditor's `control`: `tcp://host:port`."},
     {"auditor[].key", "key", "(required)", "The auditor's public key: `tk1…`, or the path of a file that holds it."},
     {"auditor[].window", "size", "8 MiB", "The node's own cap on what this auditor hasn't acknowledged yet."},
 };
-
-Result<bus::PublicKeys> read_public_keys(const std::string& text_or_path, const std::string& config_path) {
-  if (text_or_path.starts_with("tk1")) return bus::PublicKeys::parse(text_or_path);
-  TRY_ASSIGN(const auto content, read_file(beside(config_path, text_or_path), 4096));
-  return bus::PublicKeys::parse(first_line(as_text(content)));
-}
 
 AuditorLink read_auditor(const Config::Table& table, const std::string& path) {
   AuditorLink link;
@@ -43,7 +40,7 @@ AuditorLink read_auditor(const Config::Table& table, const std::string& path) {
   if (auto checked = check_tcp_endpoint(link.control); !checked.ok()) table.fail("control", checked.error().message);
   const auto key = table.required_text("key");
   if (key.empty()) return link;
-  auto keys = read_public_keys(key, path);
+  auto keys = read_public_key(key.starts_with("tk1") ? key : beside(path, key));
   if (keys.ok()) {
     link.key = *keys;
   } else {
@@ -86,6 +83,8 @@ Result<NodeConfig> parse_node_config(std::string_view text, const std::string& p
   config.memory_max_bytes =
       limits ? limits->size_bytes("memory_max", 64u << 20, 64u << 10, uint64_t{4} << 30) : uint64_t{64} << 20;
   config.instances_max = limits ? limits->number("instances_max", 16'000, 1, 1'000'000) : 16'000;
+
+  config.log = read_log_config(root, path);
 
   std::set<std::string> names;
   for (const auto& table : root.tables("auditor")) {

@@ -9,6 +9,7 @@
 #include "base/result.h"
 #include "bus/keys.h"
 #include "cli/config_key.h"
+#include "cli/daemon_log.h"
 
 namespace theater::cli {
 
@@ -31,6 +32,7 @@ struct NodeConfig {
   uint64_t stop_grace_ms = 0;
   uint64_t memory_max_bytes = 0;
   uint64_t instances_max = 0;
+  LogConfig log;
   std::string text;  // of the file: its hash stands in the node's chain
 };
 

@@ -5,6 +5,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -38,15 +40,31 @@ std::string paint(bool terminal, Style style, std::string_view text) {
   return str_cat(code_of(style), text, "\033[0m");
 }
 
+// Why stdout couldn't be written, at the first time that it couldn't: later calls succeed or fail for other reasons.
+std::atomic<int> stdout_errno{0};
+
+void note_stdout(bool ok) {
+  const int why = ok ? 0 : errno;
+  int none = 0;
+  if (!ok) stdout_errno.compare_exchange_strong(none, why == 0 ? EIO : why);
+}
+
+void write_bytes(FILE* file, const void* bytes, size_t size) {
+  const bool ok = std::fwrite(bytes, 1, size, file) == size;
+  if (file == stdout) note_stdout(ok);
+}
+
+void flush_stdout() { note_stdout(std::fflush(stdout) == 0); }
+
 void write_line(FILE* file, std::string_view text) {
   clear_progress();
   std::string line(text);
   line.push_back('\n');
-  std::fwrite(line.data(), 1, line.size(), file);
+  write_bytes(file, line.data(), line.size());
 }
 
 void write_note(std::string_view text) {
-  std::fflush(stdout);  // so that a terminal or a log shows both in the order in which they were said
+  flush_stdout();  // so that a terminal or a log shows both in the order in which they were said
   write_line(stderr, text);
   std::fflush(stderr);
 }
@@ -75,7 +93,7 @@ void print_line(std::string_view text) { write_line(stdout, text); }
 
 void print_raw(BytesView bytes) {
   clear_progress();
-  std::fwrite(bytes.data(), 1, bytes.size(), stdout);
+  write_bytes(stdout, bytes.data(), bytes.size());
 }
 
 void note(std::string_view text) { write_note(text); }
@@ -87,10 +105,10 @@ void print_error(std::string_view text) {
 }
 
 Result<void> finish_stdout() {
-  if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
-    return Error{ErrorCode::kIo, str_cat("stdout can't be written: ", std::strerror(errno))};
-  }
-  return Ok{};
+  flush_stdout();
+  const int why = stdout_errno;
+  if (why == 0) return Ok{};
+  return Error{ErrorCode::kIo, str_cat("stdout can't be written: ", errno_text(why))};
 }
 
 bool stdout_is_terminal() { return isatty(STDOUT_FILENO) == 1; }

@@ -4,6 +4,8 @@
 
 #include <filesystem>
 
+#include "base/file.h"
+
 namespace theater::cli {
 
 std::string beside(const std::string& file, const std::string& path) {
@@ -41,6 +43,34 @@ Result<std::string> unix_endpoint_beside(const std::string& file, std::string_vi
                          " bytes, this has ", path.size(), ": ", path)};
   }
   return str_cat(kScheme, path);
+}
+
+Result<void> check_control_endpoint(const std::string& endpoint) {
+  if (endpoint.starts_with("unix:")) {
+    const auto made = unix_endpoint_beside("", endpoint);
+    if (!made.ok()) return made.error();
+    return Ok{};
+  }
+  if (endpoint.starts_with("tcp://")) return check_tcp_endpoint(endpoint);
+  return Error{ErrorCode::kInvalid,
+               str_cat("'", endpoint, "' is no endpoint; unix:/path or tcp://host:port is expected")};
+}
+
+Result<void> check_public_key(const std::string& text_or_path) {
+  if (text_or_path.empty())
+    return Error{ErrorCode::kInvalid, "a public key, tk1…, or the path of a file that holds it"};
+  if (!text_or_path.starts_with("tk1")) return Ok{};
+  const auto parsed = bus::PublicKeys::parse(text_or_path);
+  if (!parsed.ok()) return parsed.error();
+  return Ok{};
+}
+
+Result<bus::PublicKeys> read_public_key(const std::string& text_or_path) {
+  if (text_or_path.starts_with("tk1")) return bus::PublicKeys::parse(text_or_path);
+  TRY_ASSIGN(const auto content, read_file(text_or_path, 4096));
+  const auto parsed = bus::PublicKeys::parse(first_line(as_text(content)));
+  if (!parsed.ok()) return Error{parsed.error().code, str_cat(text_or_path, ": ", parsed.error().message)};
+  return *parsed;
 }
 
 std::string_view first_line(std::string_view text) {

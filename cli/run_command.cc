@@ -15,7 +15,8 @@ namespace theater::cli {
 namespace {
 
 constexpr uint64_t kGraceMs = 30'000;
-constexpr uint64_t kGraceAfterSignalMs = 5'000;            // whoever pressed ctrl-C waits for it
+constexpr uint64_t kGraceAfterSignalMs = 1'000;            // whoever pressed ctrl-C waits for it
+constexpr uint64_t kDurableMs = 30'000;                    // after a signal too: nothing is lost
 constexpr uint64_t kRequestTimeoutMs = 24ull * 3'600'000;  // the manifest's call deadline is the one that counts
 
 struct Options {
@@ -39,19 +40,21 @@ struct Outcome {
 Result<PublicKey> node_identity(const Options& options) {
   TRY_ASSIGN(const auto place, find_node(std::nullopt, std::nullopt, options.key));
   if (!place.key_file) return SigningKey::generate().public_key();
-  TRY_ASSIGN(const auto keys, bus::SecretKeys::load(*place.key_file));
-  return keys.public_keys().identity;
+  const auto keys = bus::SecretKeys::load(*place.key_file);
+  if (!keys.ok()) return Error{keys.error().code, str_cat(place.key_from, ": ", keys.error().message)};
+  return keys->public_keys().identity;
 }
 
 // A package alone isn't enough to run; what it needs goes to stdout, ready to be kept.
 Result<ExitCode> explain_package(const std::string& path) {
   TRY_ASSIGN(const auto package, read_argument("@" + path));
   TRY_ASSIGN(const auto engine, wasm::make_wasmtime_engine({}));
-  TRY_ASSIGN(const auto module, engine->compile(package));
+  const auto module = engine->compile(package);
+  if (!module.ok()) return Error{module.error().code, str_cat(path, ": ", module.error().message)};
   print_error(str_cat(path,
                       " is a package; an actor needs a manifest that says what it may do. This one would do: keep it "
                       "beside the package as manifest.toml, then: theater run manifest.toml"));
-  print_raw(as_bytes(manifest_for(path, *module)));
+  print_raw(as_bytes(manifest_for(path, **module)));
   return ExitCode::kUsage;
 }
 
@@ -73,6 +76,7 @@ class ActorRun {
 
   // Spawns. False if a signal came first.
   Result<bool> spawn(ManifestFile manifest) {
+    const auto manifest_path = manifest.path, package_path = manifest.package_path;
     node::SpawnRequest request;
     request.manifest = std::move(manifest.text);
     request.package = std::move(manifest.package);
@@ -81,7 +85,7 @@ class ActorRun {
     auto spawned = wait_for<node::ActorInfo>(
         [&](node::Callback<node::ActorInfo> done) { house_.runtime().spawn(std::move(request), std::move(done)); });
     if (!spawned) return false;
-    if (!spawned->ok()) return std::move(*spawned).error();
+    if (!spawned->ok()) return about_files(spawned->error(), manifest_path, package_path);
     actor_ = (*spawned)->id;
     return true;
   }
@@ -197,12 +201,13 @@ Result<ExitCode> run(const Options& options) {
       if (!options.quiet) note(str_cat("actor ", running.actor().short_hex(), " runs; ctrl-C stops it"));
     } else {
       running.deliver_requests(requests);
-      running.stop_actor();
+      if (!signals.received()) running.stop_actor();
     }
     if (!signals.received()) running.wait_for_end();  // after a signal the house stops it
   }
-  if (auto stopped = house->stop(signals.received() ? kGraceAfterSignalMs : kGraceMs); !stopped.ok())
+  if (auto stopped = house->stop(signals.received() ? kGraceAfterSignalMs : kGraceMs, kDurableMs); !stopped.ok()) {
     running.fail(stopped.error());
+  }
   if (log) log->stop();
   if (!options.quiet && !running.actor().is_zero()) {
     note(str_cat("actor ", running.actor().short_hex(), "  chain kept in ", housing.store_path,

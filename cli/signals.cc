@@ -16,6 +16,21 @@ struct StopSignals::WakeFd {
   ~WakeFd() { close(fd); }
 };
 
+namespace {
+
+// From now on a signal ends the process at once, also while main waits for something else than signals.
+void end_at_next_signal() {
+  sigset_t set;
+  sigemptyset(&set);
+  for (const int signal : {SIGINT, SIGTERM}) {
+    std::signal(signal, [](int number) { _exit(128 + number); });
+    sigaddset(&set, signal);
+  }
+  CHECK(pthread_sigmask(SIG_UNBLOCK, &set, nullptr) == 0);
+}
+
+}  // namespace
+
 StopSignals::StopSignals() : wake_fd_(std::make_shared<WakeFd>()) {
   sigset_t set;
   sigemptyset(&set);
@@ -48,6 +63,7 @@ bool StopSignals::wait(int timeout_ms) {
     const int signal = static_cast<int>(info.ssi_signo);
     if (received_) _exit(128 + signal);
     received_ = signal;
+    end_at_next_signal();
   }
   return ready != 0;
 }

@@ -74,10 +74,10 @@ key = "auditor.pub"
 TOML
 theater-auditor auditor start --config auditor.toml 2>auditor.log &
 daemons+=($!)
-wait_for auditor ready ${daemons[0]}
+wait_for auditor ready "${daemons[0]}"
 theater node start --config node.toml 2>node.log &
 daemons+=($!)
-wait_for node ready ${daemons[1]}
+wait_for node ready "${daemons[1]}"
 shown theater node status
 says demo-auditor
 

@@ -188,12 +188,58 @@ TEST_F(ControlTest, over_tcp_a_key_has_its_role_and_a_stranger_none) {
   EXPECT_TRUE(handler_.last_peer.may(Role::kReader));
   EXPECT_FALSE(handler_.last_peer.may(Role::kOperator));
 
-  auto stranger =
-      ControlClient::connect({tcp_endpoint_, directory_ + "/stranger.key", server_keys_.public_keys(), 30'000}).value();
-  EXPECT_EQ(stranger->call("echo", Value::u8(1)).error().code, ErrorCode::kRefused);
-  auto misled =
-      ControlClient::connect({tcp_endpoint_, directory_ + "/reader.key", stranger_.public_keys(), 30'000}).value();
-  EXPECT_EQ(misled->call("echo", Value::u8(1)).error().code, ErrorCode::kRefused);
+  const auto stranger =
+      ControlClient::connect({tcp_endpoint_, directory_ + "/stranger.key", server_keys_.public_keys(), 30'000});
+  ASSERT_FALSE(stranger.ok());
+  EXPECT_EQ(stranger.error().code, ErrorCode::kRefused);
+  const auto misled =
+      ControlClient::connect({tcp_endpoint_, directory_ + "/reader.key", stranger_.public_keys(), 30'000});
+  ASSERT_FALSE(misled.ok());
+  EXPECT_EQ(misled.error().code, ErrorCode::kRefused);
+}
+
+// A port with a listener that never takes a connection, or without one.
+class DeafPort {
+ public:
+  explicit DeafPort(bool listens) : fd_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address;
+    EXPECT_EQ(::bind(fd_, reinterpret_cast<sockaddr*>(&address), size), 0);
+    EXPECT_EQ(getsockname(fd_, reinterpret_cast<sockaddr*>(&address), &size), 0);
+    if (listens) EXPECT_EQ(listen(fd_, 8), 0);
+    endpoint_ = str_cat("tcp://127.0.0.1:", ntohs(address.sin_port));
+  }
+  ~DeafPort() { ::close(fd_); }
+  const std::string& endpoint() const { return endpoint_; }
+
+ private:
+  const int fd_;
+  std::string endpoint_;
+};
+
+TEST_F(ControlTest, a_port_where_nobody_listens_is_told_soon_and_a_silent_one_in_bounded_time) {
+  ASSERT_TRUE(reader_.save(directory_ + "/reader.key").ok());
+  for (const bool listens : {false, true}) {
+    const DeafPort port(listens);  // bound all the while, so that nobody else takes it
+    const uint64_t begin_ns = clock_.monotonic_ns();
+    const auto client =
+        ControlClient::connect({port.endpoint(), directory_ + "/reader.key", server_keys_.public_keys(), 600'000});
+    const uint64_t took_ms = (clock_.monotonic_ns() - begin_ns) / 1'000'000;
+    ASSERT_FALSE(client.ok());
+    EXPECT_EQ(client.error().code, ErrorCode::kUnavailable) << client.error().message;
+    EXPECT_NE(client.error().message.find(port.endpoint()), std::string::npos) << client.error().message;
+    EXPECT_LT(took_ms, listens ? 60'000u : 25'000u) << "not the 600 s of the answer's timeout";
+  }
+}
+
+TEST(ControlMessages, a_request_id_over_the_limit_is_bad_input_and_not_damage) {
+  const auto decoded =
+      decode_control_request(encode_control(ControlRequest{7, "v", std::string(kRequestIdMax + 1, 'x')}));
+  ASSERT_FALSE(decoded.ok());
+  EXPECT_EQ(decoded.error().code, ErrorCode::kInvalid);
+  EXPECT_EQ(decode_control_request(Bytes(7)).error().code, ErrorCode::kInvalid);
 }
 
 TEST_F(ControlTest, garbage_gets_an_error_or_nothing_and_the_next_client_is_served) {

@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "cli/contexts.h"
+#include "cli/daemon_log.h"
 #include "cli/exit_code.h"
 #include "cli/paths.h"
 #include "cli/signals.h"
@@ -70,6 +71,25 @@ TEST(Contexts, OfOneNameAreRefused) {
   const auto parsed = parse_contexts("[[context]]\nname = \"a\"\n[[context]]\nname = \"a\"\n", "c.toml");
   ASSERT_FALSE(parsed.ok());
   EXPECT_NE(parsed.error().message.find("c.toml:4"), std::string::npos) << parsed.error().message;
+}
+
+TEST(DaemonLog, AFileIsRotatedAndTheOldestGoes) {
+  const auto folder = std::filesystem::temp_directory_path() / str_cat("theater-log-test-", getpid());
+  std::filesystem::create_directories(folder);
+  const auto log = daemon_log("node", {(folder / "node.log").string(), 4096, 3});
+  ASSERT_TRUE(log.ok()) << log.error().message;
+  for (int i = 0; i < 1000; ++i) (*log)("a line of some length, again and again");
+  uint64_t bytes = 0, files = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    bytes += entry.file_size();
+    ++files;
+  }
+  EXPECT_EQ(files, 3u);
+  EXPECT_LE(bytes, 3u * 4096);
+  EXPECT_GT(bytes, 2u * 3000);
+  std::filesystem::remove_all(folder);
+
+  EXPECT_FALSE(daemon_log("node", {"/proc/no/such/place/node.log", 4096, 3}).ok());
 }
 
 TEST(Signals, AnAnswerEndsTheWaitAndSoDoesASignal) {

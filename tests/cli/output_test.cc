@@ -14,6 +14,13 @@ TEST(Output, JsonLinesAreObjects) {
   EXPECT_EQ(json_array({"1", "\"a\""}), R"([1,"a"])");
 }
 
+// A message may quote what a guest or a file says.
+TEST(Output, ErrorsLetNoControlCharactersThroughToTheTerminal) {
+  testing::internal::CaptureStderr();
+  print_error("a\033[2Jb\r\x07\xc2\x9b\xff c\\n\nnext é");
+  EXPECT_EQ(testing::internal::GetCapturedStderr(), "error: a\\x1b[2Jb\\r\\x07\\xc2\\x9b\\xff c\\n\nnext é\n");
+}
+
 TEST(Output, TimesAreUtc) {
   EXPECT_EQ(format_time(0), "1970-01-01T00:00:00Z");
   EXPECT_EQ(format_time(1'700'000'000'999'999'999), "2023-11-14T22:13:20Z");

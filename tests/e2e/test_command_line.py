@@ -1,6 +1,7 @@
 """What every command has in common: help, usage errors, exit codes, keys, contexts, packages."""
 import json
 import stat
+import time
 import unittest
 
 import house
@@ -39,6 +40,34 @@ class Usage(house.Case):
             self.assertEqual(done.stdout, "")
             self.assertIn("--help", done.stderr)
 
+    def test_arguments_that_cannot_be_what_they_should_are_usage_errors_and_are_named(self):
+        for words in (("actor", "list", "--node", "nonsense"), ("actor", "list", "--node", "tcp://host:99999"),
+                      ("actor", "list", "--node", "unix:"), ("actor", "list", "--node-key", "tk1zz"),
+                      ("actor", "send", "x", "y", "--request-id", "i" * 257),
+                      ("actor", "request", "x", "y", "--timeout-ms", "1e3x"),
+                      ("chain", "verify", "x", "--expect-head", "zz"), ("chain", "show", "x", "--from", "9" * 30),
+                      ("context", "add", "x", "--node", "nonsense"), ("context", "add", "x", "--node-key", "tk1")):
+            self.assertIn(words[-2], self.theater(*words, code=2).stderr)
+        for variable, value in (("THEATER_NODE", "nonsense"), ("THEATER_NODE_KEY", "tk1zz")):
+            done = self.run_program("env", f"{variable}={value}", "theater", "actor", "list", code=2)
+            self.assertIn(variable, done.stderr)
+
+    def test_a_key_file_that_cannot_be_used_is_told_with_the_setting_that_names_it(self):
+        public = self.theater("keys", "new", "node").stdout.strip()
+        tcp = ("theater", "actor", "list", "--node", "tcp://127.0.0.1:1")
+        done = self.run_program("env", "THEATER_KEY=nonsense", *tcp, "--node-key", public, code=3)
+        self.assertIn("THEATER_KEY: ", done.stderr)
+        self.assertIn("nonsense", done.stderr)
+        done = self.run_program("env", "THEATER_KEY=nonsense", "theater", "run", self.manifest("counter"), code=3)
+        self.assertIn("THEATER_KEY: ", done.stderr)
+        self.assertIn("--node-key: ", self.run_program(*tcp, "--node-key", "nowhere.pub", code=3).stderr)
+        # A file that holds the key does as well as the key: it comes as far as the port where nobody listens.
+        begin = time.monotonic()
+        done = self.run_program(*tcp, "--node-key", "node.pub", "--key", "node.key", code=7)
+        self.assertIn("nobody listens on tcp://127.0.0.1:1", done.stderr)
+        self.assertIn("theater context add", done.stderr)
+        self.assertLess(time.monotonic() - begin, 20)
+
     def test_version(self):
         self.assertIn("Wasmtime", self.theater("version").stdout)
         self.assertEqual(json.loads(self.theater("version", "--json").stdout)["event_format"], 1)
@@ -52,8 +81,12 @@ class Usage(house.Case):
             self.run_program("theater-auditor", command, code=2)
 
     def test_a_full_disk_under_stdout_is_an_error(self):
-        done = self.run_program("sh", "-c", "theater version >/dev/full", code=1)
-        self.assertIn("stdout", done.stderr)
+        self.theater("run", self.manifest("counter"), "--request", "1", "--quiet")
+        for words in ("version", "--help", "chain list", "chain verify", "chain show counter", "context list --json",
+                      f"run {self.manifest('counter')} --request 1"):
+            code = 0 if words.startswith("context") else 1  # there it has nothing to print
+            done = self.run_program("sh", "-c", f"theater {words} >/dev/full", code=code)
+            self.assertEqual("stdout can't be written: No space left on device" in done.stderr, code == 1, done.stderr)
 
 
 class Keys(house.Case):
@@ -101,7 +134,7 @@ class Contexts(house.Case):
 
 class Packages(house.Case):
     def test_a_name_is_needed(self):
-        self.theater("context", "add", "", code=1)
+        self.theater("context", "add", "", code=2)
         self.theater("context", "list")
 
     def test_show_prints_hash_imports_exports_and_a_manifest(self):

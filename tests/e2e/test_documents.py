@@ -51,7 +51,10 @@ class Documents(house.Case):
     def check(self, name):
         (self.folder / "build").mkdir()
         (self.folder / "build" / "release").symlink_to(house.BUILD)
-        commands = commands_of((ROOT / name).read_text())
+        text = (ROOT / name).read_text()
+        for port in ("7401", "7402"):  # whatever else listens on this machine
+            text = text.replace(f"127.0.0.1:{port}", f"127.0.0.1:{house.free_port()}")
+        commands = commands_of(text)
         self.assertTrue(commands, f"{name} has no console block")
         for number, command, expected in commands:
             with self.subTest(f"{name}:{number}: {command}"):

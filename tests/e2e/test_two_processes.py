@@ -47,7 +47,7 @@ class Actors(house.Case):
         self.pair.spawn("counter")
         self.assertIn("decimal", self.pair.actor("request", "counter", "x", code=6).stderr)
         self.theater("actor", "list", "--node", "unix:nowhere.sock", code=7)
-        self.theater("actor", "list", "--node", "nonsense", code=1)
+        self.theater("actor", "list", "--node", "nonsense", code=2)
 
     def test_logs_follow_an_actor_until_it_ends(self):
         self.pair.spawn("counter")
@@ -68,6 +68,9 @@ class Actors(house.Case):
     def test_a_bad_manifest_is_refused_by_the_node_and_it_lives_on(self):
         (self.folder / "bad.toml").write_text(f'name = "x"\npackage = "{house.EXAMPLES}/counter/counter.wasm"\nnonsense = 1\n')
         self.assertIn("nonsense", self.pair.actor("spawn", "bad.toml", code=1).stderr)
+        (self.folder / "bad.wasm").write_bytes(b"\0asm\1\0\0\0nonsense")
+        (self.folder / "bad.toml").write_text('name = "x"\npackage = "bad.wasm"\n')
+        self.assertIn("bad.wasm: ", self.pair.actor("spawn", "bad.toml", code=1).stderr)
         self.pair.spawn("counter")
 
     def test_a_node_that_stops_ends_its_actors_with_an_event(self):
@@ -118,7 +121,14 @@ class Trouble(house.Case):
         self.theater("node", "check", "--config", "node.toml")
         self.theater("auditor", "check", "--config", "auditor.toml")
         pair.start_auditor()
-        self.assertIn("in use", self.theater("auditor", "check", "--config", "auditor.toml", code=7).stdout)
+        self.assertIn("in use", self.theater("auditor", "check", "--config", "auditor.toml", code=8).stdout)
+        self.assertIn("open for writing", self.theater("auditor", "start", "--config", "auditor.toml", code=8).stderr)
+        pair.write("second.toml", (self.folder / "auditor.toml").read_text().replace('"store"', '"second"'))
+        self.assertIn("listens on", self.theater("auditor", "start", "--config", "second.toml", code=8).stderr)
+        pair.start_node()
+        self.assertIn("in use", self.theater("node", "check", "--config", "node.toml", code=8).stdout)
+        pair.node.stop()
+        self.theater("node", "check", "--config", "node.toml")
         (self.folder / "keys" / "node.key").chmod(0o644)
         self.assertIn("chmod 600", self.theater("node", "check", "--config", "node.toml", code=8).stdout)
         pair.write("node.toml", "nme = 'x'\n")
@@ -126,9 +136,17 @@ class Trouble(house.Case):
 
     def test_a_second_node_on_the_same_socket_is_refused(self):
         pair = house.Pair(self).start()
+        house.wait_until(lambda: "connected" in pair.node.said(), "the node is connected")
+        said = pair.auditor.said()
         done = self.theater("node", "start", "--config", "node.toml", code=8)
         self.assertIn("node.sock", done.stderr)
-        pair.spawn("counter")
+        pair.actor("spawn", self.manifest("counter"))
+        pair.stop()
+        # It never came as far as the auditor: the first node's link is the only one.
+        self.assertNotIn("taken over", pair.node.said())
+        self.assertEqual(pair.node.said().count("connected to auditor"), 1)
+        nodes = [each for each in self.theater_json("chain", "list", "--store", "store") if each["node_chain"]]
+        self.assertEqual(len(nodes), 1)
 
 
 class OverTcp(house.Case):

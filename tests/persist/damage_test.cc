@@ -137,7 +137,8 @@ TEST(Damage, AFlippedByteInTheLogOfAKilledAuditorIsFound) {
   std::printf("named %zu, in words %zu, harmless %zu\n", findings.named, findings.in_words, findings.harmless);
 }
 
-// The files that RocksDB reads first say where all others are: whatever a flip makes of them, it is damage that is told.
+// The files that RocksDB reads first say where all others are: whatever a flip makes of them, it is damage that is
+// told.
 TEST(Damage, EveryFlippedBitInTheFilesThatNameTheOthersIsFoundAsDamage) {
   TempFolder folder;
   const Sample sample = make_sample();
