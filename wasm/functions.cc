@@ -15,6 +15,8 @@ constexpr std::string_view kTiming = "theater:simple/timing@0.1.0";
 constexpr std::string_view kRandom = "theater:simple/random@0.1.0";
 constexpr std::string_view kActor = "theater:simple/actor@0.1.0";
 constexpr std::string_view kMessageClient = "theater:simple/message-server-client@0.1.0";
+constexpr std::string_view kMessageHost = "theater:simple/message-server-host@0.1.0";
+constexpr std::string_view kNames = "theater:simple/names@0.1.0";
 constexpr std::string_view kPreview1 = "wasi_snapshot_preview1";
 
 Type bytes() { return Type::list(Type::u8()); }
@@ -49,6 +51,29 @@ std::vector<HostFunction> make_host_functions() {
                     Effect::kNone, "timing", {.waits = true}),
       host_function(kRandom, "bytes", {{{"len", Type::u32()}}, Type::result(bytes(), error)}, Effect::kNone, "random"),
       host_function(kRandom, "u64", {{}, Type::u64()}, Effect::kNone, "random"),
+
+      host_function(kMessageHost, "send",
+                    {{{"target", Type::string()}, {"msg", bytes()}}, Type::result(std::nullopt, error)}, Effect::kNone,
+                    "message-server", {.waits = true}),
+      host_function(kMessageHost, "request",
+                    {{{"target", Type::string()}, {"msg", bytes()}, {"timeout-ns", Type::option(Type::u64())}},
+                     Type::result(Type::option(bytes()), error)},
+                    Effect::kOutside, "message-server", {.waits = true}),
+      host_function(kMessageHost, "current-request", {{}, Type::option(Type::u64())}, Effect::kNone, "message-server"),
+      host_function(kMessageHost, "list-outstanding-requests", {{}, Type::list(Type::u64())}, Effect::kNone,
+                    "message-server"),
+      host_function(kMessageHost, "respond-to-request",
+                    {{{"request", Type::u64()}, {"answer", bytes()}}, Type::result(std::nullopt, error)}, Effect::kNone,
+                    "message-server"),
+      host_function(kMessageHost, "cancel-request", {{{"request", Type::u64()}}, Type::result(std::nullopt, error)},
+                    Effect::kNone, "message-server"),
+
+      host_function(kNames, "register", {{{"name", Type::string()}}, Type::result(std::nullopt, error)}, Effect::kNone,
+                    "names"),
+      host_function(kNames, "unregister", {{{"name", Type::string()}}, Type::result(std::nullopt, error)},
+                    Effect::kNone, "names"),
+      host_function(kNames, "whereis", {{{"name", Type::string()}}, Type::option(Type::string())}, Effect::kNone,
+                    "names"),
 
       host_function(kPreview1, "random_get", {{{"len", Type::u32()}}, bytes()}, Effect::kNone, "wasi"),
       host_function(kPreview1, "fd_write", {{{"fd", Type::u32()}, {"data", bytes()}}, Type::u16()}, Effect::kNone,

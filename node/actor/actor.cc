@@ -12,16 +12,27 @@ using schema::Value;
 // Ten thousand idle actors: what each of them costs beside its instance.
 static_assert(sizeof(Actor) < 2'048);
 
+namespace {
+
+bool imports(const wasm::Module& module, std::string_view type_name) {
+  const auto& all = module.imports();
+  return std::any_of(all.begin(), all.end(), [&](const auto* import) { return import->type_name == type_name; });
+}
+
+}  // namespace
+
 Actor::Actor(std::shared_ptr<ActorContext> context, const Manifest& manifest, std::unique_ptr<Birth> birth,
              std::vector<std::shared_ptr<Subscriber>> subscribers)
     : Task(context->scheduler),
       context_(std::move(context)),
       name_(manifest.name),
+      registered_name_(manifest.registered_name),
       limits_(manifest.limits),
       strict_(manifest.audit_mode == schema::AuditMode::kStrict),
       takes_messages_(manifest.grants("message-server")),
       sends_(birth->module->exports(wasm::handle_send_function())),
       requests_(birth->module->exports(wasm::handle_request_function())),
+      answers_later_(imports(*birth->module, "theater:simple/message-server-host@0.1.0/respond-to-request")),
       birth_(std::move(birth)),
       chain_(*context_->clock, [this] {
         return [weak = weak_from_this()] {
@@ -34,27 +45,6 @@ Actor::Actor(std::shared_ptr<ActorContext> context, const Manifest& manifest, st
 }
 
 Actor::~Actor() { context_->timers.cancel(timer_); }
-
-Result<void> Actor::offer(Message message) {
-  {
-    std::lock_guard lock(mutex_);
-    if (closed_) return *closed_;
-    if (!takes_messages_) {
-      return Error{ErrorCode::kRefused,
-                   str_cat("'", name_, "' takes no messages: its manifest doesn't grant that; add to it:\n",
-                           grant_line("message-server"))};
-    }
-    if (!(message.reply ? requests_ : sends_)) {
-      const auto& wanted = message.reply ? wasm::handle_request_function() : wasm::handle_send_function();
-      return Error{ErrorCode::kRefused, str_cat("the package of '", name_, "' doesn't export ", wanted.name,
-                                                message.reply ? "; it takes no requests" : "; it takes only requests")};
-    }
-    TRY(mailbox_.push(std::move(message), limits_));
-    published_.mailbox = mailbox_.size();
-  }
-  wake();
-  return Ok{};
-}
 
 bool Actor::post(Order order) {
   {
@@ -131,7 +121,12 @@ void Actor::be_born() {
     std::lock_guard lock(mutex_);
     published_.id = chain_.id();
   }
-  context_->listener->on_begun(std::static_pointer_cast<Actor>(shared_from_this()));
+  const auto self = std::static_pointer_cast<Actor>(shared_from_this());
+  context_->listener->on_begun(self);
+  const auto added = context_->directory.add(self, chain_.id(), registered_name_);
+  if (!added.ok())
+    return vanish(Error{added.error().code, str_cat("'register' of '", name_, "': ", added.error().message)});
+  registered_name_.clear();
 }
 
 bool Actor::step() {
@@ -150,6 +145,7 @@ void Actor::emitted() {
       context_->listener->on_born(*this, birth_->genesis.package);
       return begin_call(wasm::initialize_function(), {}, {});
     case Phase::kCall:
+      call_sequence_ = chain_.length() - 1;
       guest_time_ns_ = chain_.time_ns();
       deadline_ns_ = after_ms(context_->clock->monotonic_ns(), limits_.call_timeout_ms);
       instance_->start(*function_, chain_.take_args());
@@ -181,11 +177,14 @@ void Actor::begin_call(const wasm::ExportFunction& function, std::vector<Value> 
 bool Actor::begin_message() {
   for (;;) {
     std::optional<Message> message;
+    std::vector<Mailbox::Waker> wakers;
     {
       std::lock_guard lock(mutex_);
       if (!orders_.empty()) return false;  // they came first, and brought a wake-up
       message = mailbox_.pop();
+      if (message) wakers = mailbox_.grant(limits_);
     }
+    for (const auto& waker : wakers) waker();
     if (!message) return false;
     if (message->reply && message->reply->answered()) continue;  // timed out before its turn: it leaves no trace
     reply_ = std::move(message->reply);
@@ -252,7 +251,11 @@ void Actor::result_emitted() {
     state_ = next[0];
     if (reply) {
       const auto& bytes = next[1].get<Value::Tuple>()->items[0].get<Value::Option>()->payload;
-      answer(reply, bytes == nullptr ? std::nullopt : std::optional(*bytes->get<Bytes>()));
+      if (bytes == nullptr && answers_later_) {
+        keep_outstanding(reply);
+      } else {
+        answer(reply, bytes == nullptr ? std::nullopt : std::optional(*bytes->get<Bytes>()));
+      }
     }
   }
   chain_.forget_values();
@@ -271,11 +274,11 @@ void Actor::result_emitted() {
 }
 
 // At once, or when every auditor has everything that was emitted up to now.
-void Actor::answer(std::shared_ptr<Reply> reply, Result<std::optional<Bytes>> result) {
-  if (!reply->durable || !strict_ || context_->outboxes.empty()) {
-    reply->answer(std::move(result));
-    return;
-  }
+void Actor::answer(std::shared_ptr<Reply> reply, Result<std::optional<Bytes>> result, bool claimed) {
+  const auto give = [claimed](Reply& to, Result<std::optional<Bytes>> what) {
+    if (claimed || to.claim()) to.complete(std::move(what));
+  };
+  if (!reply->durable || !strict_ || context_->outboxes.empty()) return give(*reply, std::move(result));
   struct Wait {
     std::atomic<size_t> left;
     std::shared_ptr<Reply> reply;
@@ -283,9 +286,9 @@ void Actor::answer(std::shared_ptr<Reply> reply, Result<std::optional<Bytes>> re
   };
   auto wait = std::make_shared<Wait>(context_->outboxes.size(), std::move(reply), std::move(result));
   for (const auto& outbox : context_->outboxes) {
-    outbox->when_durable([wait, context = context_] {
+    outbox->when_durable([wait, give, context = context_] {
       if (wait->left.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
-      context->commands.push([wait] { wait->reply->answer(std::move(wait->result)); });
+      context->commands.push([wait, give] { give(*wait->reply, std::move(wait->result)); });
     });
   }
 }
@@ -297,6 +300,9 @@ void Actor::arm_timer() {
   };
   if (phase_ == Phase::kRunning && wait_until_ns_ != 0) {
     consider(wait_until_ns_);
+    consider(deadline_ns_);
+  } else if (phase_ == Phase::kRunning && talk_ != nullptr) {
+    consider(talk_->until_ns);
     consider(deadline_ns_);
   }
   if (phase_ != Phase::kTerminal && phase_ != Phase::kEnded) consider(grace_until_ns_);
@@ -322,10 +328,16 @@ void Actor::publish() {
   }
   if (chain_.emitting()) waits_for = chain_.waits_for();
   if (phase_ == Phase::kRunning && wait_until_ns_ != 0) waits_for = "timer";
+  const bool talks = talk_ != nullptr && talk_->to != nullptr && !talk_->has_room && !chain_.emitting();
+  if (talks) {
+    waits_for = str_cat(talk_->reply ? "answer of '" : "room in the mailbox of '", talk_->to->name(), "' ",
+                        talk_->to->id().short_hex());
+  }
   if (!waits_for.empty() && state == std::string_view("running")) state = "waiting";
   if (stop_ && phase_ != Phase::kEnded) state = "stopping";
 
   std::lock_guard lock(mutex_);
+  waits_on_ = talks ? talk_->to->id() : ActorId{};
   published_.state = state;
   published_.waits_for = std::move(waits_for);
   published_.head = chain_.head().value_or(Hash{});

@@ -15,12 +15,14 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <vector>
 
 #include "bus/outbox.h"
+#include "node/actor/directory.h"
 #include "node/actor/mailbox.h"
 #include "node/chain/chain.h"
 #include "node/handlers/handlers.h"
@@ -50,12 +52,13 @@ struct ActorContext {
   CommandQueue commands;
   Timers timers;
   Scheduler scheduler;
+  Directory directory;
   Clock* clock = nullptr;
   Random* random = nullptr;
   ActorListener* listener = nullptr;
   std::function<void(const std::string&)> log;  // may be empty
   std::vector<std::shared_ptr<bus::Outbox>> outboxes;
-  std::vector<Implementation> implementations;  // in the order of wasm::host_functions()
+  std::vector<const HandlerEntry*> handlers;  // in the order of wasm::host_functions()
 };
 
 // What is needed until init has returned, and freed then.
@@ -78,6 +81,13 @@ class Actor final : public Task, private wasm::Host, private Services {
 
   // Into the mailbox, or refused with words.
   Result<void> offer(Message message);
+  // The same in two steps, for other actors (mailbox.h). Room that was taken is used or given back.
+  Result<bool> reserve_room(const ActorId& sender, size_t bytes, Mailbox::Waker waker);
+  void give_back_room(size_t bytes);
+  void forget_sender(const ActorId& sender);
+  void put(Message message);
+  // Whom it waits for: an answer, or room in a mailbox.
+  std::optional<ActorId> waits_on() const;
   // Done on the actor's worker at its next turn. False if too many orders wait.
   using Order = std::function<void(Actor&)>;
   bool post(Order order);
@@ -96,7 +106,7 @@ class Actor final : public Task, private wasm::Host, private Services {
 
  private:
   enum class Phase : uint8_t { kBirth, kGenesis, kCall, kRunning, kResult, kIdle, kTerminal, kEnded };
-  enum class HostStep : uint8_t { kIntent, kRun, kOutcome };
+  enum class HostStep : uint8_t { kPrepare, kIntent, kRun, kOutcome };
 
   static constexpr size_t kOrdersMax = 1'000;
   static constexpr int kMessagesATurn = 32;
@@ -112,7 +122,7 @@ class Actor final : public Task, private wasm::Host, private Services {
   bool begin_message();
   void call_returned();
   void result_emitted();
-  void answer(std::shared_ptr<Reply> reply, Result<std::optional<Bytes>> result);
+  void answer(std::shared_ptr<Reply> reply, Result<std::optional<Bytes>> result, bool claimed = false);
   Next run_guest();
   void arm_timer();
   void publish();
@@ -130,6 +140,7 @@ class Actor final : public Task, private wasm::Host, private Services {
   // actor_host.cc: Host and Services
   wasm::HostStatus call(wasm::HostCall& call) override;
   wasm::HostStatus resume(wasm::HostCall& call) override;
+  const HandlerEntry* handler_of(const wasm::HostFunction& function) const;
   wasm::HostStatus run_function(wasm::HostCall& call);
   wasm::HostStatus emit_on_guest_stack(wasm::HostCall& call);
   uint64_t wall_ns() override { return guest_time_ns_; }
@@ -141,12 +152,29 @@ class Actor final : public Task, private wasm::Host, private Services {
   bool wait_ns(uint64_t duration_ns) override;
   void end_after_call(std::optional<Bytes> data) override;
 
+  // actor_messages.cc: between actors
+  Result<void> accepts(bool request) const;
+  Result<bool> take_room(std::string_view target, BytesView message, bool request, uint64_t timeout_ns);
+  void hand_over();
+  void drop_talk();
+  std::string waiting_cycle() const;
+  void keep_outstanding(std::shared_ptr<Reply> reply);
+  Result<bool> send_with_event(std::string_view target, BytesView message) override;
+  bool request_with_event(std::string_view target, BytesView message, std::optional<uint64_t> timeout_ns) override;
+  std::optional<Result<std::optional<Bytes>>> take_answer() override;
+  std::optional<uint64_t> current_request() const override;
+  std::vector<uint64_t> outstanding_requests() const override;
+  Result<void> answer_with_event(uint64_t request, Result<std::optional<Bytes>> answer) override;
+  Directory& directory() override { return context_->directory; }
+
   const std::shared_ptr<ActorContext> context_;
   const std::string name_;
+  std::string registered_name_;  // from the manifest, until it is taken
   const ManifestLimits limits_;
   const bool strict_;
   const bool takes_messages_;    // the manifest grants message-server
   const bool sends_, requests_;  // what the package exports
+  const bool answers_later_;     // it imports respond-to-request
 
   Phase phase_ = Phase::kBirth;
   HostStep host_step_ = HostStep::kRun;
@@ -159,8 +187,9 @@ class Actor final : public Task, private wasm::Host, private Services {
   schema::Value state_ = schema::Value::none();
 
   const wasm::ExportFunction* function_ = nullptr;  // of the call in progress
-  std::shared_ptr<Reply> reply_;
-  uint64_t call_fuel_ = 0;  // of a call whose result isn't emitted yet
+  std::shared_ptr<Reply> reply_;                    // of the request in progress
+  uint64_t call_sequence_ = 0;                      // of the call in progress: a request's number
+  uint64_t call_fuel_ = 0;                          // of a call whose result isn't emitted yet
   std::optional<schema::Value> last_word_;
   uint64_t genesis_time_ns_ = 0;
   uint64_t guest_time_ns_ = 0;  // what the guest's clocks say
@@ -169,6 +198,26 @@ class Actor final : public Task, private wasm::Host, private Services {
   uint64_t no_room_since_ns_ = 0;
   uint64_t grace_until_ns_ = 0;  // a stop that becomes a kill
   Timers::Id timer_{};
+
+  // A message on its way to another actor, from the first attempt to take room until it is handed over, or answered.
+  struct Talk {
+    std::shared_ptr<Actor> to;
+    size_t bytes = 0;
+    bool has_room = false;
+    Message message;
+    std::shared_ptr<Reply> reply;  // handed over; an answer is awaited
+    uint64_t until_ns = 0;
+    uint64_t timeout_ms = 0;
+    std::optional<Error> answer;  // of a request that couldn't be made
+  };
+  std::unique_ptr<Talk> talk_;
+  struct Answering {
+    std::shared_ptr<Reply> reply;
+    Result<std::optional<Bytes>> result;
+  };
+  std::optional<Answering> answering_;  // goes with the next event
+  std::unique_ptr<std::map<uint64_t, std::shared_ptr<Reply>>> outstanding_;
+  uint64_t talks_ = 0;  // requests made: tells their answers apart
 
   struct Ending {
     schema::Origin origin;
@@ -183,6 +232,12 @@ class Actor final : public Task, private wasm::Host, private Services {
   Mailbox mailbox_;
   std::vector<Order> orders_;
   std::optional<Error> closed_;  // why no message is taken
+  struct Answer {
+    uint64_t number = 0;
+    Result<std::optional<Bytes>> result;
+  };
+  std::optional<Answer> answer_;  // to this actor's own request
+  ActorId waits_on_;
   ActorInfo published_;
 
   Chain chain_;  // last: its end calls subscribers

@@ -80,6 +80,7 @@ void Actor::cut_off(ErrorKind kind, std::string message, schema::Origin origin) 
 
 void Actor::fail(ErrorKind kind, std::string message, uint64_t fuel, bool in_call, schema::Origin origin) {
   instance_.reset();
+  drop_talk();
   wait_until_ns_ = 0;
   no_room_ = false;
   message = event_text(std::move(message));
@@ -102,13 +103,16 @@ void Actor::shut_down(std::string reason, std::vector<schema::Value> data, schem
 // Refuses messages that come, and those that wait.
 void Actor::close_mailbox(const Error& why) {
   std::vector<std::shared_ptr<Reply>> waiting;
+  std::vector<Mailbox::Waker> wakers;
   {
     std::lock_guard lock(mutex_);
     closed_ = why;
+    wakers = mailbox_.close();
     while (auto message = mailbox_.pop()) {
       if (message->reply) waiting.push_back(std::move(message->reply));
     }
   }
+  for (const auto& waker : wakers) waker();
   for (const auto& reply : waiting) reply->answer(why);
 }
 
@@ -127,6 +131,7 @@ void Actor::end() {
   const auto birth = std::move(birth_);
   const auto reply = std::move(reply_);
   state_ = schema::Value::none();
+  context_->directory.remove(id());
   chain_.give_up();
   chain_.forget_values();
   publish();
@@ -134,6 +139,10 @@ void Actor::end() {
   context_->listener->on_ended(*this, last);
   if (birth && birth->done) birth->done(*failure_);
   if (reply) answer(reply, *failure_);
+  if (const auto outstanding = std::move(outstanding_)) {
+    const Error gone{ErrorCode::kUnavailable, str_cat("'", name_, "' ended before it answered: ", ended_)};
+    for (const auto& [number, waiting] : *outstanding) answer(waiting, gone);
+  }
   for (auto& waiter : std::exchange(ended_waiters_, {})) waiter(last);
 }
 

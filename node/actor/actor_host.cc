@@ -23,11 +23,7 @@ void keep_as_spare(std::vector<schema::Value> args, wasm::HostCall& call) {
 // No effect outside: the call is run, then one event tells arguments and answer. Outside: the intent is an event before
 // anything happens, and the outcome another.
 HostStatus Actor::call(wasm::HostCall& call) {
-  host_step_ = HostStep::kRun;
-  if (call.function->effect == Effect::kOutside) {
-    host_step_ = HostStep::kIntent;
-    chain_.begin(call.function->type_name, schema::HostCall{Effect::kOutside, call.args, {}});
-  }
+  host_step_ = call.function->effect == Effect::kOutside ? HostStep::kPrepare : HostStep::kRun;
   return resume(call);
 }
 
@@ -35,6 +31,14 @@ HostStatus Actor::resume(wasm::HostCall& call) {
   if (no_room_) {
     deadline_ns_ += context_->clock->monotonic_ns() - no_room_since_ns_;
     no_room_ = false;
+  }
+  if (host_step_ == HostStep::kPrepare) {
+    const auto* handler = handler_of(*call.function);
+    if (handler != nullptr && handler->prepare != nullptr && handler->prepare(*this, call) == HostStatus::kParked) {
+      return HostStatus::kParked;
+    }
+    chain_.begin(call.function->type_name, schema::HostCall{Effect::kOutside, call.args, {}});
+    host_step_ = HostStep::kIntent;
   }
   if (host_step_ == HostStep::kIntent) {
     if (const auto status = emit_on_guest_stack(call); status != HostStatus::kDone) return status;
@@ -51,16 +55,20 @@ HostStatus Actor::resume(wasm::HostCall& call) {
   return HostStatus::kDone;
 }
 
-HostStatus Actor::run_function(wasm::HostCall& call) {
+const HandlerEntry* Actor::handler_of(const wasm::HostFunction& function) const {
   const auto& table = wasm::host_functions();
-  const auto index = static_cast<size_t>(call.function - table.data());
-  const auto implementation = index < table.size() ? context_->implementations[index] : nullptr;
-  if (implementation == nullptr) {
+  const auto index = static_cast<size_t>(&function - table.data());
+  return index < table.size() ? context_->handlers[index] : nullptr;
+}
+
+HostStatus Actor::run_function(wasm::HostCall& call) {
+  const auto* handler = handler_of(*call.function);
+  if (handler == nullptr) {
     call.error = str_cat("this node doesn't implement ", call.function->type_name);
     call.trap_kind = schema::ErrorKind::kHostFailure;
     return HostStatus::kTrap;
   }
-  if (const auto status = implementation(*this, call); status != HostStatus::kDone) return status;
+  if (const auto status = handler->implementation(*this, call); status != HostStatus::kDone) return status;
   if (call.function->effect == Effect::kOutside) {
     chain_.begin(call.function->type_name, schema::HostReturn{schema::Outcome::kDone, std::move(call.results)});
   } else {
@@ -72,7 +80,7 @@ HostStatus Actor::run_function(wasm::HostCall& call) {
 
 HostStatus Actor::emit_on_guest_stack(wasm::HostCall& call) {
   switch (chain_.step(worker_->scratch)) {
-    case Chain::Step::kDone: return HostStatus::kDone;
+    case Chain::Step::kDone: hand_over(); return HostStatus::kDone;
     case Chain::Step::kParked:
       no_room_ = true;
       no_room_since_ns_ = context_->clock->monotonic_ns();

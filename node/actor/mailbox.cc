@@ -1,39 +1,146 @@
 #include "node/actor/mailbox.h"
 
+#include <algorithm>
+
+#include "base/check.h"
+
 namespace theater::node {
 
 bool Reply::answer(Result<std::optional<Bytes>> result) {
-  if (answered_.exchange(true, std::memory_order_acq_rel)) return false;
+  if (!claim()) return false;
+  complete(std::move(result));
+  return true;
+}
+
+void Reply::complete(Result<std::optional<Bytes>> result) {
   if (on_answer) on_answer();
   done_(std::move(result));
-  return true;
+}
+
+Mailbox::Held& Mailbox::held() {
+  if (held_ == nullptr) held_ = std::make_unique<Held>();
+  return *held_;
+}
+
+void Mailbox::free_if_empty() {
+  if (held_ != nullptr && held_->messages.empty() && held_->waiters.empty() && held_->reserved == 0) held_.reset();
+}
+
+// One message always fits an empty mailbox: message_bytes bounds it.
+bool Mailbox::fits(size_t bytes, const ManifestLimits& limits) const {
+  if (held_ == nullptr) return true;
+  const size_t messages = held_->messages.size() + held_->reserved;
+  const uint64_t all = held_->bytes + held_->reserved_bytes;
+  return messages == 0 || (messages < limits.mailbox_messages && all + bytes <= limits.mailbox_bytes);
+}
+
+void Mailbox::take(size_t bytes) {
+  ++held().reserved;
+  held().reserved_bytes += bytes;
+}
+
+void Mailbox::give_back(size_t bytes) {
+  CHECK(held_ != nullptr && held_->reserved > 0 && held_->reserved_bytes >= bytes, "room that nobody took");
+  --held_->reserved;
+  held_->reserved_bytes -= bytes;
+}
+
+Result<void> Mailbox::check_size(size_t bytes, const ManifestLimits& limits) const {
+  if (bytes <= limits.message_bytes) return Ok{};
+  return Error{ErrorCode::kRefused, str_cat("a message of ", bytes, " bytes is larger than this actor takes (",
+                                            limits.message_bytes, "); its manifest's limits.message_bytes says so")};
+}
+
+Result<bool> Mailbox::reserve(const ActorId& sender, size_t bytes, const ManifestLimits& limits, Waker waker) {
+  TRY(check_size(bytes, limits));
+  if (held_ != nullptr) {
+    auto& waiters = held_->waiters;
+    const auto found = std::find_if(waiters.begin(), waiters.end(), [&](auto& each) { return each.sender == sender; });
+    if (found != waiters.end()) {
+      if (!found->has_room) return false;
+      waiters.erase(found);
+      return true;
+    }
+  }
+  if (fits(bytes, limits) && (held_ == nullptr || held_->waiters.empty())) {
+    take(bytes);
+    return true;
+  }
+  held().waiters.push_back(Waiter{sender, bytes, std::move(waker), false});
+  return false;
+}
+
+void Mailbox::push_reserved(Message message) {
+  give_back(message.bytes.size());
+  held_->bytes += message.bytes.size();
+  held_->messages.push_back(std::move(message));
+}
+
+std::vector<Mailbox::Waker> Mailbox::release(size_t bytes, const ManifestLimits& limits) {
+  give_back(bytes);
+  return grant(limits);
+}
+
+std::vector<Mailbox::Waker> Mailbox::forget(const ActorId& sender, const ManifestLimits& limits) {
+  if (held_ == nullptr) return {};
+  auto& waiters = held_->waiters;
+  const auto found = std::find_if(waiters.begin(), waiters.end(), [&](auto& each) { return each.sender == sender; });
+  if (found == waiters.end()) return {};
+  if (found->has_room) give_back(found->bytes);
+  waiters.erase(found);
+  return grant(limits);
 }
 
 Result<void> Mailbox::push(Message message, const ManifestLimits& limits) {
   const size_t bytes = message.bytes.size();
-  if (bytes > limits.message_bytes) {
-    return Error{ErrorCode::kRefused, str_cat("a message of ", bytes, " bytes is larger than this actor takes (",
-                                              limits.message_bytes, "); its manifest's limits.message_bytes says so")};
-  }
-  if (size() >= limits.mailbox_messages || bytes_ + bytes > limits.mailbox_bytes) {
+  TRY(check_size(bytes, limits));
+  if (!fits(bytes, limits) || (held_ != nullptr && !held_->waiters.empty())) {
     return Error{
         ErrorCode::kUnavailable,
-        str_cat("the mailbox is full: ", size(), " messages, ", bytes_, " bytes (limits.mailbox_messages ",
+        str_cat("the mailbox is full: ", size(), " messages, ", this->bytes(), " bytes (limits.mailbox_messages ",
                 limits.mailbox_messages, ", limits.mailbox_bytes ", limits.mailbox_bytes, "); try again later")};
   }
-  if (messages_ == nullptr) messages_ = std::make_unique<std::deque<Message>>();
-  bytes_ += bytes;
-  messages_->push_back(std::move(message));
+  take(bytes);
+  push_reserved(std::move(message));
   return Ok{};
 }
 
 std::optional<Message> Mailbox::pop() {
   if (size() == 0) return std::nullopt;
-  std::optional<Message> message(std::move(messages_->front()));
-  messages_->pop_front();
-  bytes_ -= message->bytes.size();
-  if (messages_->empty()) messages_.reset();
+  std::optional<Message> message(std::move(held_->messages.front()));
+  held_->messages.pop_front();
+  held_->bytes -= message->bytes.size();
+  free_if_empty();
   return message;
+}
+
+std::vector<Mailbox::Waker> Mailbox::grant(const ManifestLimits& limits) {
+  std::vector<Waker> wakers;
+  if (held_ == nullptr) return wakers;
+  for (auto& waiter : held_->waiters) {
+    if (waiter.has_room) continue;
+    if (!fits(waiter.bytes, limits)) break;
+    take(waiter.bytes);
+    waiter.has_room = true;
+    wakers.push_back(std::move(waiter.waker));
+  }
+  free_if_empty();
+  return wakers;
+}
+
+std::vector<Mailbox::Waker> Mailbox::close() {
+  std::vector<Waker> wakers;
+  if (held_ == nullptr) return wakers;
+  for (auto& waiter : held_->waiters) {
+    if (waiter.has_room) {
+      give_back(waiter.bytes);
+    } else {
+      wakers.push_back(std::move(waiter.waker));
+    }
+  }
+  held_->waiters.clear();
+  free_if_empty();
+  return wakers;
 }
 
 }  // namespace theater::node

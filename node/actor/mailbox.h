@@ -1,5 +1,10 @@
-// Messages that wait for an actor. Bounded in number and bytes; one that doesn't fit is refused with words, and the
-// sender may try again. Order is that of arrival. Not synchronized: the actor guards it.
+// Messages that wait for an actor. Bounded in number and bytes. Whoever finds it full is refused with words, or waits:
+// room is taken first and used later, so that an actor's own event and the message that goes with it are one step.
+// Order is that of arrival. Who waits gets room in the order of asking: it is set aside for the first one before it is
+// woken, so that nobody overtakes.
+//
+// Not synchronized: the actor guards it. Wakers only enqueue; whoever gets them from a method calls them without the
+// lock.
 #pragma once
 
 #include <atomic>
@@ -19,11 +24,17 @@ namespace theater::node {
 class Reply {
  public:
   explicit Reply(Callback<std::optional<Bytes>> done) : done_(std::move(done)) {}
+
   // False if it was answered before (a timeout came first).
   bool answer(Result<std::optional<Bytes>> result);
+  // The same in two steps: whoever claimed it must complete it.
+  bool claim() { return !answered_.exchange(true, std::memory_order_acq_rel); }
+  void complete(Result<std::optional<Bytes>> result);
   bool answered() const { return answered_.load(std::memory_order_acquire); }
+
   bool durable = false;             // the answer waits until the auditors have it
   std::function<void()> on_answer;  // once, before the callback: takes the timer back
+
  private:
   std::atomic<bool> answered_{false};
   Callback<std::optional<Bytes>> done_;
@@ -37,14 +48,49 @@ struct Message {
 
 class Mailbox {
  public:
+  using Waker = std::function<void()>;
+
+  // Takes room for a message of `bytes` from another actor: true. False if it has to wait: `waker` is called once when
+  // room is set aside for it, to be taken by asking again. kRefused if there never will be.
+  Result<bool> reserve(const ActorId& sender, size_t bytes, const ManifestLimits& limits, Waker waker);
+  // Uses room that was taken.
+  void push_reserved(Message message);
+  // Gives back room that was taken. Like all that makes room: call what comes back.
+  [[nodiscard]] std::vector<Waker> release(size_t bytes, const ManifestLimits& limits);
+  // The sender doesn't wait any more; what was set aside for it is given back.
+  [[nodiscard]] std::vector<Waker> forget(const ActorId& sender, const ManifestLimits& limits);
+
+  // For whoever doesn't wait: kUnavailable, with words, when it is full.
   Result<void> push(Message message, const ManifestLimits& limits);
   std::optional<Message> pop();
-  size_t size() const { return messages_ == nullptr ? 0 : messages_->size(); }
+  [[nodiscard]] std::vector<Waker> grant(const ManifestLimits& limits);  // after pop()
+  [[nodiscard]] std::vector<Waker> close();                              // whoever waits asks again, and is refused
+
+  size_t size() const { return held_ == nullptr ? 0 : held_->messages.size(); }
+  uint64_t bytes() const { return held_ == nullptr ? 0 : held_->bytes; }
 
  private:
-  // Most actors are idle: an empty mailbox costs a pointer.
-  std::unique_ptr<std::deque<Message>> messages_;
-  uint64_t bytes_ = 0;
+  struct Waiter {
+    ActorId sender;
+    size_t bytes = 0;
+    Waker waker;
+    bool has_room = false;
+  };
+  struct Held {
+    std::deque<Message> messages;
+    std::deque<Waiter> waiters;  // those with room set aside come first
+    uint64_t bytes = 0;          // of messages
+    size_t reserved = 0;
+    uint64_t reserved_bytes = 0;
+  };
+  Held& held();
+  bool fits(size_t bytes, const ManifestLimits& limits) const;
+  void take(size_t bytes);
+  void give_back(size_t bytes);
+  Result<void> check_size(size_t bytes, const ManifestLimits& limits) const;
+  void free_if_empty();
+
+  std::unique_ptr<Held> held_;  // most actors are idle: an empty mailbox costs a pointer
 };
 
 }  // namespace theater::node

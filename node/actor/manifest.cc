@@ -9,14 +9,6 @@ namespace {
 
 constexpr uint64_t kDayMs = 24 * 3'600'000;
 
-bool is_name(std::string_view name) {
-  if (name.empty() || name.size() > kActorNameMax) return false;
-  return std::all_of(name.begin(), name.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
-           c == '.';
-  });
-}
-
 void read_handlers(const Config::Table& root, Manifest& manifest) {
   for (const auto& handler : root.tables("handler")) {
     std::string type = handler.required_text("type");
@@ -44,10 +36,29 @@ void read_limits(const Config::Table& root, ManifestLimits& limits) {
   limits.mailbox_messages =
       static_cast<uint32_t>(table->number("mailbox_messages", limits.mailbox_messages, 1, 1'000'000));
   limits.mailbox_bytes = table->size_bytes("mailbox_bytes", limits.mailbox_bytes, 1, uint64_t{1} << 30);
+  limits.mailbox_waits = table->choice("mailbox_full", {"wait", "refuse"}, "wait") == "wait";
+  limits.wait_timeout_ms = table->duration_ms("wait_timeout", limits.wait_timeout_ms, 1, kDayMs);
   limits.message_bytes = table->size_bytes("message_bytes", limits.message_bytes, 1, uint64_t{64} << 20);
 }
 
+// Empty if there is none.
+std::string read_name(const Config::Table& root, const std::string& key, std::string name) {
+  if (!name.empty() && !is_actor_name(name)) {
+    root.fail(key, str_cat("'", key, "' must be 1 to ", kActorNameMax,
+                           " of the characters a-z A-Z 0-9 - _ . ; here it is \"", escape(as_bytes(name)), "\""));
+  }
+  return name;
+}
+
 }  // namespace
+
+bool is_actor_name(std::string_view name) {
+  if (name.empty() || name.size() > kActorNameMax) return false;
+  return std::all_of(name.begin(), name.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
+           c == '.';
+  });
+}
 
 bool Manifest::grants(std::string_view handler) const {
   return std::find(handlers.begin(), handlers.end(), handler) != handlers.end();
@@ -57,12 +68,8 @@ Result<Manifest> parse_manifest(std::string_view text, const std::string& path) 
   TRY_ASSIGN(const auto config, Config::parse(text, path));
   const auto root = config.root();
   Manifest manifest;
-  manifest.name = root.required_text("name");
-  if (!manifest.name.empty() && !is_name(manifest.name)) {
-    root.fail("name",
-              str_cat("'name' must be 1 to ", kActorNameMax, " of the characters a-z A-Z 0-9 - _ . ; here it is \"",
-                      escape(as_bytes(manifest.name)), "\""));
-  }
+  manifest.name = read_name(root, "name", root.required_text("name"));
+  manifest.registered_name = read_name(root, "register", root.text("register"));
   manifest.package = root.text("package");
   if (auto state = root.optional_text("initial_state")) {
     manifest.initial_state = std::move(*state);
@@ -79,7 +86,7 @@ Result<Manifest> parse_manifest(std::string_view text, const std::string& path) 
 }
 
 const std::vector<std::string_view>& handler_types() {
-  static const std::vector<std::string_view> types = {"runtime", "timing", "random", "message-server", "wasi"};
+  static const std::vector<std::string_view> types = {"runtime", "timing", "random", "message-server", "names", "wasi"};
   return types;
 }
 
@@ -87,15 +94,21 @@ const std::vector<ManifestKey>& manifest_keys() {
   static const std::vector<ManifestKey> keys = {
       {"name", "string", "(required)", "What people call the actor: 1 to 64 of a-z A-Z 0-9 - _ ."},
       {"package", "string", "", "The WebAssembly module: a path beside the manifest."},
+      {"register", "string", "(none)",
+       "A name by which other actors of the node reach it; refused while another living actor has it."},
       {"initial_state", "string", "(none)", "What the first call, init, gets as its state."},
       {"handler.type", "string", "(required)",
-       "One [[handler]] for each thing the actor may use: runtime, timing, random, message-server, wasi."},
+       "One [[handler]] for each thing the actor may use: runtime, timing, random, message-server, names, wasi."},
       {"limits.memory", "size", "64 MiB", "The linear memory may grow to this and no further."},
       {"limits.table_elements", "number", "100000", "Elements that a table may have."},
       {"limits.call_timeout", "duration", "30 s",
        "How long one call may run and sleep before the actor is killed; waiting for an auditor doesn't count."},
-      {"limits.mailbox_messages", "number", "1000", "Messages that may wait; more are refused."},
-      {"limits.mailbox_bytes", "size", "16 MiB", "Bytes of messages that may wait; more are refused."},
+      {"limits.mailbox_messages", "number", "1000", "Messages that may wait."},
+      {"limits.mailbox_bytes", "size", "16 MiB", "Bytes of messages that may wait."},
+      {"limits.mailbox_full", "string", "wait",
+       "What an actor that sends meets when the mailbox is full: wait or refuse. The command line is refused."},
+      {"limits.wait_timeout", "duration", "5 s",
+       "How long this actor waits for room in a mailbox, and for an answer unless it says otherwise."},
       {"limits.message_bytes", "size", "1 MiB", "The largest message."},
       {"audit.mode", "string", "strict",
        "strict: the actor waits for its auditors; best-effort: it never waits, and what is dropped is marked."},

@@ -20,6 +20,8 @@ struct ManifestLimits {
   uint32_t mailbox_messages = 1'000;
   uint64_t mailbox_bytes = uint64_t{16} << 20;
   uint64_t message_bytes = uint64_t{1} << 20;
+  bool mailbox_waits = true;         // a full mailbox makes actors that send wait; otherwise they are refused
+  uint64_t wait_timeout_ms = 5'000;  // of a send to a full mailbox, and of a request
 };
 
 struct Manifest {
@@ -27,6 +29,7 @@ struct Manifest {
   std::string package;  // a path beside the manifest, or "sha256:…"; whoever reads the file resolves it
   std::string initial_state;
   bool has_initial_state = false;
+  std::string registered_name;        // taken at the beginning of the life; empty: none
   std::vector<std::string> handlers;  // the [[handler]] types, in order
   ManifestLimits limits;
   schema::AuditMode audit_mode = schema::AuditMode::kStrict;
@@ -35,6 +38,9 @@ struct Manifest {
 };
 
 inline constexpr size_t kActorNameMax = 64;
+
+// 1 to kActorNameMax of a-z A-Z 0-9 - _ .
+bool is_actor_name(std::string_view name);
 
 // kInvalid with `path:line:column` for what is wrong; `path` is only for messages.
 Result<Manifest> parse_manifest(std::string_view text, const std::string& path = "manifest");

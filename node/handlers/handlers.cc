@@ -4,15 +4,17 @@
 
 namespace theater::node {
 
-Implementation find_implementation(const wasm::HostFunction& function) {
+const HandlerEntry* find_implementation(const wasm::HostFunction& function) {
   if (!function.recorded) return nullptr;
   std::span<const HandlerEntry> entries;
   if (function.handler == "runtime") entries = runtime_handler();
   if (function.handler == "timing") entries = timing_handler();
   if (function.handler == "random") entries = random_handler();
   if (function.handler == "wasi") entries = wasi_handler();
+  if (function.handler == "message-server") entries = message_server_handler();
+  if (function.handler == "names") entries = names_handler();
   for (const auto& entry : entries) {
-    if (entry.function == function.name) return entry.implementation;
+    if (entry.function == function.name) return &entry;
   }
   return nullptr;
 }

@@ -17,6 +17,7 @@
 
 namespace theater::node {
 
+class Directory;
 struct Manifest;
 
 // What a handler may ask of the actor that called it.
@@ -31,12 +32,33 @@ class Services {
   virtual bool wait_ns(uint64_t duration_ns) = 0;
   // The actor ends after the current call, with `data` as its last word.
   virtual void end_after_call(std::optional<Bytes> data) = 0;
+
+  // Messages. Takes room in the target's mailbox; the message goes there in the same step as the call's next event.
+  // False: there is no room yet; return kParked, the actor is woken then. An error says why it will never go.
+  virtual Result<bool> send_with_event(std::string_view target, BytesView message) = 0;
+  // The same for a request. An error becomes the answer.
+  virtual bool request_with_event(std::string_view target, BytesView message, std::optional<uint64_t> timeout_ns) = 0;
+  // What came back. No value: nothing yet; return kParked.
+  virtual std::optional<Result<std::optional<Bytes>>> take_answer() = 0;
+  // Requests made to this actor, by number.
+  virtual std::optional<uint64_t> current_request() const = 0;
+  virtual std::vector<uint64_t> outstanding_requests() const = 0;
+  // The answer goes to whoever asked in the same step as the call's event. An error says why it can't.
+  virtual Result<void> answer_with_event(uint64_t request, Result<std::optional<Bytes>> answer) = 0;
+  virtual Directory& directory() = 0;
 };
 
 using Implementation = wasm::HostStatus (*)(Services& services, wasm::HostCall& call);
 
+struct HandlerEntry {
+  std::string_view function;  // as in the table: "log"
+  Implementation implementation;
+  // Of functions with the effect `outside`: before the intent is emitted. Never traps, fills no results.
+  Implementation prepare = nullptr;
+};
+
 // nullptr for functions that never reach the host, and for those that nobody implements.
-Implementation find_implementation(const wasm::HostFunction& function);
+const HandlerEntry* find_implementation(const wasm::HostFunction& function);
 
 // Refuses a module that needs what the manifest doesn't grant: kRefused, naming the import and the line to add. And one
 // that is granted message-server without an export that takes messages.
@@ -45,15 +67,13 @@ Result<void> check_grants(const Manifest& manifest, const wasm::Module& module);
 // The line to add to a manifest, for messages.
 std::string grant_line(std::string_view handler);
 
-struct HandlerEntry {
-  std::string_view function;  // as in the table: "log"
-  Implementation implementation;
-};
 // One for each handler, in its own file.
 std::span<const HandlerEntry> runtime_handler();
 std::span<const HandlerEntry> timing_handler();
 std::span<const HandlerEntry> random_handler();
 std::span<const HandlerEntry> wasi_handler();
+std::span<const HandlerEntry> message_server_handler();
+std::span<const HandlerEntry> names_handler();
 Result<void> check_message_server(const Manifest& manifest, const wasm::Module& module);
 
 inline constexpr uint64_t kRandomBytesMax = uint64_t{1} << 20;

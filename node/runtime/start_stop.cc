@@ -44,7 +44,7 @@ RuntimeImpl::RuntimeImpl(RuntimeOptions options)
   context_->log = options_.log;
   context_->outboxes = options_.auditors;
   for (const auto& function : wasm::host_functions())
-    context_->implementations.push_back(find_implementation(function));
+    context_->handlers.push_back(find_implementation(function));
 
   node_chain_ = std::make_shared<NodeChain>(context_->scheduler, *options_.clock, node_genesis(), strict_links_);
   node_chain_->wake();

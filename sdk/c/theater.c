@@ -110,6 +110,20 @@ IMPORT("timing", "sleep") void import_sleep(uint64_t duration_ns, tagged_view *r
 IMPORT("random", "bytes") void import_random_bytes(uint32_t size, tagged_view *result);
 IMPORT("random", "u64") uint64_t import_random_u64(void);
 
+IMPORT("message-server-host", "send")
+void import_send(const char *target, size_t target_size, const void *data, size_t size, tagged_view *result);
+IMPORT("message-server-host", "request")
+void import_request(const char *target, size_t target_size, const void *data, size_t size, int32_t has_timeout,
+                    uint64_t timeout_ns, void *result);
+IMPORT("message-server-host", "current-request") void import_current_request(void *result);
+IMPORT("message-server-host", "list-outstanding-requests") void import_outstanding_requests(void *result);
+IMPORT("message-server-host", "respond-to-request")
+void import_respond(uint64_t request, const void *data, size_t size, tagged_view *result);
+IMPORT("message-server-host", "cancel-request") void import_cancel_request(uint64_t request, tagged_view *result);
+IMPORT("names", "register") void import_register(const char *name, size_t size, tagged_view *result);
+IMPORT("names", "unregister") void import_unregister(const char *name, size_t size, tagged_view *result);
+IMPORT("names", "whereis") void import_whereis(const char *name, size_t size, tagged_view *result);
+
 static theater_outcome outcome_of(const tagged_view *result, bool has_value) {
   const theater_view nothing = {NULL, 0};
   const bool failed = (result->tag & 0xff) != 0;  // the upper bytes of a tag are undefined
@@ -155,6 +169,87 @@ theater_outcome theater_random_bytes(uint32_t size) {
 }
 
 uint64_t theater_random_u64(void) { return import_random_u64(); }
+
+theater_outcome theater_send(theater_view target, theater_view message) {
+  tagged_view result;
+  import_send(target.data, target.size, message.data, message.size, &result);
+  return outcome_of(&result, false);
+}
+
+static theater_request_outcome request(theater_view target, theater_view message, bool has_timeout,
+                                       uint64_t timeout_ns) {
+  struct {
+    uint32_t tag;
+    union {
+      theater_view error;
+      tagged_view answer;
+    } as;
+  } result;
+  import_request(target.data, target.size, message.data, message.size, has_timeout, timeout_ns, &result);
+  const bool failed = (result.tag & 0xff) != 0;
+  theater_request_outcome outcome = {failed, {NULL, 0}, theater_none()};
+  if (failed) {
+    outcome.error = result.as.error;
+  } else if ((result.as.answer.tag & 0xff) != 0) {
+    outcome.answer = theater_some(result.as.answer.content);
+  }
+  return outcome;
+}
+
+theater_request_outcome theater_request(theater_view target, theater_view message) {
+  return request(target, message, false, 0);
+}
+
+theater_request_outcome theater_request_within(theater_view target, theater_view message, uint64_t timeout_ns) {
+  return request(target, message, true, timeout_ns);
+}
+
+bool theater_current_request(uint64_t *number) {
+  struct {
+    uint32_t tag;
+    uint64_t number;
+  } result;
+  import_current_request(&result);
+  *number = result.number;
+  return (result.tag & 0xff) != 0;
+}
+
+size_t theater_outstanding_requests(const uint64_t **requests) {
+  theater_view list;
+  import_outstanding_requests(&list);
+  *requests = (const uint64_t *)(const void *)list.data;
+  return list.size;
+}
+
+theater_outcome theater_respond(uint64_t number, theater_view answer) {
+  tagged_view result;
+  import_respond(number, answer.data, answer.size, &result);
+  return outcome_of(&result, false);
+}
+
+theater_outcome theater_cancel_request(uint64_t number) {
+  tagged_view result;
+  import_cancel_request(number, &result);
+  return outcome_of(&result, false);
+}
+
+theater_outcome theater_register(theater_view name) {
+  tagged_view result;
+  import_register(name.data, name.size, &result);
+  return outcome_of(&result, false);
+}
+
+theater_outcome theater_unregister(theater_view name) {
+  tagged_view result;
+  import_unregister(name.data, name.size, &result);
+  return outcome_of(&result, false);
+}
+
+theater_option theater_whereis(theater_view name) {
+  tagged_view result;
+  import_whereis(name.data, name.size, &result);
+  return (result.tag & 0xff) != 0 ? theater_some(result.content) : theater_none();
+}
 
 // --- Decimal numbers ---
 

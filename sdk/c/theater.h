@@ -118,6 +118,30 @@ theater_outcome theater_sleep_ns(uint64_t duration_ns);
 theater_outcome theater_random_bytes(uint32_t size);
 uint64_t theater_random_u64(void);
 
+// Handler `message-server`: messages to other actors of the node. A target is an actor's id or a registered name.
+theater_outcome theater_send(theater_view target, theater_view message);
+
+typedef struct {
+  bool failed;
+  theater_view error;     // if failed
+  theater_option answer;  // if not
+} theater_request_outcome;
+// Waits for the answer, at most the manifest's limits.wait_timeout, or `timeout_ns`.
+theater_request_outcome theater_request(theater_view target, theater_view message);
+theater_request_outcome theater_request_within(theater_view target, theater_view message, uint64_t timeout_ns);
+
+// Requests that wait for this actor's answer. One that uses theater_respond() may return theater_ok() from its request
+// function and answer later.
+bool theater_current_request(uint64_t *request);  // false outside of a request
+size_t theater_outstanding_requests(const uint64_t **requests);
+theater_outcome theater_respond(uint64_t request, theater_view answer);
+theater_outcome theater_cancel_request(uint64_t request);
+
+// Handler `names`.
+theater_outcome theater_register(theater_view name);
+theater_outcome theater_unregister(theater_view name);
+theater_option theater_whereis(theater_view name);  // the actor's id
+
 // --- Exports. Each macro stands once in the whole actor, at file scope, after the function that it names. ---
 
 // Used by the macros only: puts an answer where the host reads it, and ends the call.

@@ -218,6 +218,7 @@ class FakeNode {
   }
   bool stop(uint64_t grace_ms) { return runtime_ == nullptr || runtime_->stop(grace_ms); }
   RecordingSubscriber& record() { return *record_; }
+  wasm::Engine& engine() { return engine_; }
   std::vector<std::string> lines() {
     std::lock_guard lock(mutex_);
     return lines_;

@@ -20,6 +20,7 @@ TEST(ManifestTest, EveryKey) {
 name = "counter-2"
 package = "counter.wasm"
 initial_state = "0"
+register = "the-counter"
 [[handler]]
 type = "runtime"
 [[handler]]
@@ -31,6 +32,8 @@ call_timeout = "2 s"
 mailbox_messages = 8
 mailbox_bytes = "9 KiB"
 message_bytes = 10
+mailbox_full = "refuse"
+wait_timeout = "3 s"
 [audit]
 mode = "best-effort"
 )");
@@ -48,6 +51,9 @@ mode = "best-effort"
   EXPECT_EQ(manifest->limits.mailbox_messages, 8u);
   EXPECT_EQ(manifest->limits.mailbox_bytes, 9u << 10);
   EXPECT_EQ(manifest->limits.message_bytes, 10u);
+  EXPECT_FALSE(manifest->limits.mailbox_waits);
+  EXPECT_EQ(manifest->limits.wait_timeout_ms, 3'000u);
+  EXPECT_EQ(manifest->registered_name, "the-counter");
   EXPECT_EQ(manifest->audit_mode, schema::AuditMode::kBestEffort);
 }
 
@@ -76,6 +82,8 @@ TEST(ManifestTest, TheTableHasEveryKeyWithItsDefault) {
   EXPECT_EQ(full->limits.mailbox_messages, bare->limits.mailbox_messages);
   EXPECT_EQ(full->limits.mailbox_bytes, bare->limits.mailbox_bytes);
   EXPECT_EQ(full->limits.message_bytes, bare->limits.message_bytes);
+  EXPECT_EQ(full->limits.mailbox_waits, bare->limits.mailbox_waits);
+  EXPECT_EQ(full->limits.wait_timeout_ms, bare->limits.wait_timeout_ms);
   EXPECT_EQ(full->audit_mode, bare->audit_mode);
   // And the parser knows no key that the table hasn't: it lists what it knows for a key far from all of them.
   const auto known = error_of("name = \"x\"\n[limits]\nzzzzzzzzzzzzzzzzzzzz = 1\n");

@@ -128,6 +128,12 @@ class RecordingSubscriber final : public Subscriber {
     CHECK(decoded.ok() && std::holds_alternative<BodyType>(decoded->body), "another kind of event");
     return std::get<BodyType>(std::move(decoded->body));
   }
+  std::vector<ActorId> actors() const {
+    std::lock_guard lock(mutex_);
+    std::vector<ActorId> actors;
+    for (const auto& [actor, events] : chains_) actors.push_back(actor);
+    return actors;
+  }
   int ends(const ActorId& actor) const {
     std::lock_guard lock(mutex_);
     const auto found = ended_.find(actor);

@@ -6,17 +6,25 @@ static void check(theater_outcome outcome) {
 }
 
 static theater_answer on_send(theater_option state, theater_view sender, theater_view message) {
-  (void)message;
   theater_log_view(sender);
   theater_log_view(theater_self());
   theater_log_view(theater_chain_head().bytes);
   check(theater_shutdown(theater_none()));
+  check(theater_send(sender, message));
+  if (theater_request(sender, message).failed || theater_request_within(sender, message, 1).failed) theater_log("no");
+  check(theater_register(message));
+  check(theater_unregister(message));
+  theater_log_view(theater_whereis(message).bytes);
   return theater_ok(state);
 }
 
 static theater_answer on_request(theater_option state, theater_view sender, theater_view message) {
   (void)sender;
   (void)message;
+  uint64_t number = 0;
+  if (theater_current_request(&number)) check(theater_respond(number, message));
+  const uint64_t *requests = NULL;
+  for (size_t i = theater_outstanding_requests(&requests); i > 0; i--) check(theater_cancel_request(requests[i - 1]));
   check(theater_sleep_ns(1));
   check(theater_random_bytes(8));
   return theater_reply(state, theater_format_u64(theater_now_ns() + theater_random_u64()));
