@@ -35,8 +35,8 @@ Result<Outcome> spawn_warm(Lab& lab, size_t runs) {
   Outcome outcome;
   for (size_t i = 0; i < kSpawnsToWarmUp + runs * kSpawnsPerRun; ++i) {
     const uint64_t begin_ns = rig->clock().monotonic_ns();
-    TRY_ASSIGN(const ActorId actor, rig->spawn(lab.package(), sink));
-    const uint64_t end_ns = rig->clock().monotonic_ns();
+    uint64_t end_ns = 0;
+    TRY_ASSIGN(const ActorId actor, rig->spawn(lab.package(), sink, &end_ns));
     TRY(rig->kill(actor));
     if (i >= kSpawnsToWarmUp) outcome.values.push_back(static_cast<double>(end_ns - begin_ns) / 1e3);
   }

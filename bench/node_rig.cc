@@ -71,13 +71,19 @@ NodeRig::~NodeRig() {
   if (loop_ != nullptr) loop_->stop(kStopGraceMs);
 }
 
-Result<ActorId> NodeRig::spawn(const Package& package, std::shared_ptr<node::Subscriber> subscriber) {
+Result<ActorId> NodeRig::spawn(const Package& package, std::shared_ptr<node::Subscriber> subscriber,
+                               uint64_t* told_ns) {
   node::SpawnRequest request;
   request.manifest = package.manifest;
   request.package = package.module;
   request.requested_by = origin();
   if (subscriber != nullptr) request.subscribers.push_back(std::move(subscriber));
-  auto info = wait_for<node::ActorInfo>([&](auto done) { runtime_->spawn(std::move(request), std::move(done)); });
+  auto info = wait_for<node::ActorInfo>([&](auto done) {
+    runtime_->spawn(std::move(request), [this, told_ns, done](Result<node::ActorInfo> result) {
+      if (told_ns != nullptr) *told_ns = clock_.monotonic_ns();
+      done(std::move(result));
+    });
+  });
   if (!info.ok()) return std::move(info).error();
   return info->id;
 }

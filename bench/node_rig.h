@@ -36,7 +36,9 @@ class NodeRig {
   const std::shared_ptr<bus::Outbox>& shared_outbox() { return outbox_; }
 
   // `subscriber` (may be null) sees the chain from genesis on.
-  Result<ActorId> spawn(const Package& package, std::shared_ptr<node::Subscriber> subscriber);
+  // `told_ns`, if given: when the runtime said that init has returned.
+  Result<ActorId> spawn(const Package& package, std::shared_ptr<node::Subscriber> subscriber,
+                        uint64_t* told_ns = nullptr);
   // `calls` log calls, and its answer; with `durable`, once all is acknowledged.
   Result<void> burst(const ActorId& actor, uint64_t calls, bool durable);
   // One burst of each, at most `in_flight` at a time, in this order; the answers count, not their durability.

@@ -122,7 +122,6 @@ void Actor::be_born() {
     published_.id = chain_.id();
   }
   const auto self = std::static_pointer_cast<Actor>(shared_from_this());
-  context_->listener->on_begun(self);
   const auto added = context_->directory.add(self, chain_.id(), registered_name_);
   if (!added.ok())
     return vanish(Error{added.error().code, str_cat("'register' of '", name_, "': ", added.error().message)});

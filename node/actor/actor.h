@@ -39,9 +39,8 @@ class Actor;
 class ActorListener {
  public:
   virtual ~ActorListener() = default;
-  virtual void on_begun(std::shared_ptr<Actor> actor) = 0;         // it has an id
   virtual void on_born(Actor& actor, const Hash& package) = 0;     // genesis is emitted
-  virtual void on_ended(Actor& actor, const ActorInfo& info) = 0;  // nothing of it will be emitted any more
+  virtual void on_ended(const ActorInfo& info) = 0;  // nothing of it will be emitted any more
 };
 
 // What all actors of a runtime share. Owned by the runtime and by each of them: a waker on another thread may be the

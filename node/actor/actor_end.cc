@@ -131,12 +131,12 @@ void Actor::end() {
   const auto birth = std::move(birth_);
   const auto reply = std::move(reply_);
   state_ = schema::Value::none();
-  context_->directory.remove(id());
   chain_.give_up();
   chain_.forget_values();
   publish();
   const auto last = info();
-  context_->listener->on_ended(*this, last);
+  context_->listener->on_ended(last);
+  context_->directory.end(std::static_pointer_cast<Actor>(shared_from_this()), last);
   if (birth && birth->done) birth->done(*failure_);
   if (reply) answer(reply, *failure_);
   if (const auto outstanding = std::move(outstanding_)) {

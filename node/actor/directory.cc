@@ -20,31 +20,107 @@ Result<void> Directory::take_name(const std::string& name, const ActorId& id, En
   return Error{ErrorCode::kRefused, str_cat("the name '", name, "' belongs to actor ", found->second.short_hex())};
 }
 
-Result<void> Directory::add(const std::shared_ptr<Actor>& actor, const ActorId& id, const std::string& name) {
+bool Directory::expect() {
+  std::unique_lock lock(mutex_);
+  if (closed_) return false;
+  ++expected_;
+  return true;
+}
+
+void Directory::give_up() {
+  std::unique_lock lock(mutex_);
+  CHECK(expected_ > 0);
+  --expected_;
+  if (is_empty()) emptied_.notify_all();
+}
+
+void Directory::begin(const ActorPtr& actor) {
+  std::unique_lock lock(mutex_);
+  CHECK(expected_ > 0);
+  --expected_;
+  starting_.insert(actor);
+}
+
+Result<void> Directory::add(const ActorPtr& actor, const ActorId& id, const std::string& name) {
   Entry entry{actor, {}};
   std::unique_lock lock(mutex_);
   if (!name.empty()) TRY(take_name(name, id, entry));
+  starting_.erase(actor);
   actors_.emplace(id, std::move(entry));
   return Ok{};
 }
 
-void Directory::remove(const ActorId& id) {
-  Entry removed;  // destroyed without the lock
+void Directory::end(const ActorPtr& actor, const ActorInfo& info) {
   std::unique_lock lock(mutex_);
-  const auto found = actors_.find(id);
-  if (found == actors_.end()) return;
-  removed = std::move(found->second);
-  actors_.erase(found);
-  for (const auto& name : removed.names) names_.erase(name);
+  starting_.erase(actor);
+  if (const auto found = actors_.find(info.id); found != actors_.end()) {
+    for (const auto& name : found->second.names) names_.erase(name);
+    actors_.erase(found);
+  }
+  if (info.events > 0) ended_.push_back(info);
+  if (ended_.size() > kEndedMax) ended_.pop_front();
+  if (is_empty()) emptied_.notify_all();
 }
 
-std::shared_ptr<Actor> Directory::find(const ActorId& id) const {
+void Directory::close() {
+  std::unique_lock lock(mutex_);
+  closed_ = true;
+}
+
+bool Directory::closed() const {
+  std::shared_lock lock(mutex_);
+  return closed_;
+}
+
+bool Directory::wait_until_empty(std::chrono::milliseconds wait) {
+  std::unique_lock lock(mutex_);
+  return emptied_.wait_for(lock, wait, [this] { return is_empty(); });
+}
+
+std::vector<Directory::ActorPtr> Directory::clear() {
+  std::vector<ActorPtr> left;
+  std::unique_lock lock(mutex_);
+  for (const auto& actor : starting_) left.push_back(actor);
+  for (auto& [id, entry] : actors_) left.push_back(std::move(entry.actor));
+  starting_.clear();
+  actors_.clear();
+  names_.clear();
+  return left;
+}
+
+std::vector<Directory::ActorPtr> Directory::living() const {
+  std::vector<ActorPtr> all;
+  std::shared_lock lock(mutex_);
+  all.reserve(actors_.size());
+  for (const auto& [id, entry] : actors_) all.push_back(entry.actor);
+  return all;
+}
+
+std::vector<Directory::ActorPtr> Directory::starting() const {
+  std::shared_lock lock(mutex_);
+  return {starting_.begin(), starting_.end()};
+}
+
+std::vector<ActorInfo> Directory::ended() const {
+  std::shared_lock lock(mutex_);
+  return {ended_.begin(), ended_.end()};
+}
+
+std::optional<ActorInfo> Directory::find_ended(const ActorId& id) const {
+  std::shared_lock lock(mutex_);
+  for (const auto& info : ended_) {
+    if (info.id == id) return info;
+  }
+  return std::nullopt;
+}
+
+Directory::ActorPtr Directory::find(const ActorId& id) const {
   std::shared_lock lock(mutex_);
   const auto found = actors_.find(id);
   return found == actors_.end() ? nullptr : found->second.actor;
 }
 
-Result<std::shared_ptr<Actor>> Directory::resolve(std::string_view target) const {
+Result<Directory::ActorPtr> Directory::resolve(std::string_view target) const {
   std::shared_lock lock(mutex_);
   ActorId id;
   if (const auto parsed = ActorId::from_hex_text(target)) {
@@ -63,7 +139,7 @@ Result<std::shared_ptr<Actor>> Directory::resolve(std::string_view target) const
 Result<void> Directory::register_name(const std::string& name, const ActorId& id) {
   std::unique_lock lock(mutex_);
   const auto found = actors_.find(id);
-  CHECK(found != actors_.end(), "a name for an actor that isn't there");
+  if (found == actors_.end()) return Error{ErrorCode::kNotFound, "only a living actor can have a name"};
   return take_name(name, id, found->second);
 }
 

@@ -10,13 +10,17 @@ ModuleCache::ModuleCache(wasm::Engine& engine, std::function<void(std::function<
 ModuleCache::~ModuleCache() { stop(); }
 
 void ModuleCache::get(const Hash& package, std::shared_ptr<const Bytes> bytes, Done done) {
+  std::unique_lock lock(mutex_);
   if (const auto found = by_package_.find(package); found != by_package_.end()) {
     recent_.splice(recent_.begin(), recent_, found->second);
-    return done(recent_.front());
+    auto module = recent_.front();
+    lock.unlock();
+    return done(std::move(module));
   }
   const auto [waiting, is_new] = waiting_.try_emplace(package);
   if (is_new && !jobs_.try_push(Job{package, std::move(bytes)})) {
     waiting_.erase(waiting);
+    lock.unlock();
     return done(Error{ErrorCode::kUnavailable, str_cat(kPendingMax, " packages wait to be compiled; try again later")});
   }
   waiting->second.push_back(std::move(done));
@@ -32,24 +36,27 @@ void ModuleCache::stop() {
 void ModuleCache::compile_all() {
   while (auto job = jobs_.pop()) {
     auto module = engine_.compile(*job->bytes);
-    defer_(
-        [this, package = job->package, module = std::move(module)]() mutable { compiled(package, std::move(module)); });
+    defer_([this, package = job->package, module = std::move(module)] { compiled(package, module); });
   }
 }
 
-void ModuleCache::compiled(const Hash& package, Result<std::shared_ptr<wasm::Module>> result) {
-  if (result.ok()) {
-    recent_.push_front(*result);
-    by_package_[package] = recent_.begin();
-    if (recent_.size() > kModulesMax) {
-      by_package_.erase(recent_.back()->package());
-      recent_.pop_back();
+void ModuleCache::compiled(const Hash& package, const Result<std::shared_ptr<wasm::Module>>& result) {
+  std::vector<Done> waiting;
+  {
+    std::lock_guard lock(mutex_);
+    if (result.ok()) {
+      recent_.push_front(*result);
+      by_package_[package] = recent_.begin();
+      if (recent_.size() > kModulesMax) {
+        by_package_.erase(recent_.back()->package());
+        recent_.pop_back();
+      }
+    }
+    if (const auto found = waiting_.find(package); found != waiting_.end()) {
+      waiting = std::move(found->second);
+      waiting_.erase(found);
     }
   }
-  const auto found = waiting_.find(package);
-  if (found == waiting_.end()) return;
-  const auto waiting = std::move(found->second);
-  waiting_.erase(found);
   for (const auto& done : waiting) done(result);
 }
 

@@ -1,7 +1,8 @@
 // Packages are compiled once, on a thread of their own, and kept by the hash of their bytes: a second actor of the same
 // package starts in microseconds.
 //
-// get() and its callbacks belong to the command thread; only compilation runs on *compile*. Bounds: kModulesMax
+// get() may be called from any thread; compilation runs on *compile*, and what waited for it goes on on the command
+// thread. Bounds: kModulesMax
 // modules, the least recently used one goes first (actors keep theirs alive); kPendingMax packages wait for the
 // compiler, more are refused.
 #pragma once
@@ -9,6 +10,7 @@
 #include <functional>
 #include <list>
 #include <memory>
+#include <mutex>
 #include <thread>
 #include <unordered_map>
 #include <vector>
@@ -41,9 +43,10 @@ class ModuleCache {
   using Modules = std::list<std::shared_ptr<wasm::Module>>;
 
   void compile_all();
-  void compiled(const Hash& package, Result<std::shared_ptr<wasm::Module>> result);
+  void compiled(const Hash& package, const Result<std::shared_ptr<wasm::Module>>& result);
 
   wasm::Engine& engine_;
+  std::mutex mutex_;  // guards what follows, up to the jobs
   const std::function<void(std::function<void()>)> defer_;
   Modules recent_;  // newest first
   std::unordered_map<Hash, Modules::iterator> by_package_;

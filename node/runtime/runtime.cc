@@ -20,110 +20,78 @@ Result<void> check_origin(const schema::Origin& origin) {
 
 }  // namespace
 
-// --- what callers see: every method hands its work to the command thread ---
+// --- what callers see: everything is done on the caller's thread, under short locks, or handed to the actor ---
 
 template <typename T>
-void RuntimeImpl::submit(Callback<T> done, std::function<void(Callback<T>&)> work) {
-  auto shared = std::make_shared<Callback<T>>(std::move(done));
-  CommandQueue::Work command = [shared, work = std::move(work)] { work(*shared); };
-  if (context_->commands.try_push(command)) return;
-  (*shared)(Error{ErrorCode::kUnavailable, "the node is stopping, or too many commands wait; try again"});
-}
-
-template <typename T>
-void RuntimeImpl::order(const ActorId& actor, Callback<T> done, std::function<void(Actor&, Callback<T>)> what) {
-  submit<T>(std::move(done), [this, actor, what = std::move(what)](Callback<T>& callback) {
-    const auto found = find(actor);
-    if (found == nullptr) return callback(no_such_actor(actor));
-    auto shared = std::make_shared<Callback<T>>(std::move(callback));
-    if (found->post([what, shared](Actor& self) { what(self, *shared); })) return;
-    (*shared)(Error{ErrorCode::kUnavailable, "too many orders wait for this actor; try again"});
-  });
+void RuntimeImpl::order(const ActorId& actor, Callback<T> done, std::function<void(Actor&, const Callback<T>&)> what) {
+  const auto found = find(actor);
+  if (found == nullptr) return done(no_such_actor(actor));
+  if (found->post([what = std::move(what), done](Actor& self) { what(self, done); })) return;
+  done(Error{ErrorCode::kUnavailable, "too many orders wait for this actor; try again"});
 }
 
 NodeAbout RuntimeImpl::about() const {
   return NodeAbout{options_.name, THEATER_VERSION, options_.identity, options_.engine->profile().hash};
 }
 
-void RuntimeImpl::spawn(SpawnRequest request, Callback<ActorInfo> done) {
-  auto shared = std::make_shared<SpawnRequest>(std::move(request));
-  submit<ActorInfo>(std::move(done), [this, shared](Callback<ActorInfo>& callback) {
-    spawn_now(std::move(*shared), std::move(callback));
-  });
-}
-
 void RuntimeImpl::send(const ActorId& actor, Bytes message, schema::Origin origin, Callback<Ok> done) {
   if (auto checked = check_origin(origin); !checked.ok()) return done(std::move(checked).error());
-  auto shared = std::make_shared<Message>(Message{std::move(message), std::move(origin), nullptr});
-  submit<Ok>(std::move(done), [this, actor, shared](Callback<Ok>& callback) {
-    const auto found = find(actor);
-    if (found == nullptr) return callback(no_such_actor(actor));
-    auto offered = found->offer(std::move(*shared));
-    if (!offered.ok()) return callback(std::move(offered).error());
-    callback(Ok{});
-  });
+  const auto found = find(actor);
+  if (found == nullptr) return done(no_such_actor(actor));
+  auto offered = found->offer(Message{std::move(message), std::move(origin), nullptr});
+  if (!offered.ok()) return done(std::move(offered).error());
+  done(Ok{});
 }
 
 void RuntimeImpl::request(const ActorId& actor, Bytes message, schema::Origin origin, uint64_t timeout_ms, bool durable,
                           Callback<std::optional<Bytes>> done) {
   if (auto checked = check_origin(origin); !checked.ok()) return done(std::move(checked).error());
-  auto reply = std::make_shared<Reply>(std::move(done));
+  const auto found = find(actor);
+  if (found == nullptr) return done(no_such_actor(actor));
+  const auto reply = std::make_shared<Reply>(std::move(done));
   reply->durable = durable;
-  auto shared = std::make_shared<Message>(Message{std::move(message), std::move(origin), reply});
-  CommandQueue::Work command = [this, actor, timeout_ms, shared] {
-    const auto to = shared->reply;
-    const auto found = find(actor);
-    if (found == nullptr) {
-      to->answer(no_such_actor(actor));
-      return;
-    }
-    if (timeout_ms != 0) {
-      const auto timer = context_->timers.set(after_ms(options_.clock->monotonic_ns(), timeout_ms), [to, timeout_ms] {
-        to->answer(Error{ErrorCode::kDeadline, str_cat("no answer within ", timeout_ms,
-                                                       " ms; if the actor has begun with it, it will still finish")});
-      });
-      to->on_answer = [this, timer] { context_->timers.cancel(timer); };
-    }
-    auto offered = found->offer(std::move(*shared));
-    if (!offered.ok()) to->answer(std::move(offered).error());
-  };
-  if (context_->commands.try_push(command)) return;
-  reply->answer(Error{ErrorCode::kUnavailable, "the node is stopping, or too many commands wait; try again"});
+  if (timeout_ms != 0) {
+    const auto timer = context_->timers.set(after_ms(options_.clock->monotonic_ns(), timeout_ms), [reply, timeout_ms] {
+      reply->answer(Error{ErrorCode::kDeadline, str_cat("no answer within ", timeout_ms,
+                                                        " ms; if the actor has begun with it, it will still finish")});
+    });
+    reply->on_answer = [context = context_.get(), timer] { context->timers.cancel(timer); };
+  }
+  auto offered = found->offer(Message{std::move(message), std::move(origin), reply});
+  if (!offered.ok()) reply->answer(std::move(offered).error());
 }
 
-void RuntimeImpl::order_to_end(const ActorId& actor, uint64_t wait_ms, Callback<Ok> done, Actor::Order what) {
-  submit<Ok>(std::move(done), [this, actor, wait_ms, what = std::move(what)](Callback<Ok>& callback) {
-    const auto found = find(actor);
-    if (found == nullptr) return callback(no_such_actor(actor));
-    struct Waiting {
-      std::atomic<bool> answered{false};
-      Callback<Ok> done;
-      Timers::Id timer;
-    };
-    auto waiting = std::make_shared<Waiting>();
-    waiting->done = std::move(callback);
-    waiting->timer =
-        context_->timers.set(after_ms(options_.clock->monotonic_ns(), wait_ms), [waiting, weak = std::weak_ptr(found)] {
-          if (waiting->answered.exchange(true)) return;
-          const auto self = weak.lock();
-          const std::string room = self == nullptr ? "room" : self->info().waits_for;
-          waiting->done(
-              Error{ErrorCode::kUnavailable,
-                    str_cat("the actor is dead, but its terminal event waits for ", room,
-                            "; it will be emitted when there is room, or give it up: theater actor kill --abandon")});
-        });
-    const bool posted = found->post([this, what, waiting](Actor& self) {
-      what(self);
-      self.when_ended([this, waiting](Result<ActorInfo>) {
+void RuntimeImpl::order_to_end(const ActorId& actor, uint64_t wait_ms, Callback<Ok> done, const Actor::Order& what) {
+  const auto found = find(actor);
+  if (found == nullptr) return done(no_such_actor(actor));
+  struct Waiting {
+    std::atomic<bool> answered{false};
+    Callback<Ok> done;
+    Timers::Id timer;
+  };
+  auto waiting = std::make_shared<Waiting>();
+  waiting->done = std::move(done);
+  waiting->timer =
+      context_->timers.set(after_ms(options_.clock->monotonic_ns(), wait_ms), [waiting, weak = std::weak_ptr(found)] {
         if (waiting->answered.exchange(true)) return;
-        context_->timers.cancel(waiting->timer);
-        waiting->done(Ok{});
+        const auto self = weak.lock();
+        const std::string room = self == nullptr ? "room" : self->info().waits_for;
+        waiting->done(
+            Error{ErrorCode::kUnavailable,
+                  str_cat("the actor is dead, but its terminal event waits for ", room,
+                          "; it will be emitted when there is room, or give it up: theater actor kill --abandon")});
       });
+  const bool posted = found->post([this, what, waiting](Actor& self) {
+    what(self);
+    self.when_ended([this, waiting](const Result<ActorInfo>&) {
+      if (waiting->answered.exchange(true)) return;
+      context_->timers.cancel(waiting->timer);
+      waiting->done(Ok{});
     });
-    if (posted || waiting->answered.exchange(true)) return;
-    context_->timers.cancel(waiting->timer);
-    waiting->done(Error{ErrorCode::kUnavailable, "too many orders wait for this actor; try again"});
   });
+  if (posted || waiting->answered.exchange(true)) return;
+  context_->timers.cancel(waiting->timer);
+  waiting->done(Error{ErrorCode::kUnavailable, "too many orders wait for this actor; try again"});
 }
 
 void RuntimeImpl::stop_actor(const ActorId& actor, schema::Origin origin, uint64_t grace_ms, Callback<Ok> done) {
@@ -139,55 +107,46 @@ void RuntimeImpl::kill(const ActorId& actor, schema::Origin origin, std::string 
 }
 
 void RuntimeImpl::abandon(const ActorId& actor, Callback<Ok> done) {
-  submit<Ok>(std::move(done), [this, actor](Callback<Ok>& callback) {
-    if (find_ended(actor) != nullptr) return callback(Ok{});
-    const auto found = find(actor);
-    if (found == nullptr) return callback(no_such_actor(actor));
-    const bool posted = found->post([callback](Actor& self) {
-      if (!self.is_ending()) {
-        return callback(Error{ErrorCode::kRefused, str_cat("'", self.name(), "' is alive; kill it first")});
-      }
-      self.abandon_when_terminal();
-      self.when_ended([callback](Result<ActorInfo>) { callback(Ok{}); });
-    });
-    if (!posted) callback(Error{ErrorCode::kUnavailable, "too many orders wait for this actor; try again"});
+  if (context_->directory.find_ended(actor)) return done(Ok{});
+  order<Ok>(actor, std::move(done), [](Actor& self, const Callback<Ok>& callback) {
+    if (!self.is_ending()) {
+      return callback(Error{ErrorCode::kRefused, str_cat("'", self.name(), "' is alive; kill it first")});
+    }
+    self.abandon_when_terminal();
+    self.when_ended([callback](const Result<ActorInfo>&) { callback(Ok{}); });
   });
 }
 
 void RuntimeImpl::list(Callback<std::vector<ActorInfo>> done) {
-  submit<std::vector<ActorInfo>>(std::move(done), [this](Callback<std::vector<ActorInfo>>& callback) {
-    std::vector<ActorInfo> all(ended_.begin(), ended_.end());
-    all.reserve(all.size() + live_.size());
-    for (const auto& [id, actor] : live_) all.push_back(actor->info());
-    callback(std::move(all));
-  });
+  auto all = context_->directory.ended();
+  for (const auto& actor : context_->directory.living()) {
+    auto info = actor->info();
+    const bool twice = info.state == "ended" &&
+                       std::any_of(all.begin(), all.end(), [&](const ActorInfo& each) { return each.id == info.id; });
+    if (!twice) all.push_back(std::move(info));
+  }
+  done(std::move(all));
 }
 
 void RuntimeImpl::show(const ActorId& actor, Callback<ActorInfo> done) {
-  submit<ActorInfo>(std::move(done), [this, actor](Callback<ActorInfo>& callback) {
-    if (const auto found = find(actor)) return callback(found->info());
-    if (const auto* ended = find_ended(actor)) return callback(*ended);
-    if (actor == node_chain_->id()) return callback(node_info());
-    callback(no_such_actor(actor));
-  });
+  if (const auto found = find(actor)) return done(found->info());
+  if (auto ended = context_->directory.find_ended(actor)) return done(std::move(*ended));
+  if (actor == node_chain_->id()) return done(node_info());
+  done(no_such_actor(actor));
 }
 
 void RuntimeImpl::resolve(std::string id_prefix_or_name, Callback<ActorId> done) {
-  submit<ActorId>(std::move(done), [this, text = std::move(id_prefix_or_name)](Callback<ActorId>& callback) {
-    callback(resolve_now(text));
-  });
+  done(resolve_now(id_prefix_or_name));
 }
 
 void RuntimeImpl::subscribe(const ActorId& actor, std::shared_ptr<Subscriber> subscriber, Callback<Ok> done) {
   if (actor == node_chain_->id()) {
-    return submit<Ok>(std::move(done), [this, subscriber](Callback<Ok>& callback) {
-      node_chain_->post([subscriber, callback](Chain& chain) {
-        chain.add(subscriber);
-        callback(Ok{});
-      });
+    return node_chain_->post([subscriber, done](Chain& chain) {
+      chain.add(subscriber);
+      done(Ok{});
     });
   }
-  order<Ok>(actor, std::move(done), [subscriber](Actor& self, Callback<Ok> callback) {
+  order<Ok>(actor, std::move(done), [subscriber](Actor& self, const Callback<Ok>& callback) {
     self.chain().add(subscriber);
     callback(Ok{});
   });
@@ -195,25 +154,19 @@ void RuntimeImpl::subscribe(const ActorId& actor, std::shared_ptr<Subscriber> su
 
 // From an actor that has ended, none is removed: its chain let go of all of them.
 void RuntimeImpl::unsubscribe(const ActorId& actor, std::shared_ptr<Subscriber> subscriber, Callback<bool> done) {
-  submit<bool>(std::move(done), [this, actor, subscriber](Callback<bool>& callback) {
-    if (actor == node_chain_->id()) {
-      return node_chain_->post([subscriber, callback](Chain& chain) { callback(chain.remove(*subscriber)); });
-    }
-    const auto found = find(actor);
-    if (found == nullptr) return callback(false);
-    if (found->post([subscriber, callback](Actor& self) { callback(self.chain().remove(*subscriber)); })) return;
-    callback(Error{ErrorCode::kUnavailable, "too many orders wait for this actor; try again"});
+  if (actor == node_chain_->id()) {
+    return node_chain_->post([subscriber, done](Chain& chain) { done(chain.remove(*subscriber)); });
+  }
+  if (find(actor) == nullptr) return done(false);
+  order<bool>(actor, std::move(done), [subscriber](Actor& self, const Callback<bool>& callback) {
+    callback(self.chain().remove(*subscriber));
   });
 }
 
 void RuntimeImpl::when_ended(const ActorId& actor, Callback<ActorInfo> done) {
-  submit<ActorInfo>(std::move(done), [this, actor](Callback<ActorInfo>& callback) {
-    if (const auto* ended = find_ended(actor)) return callback(*ended);
-    const auto found = find(actor);
-    if (found == nullptr) return callback(no_such_actor(actor));
-    if (found->post([callback](Actor& self) { self.when_ended(callback); })) return;
-    callback(Error{ErrorCode::kUnavailable, "too many orders wait for this actor; try again"});
-  });
+  if (auto ended = context_->directory.find_ended(actor)) return done(std::move(*ended));
+  order<ActorInfo>(actor, std::move(done),
+                   [](Actor& self, const Callback<ActorInfo>& callback) { self.when_ended(callback); });
 }
 
 // --- the command thread ---
@@ -229,16 +182,13 @@ void RuntimeImpl::run_commands() {
       wait = std::chrono::nanoseconds(*next_ns <= now_ns ? 0 : std::min(*next_ns - now_ns, kLookAgainNs));
     }
     if (auto work = context_->commands.pop(wait)) (*work)();
-    if (stopping_ && live_.empty() && starting_.empty() && compiling_ == 0) {
-      std::lock_guard lock(idle_mutex_);
-      is_idle_ = true;
-      idle_.notify_all();
-    }
   }
 }
 
-void RuntimeImpl::spawn_now(SpawnRequest request, Callback<ActorInfo> done) {
-  if (stopping_) return done(Error{ErrorCode::kUnavailable, "the node is stopping"});
+// --- spawn ---
+
+void RuntimeImpl::spawn(SpawnRequest request, Callback<ActorInfo> done) {
+  if (context_->directory.closed()) return done(stopping());
   if (auto checked = check_origin(request.requested_by); !checked.ok()) return done(std::move(checked).error());
   if (!node_chain_->has_room()) {
     return done(
@@ -271,28 +221,32 @@ void RuntimeImpl::spawn_now(SpawnRequest request, Callback<ActorInfo> done) {
   if (!birth->initial_state && manifest->has_initial_state) birth->initial_state = to_bytes(manifest->initial_state);
   birth->done = std::move(done);
 
-  ++compiling_;
+  if (!context_->directory.expect()) return birth->done(stopping());
   auto shared = std::make_shared<std::unique_ptr<Birth>>(std::move(birth));
   const Hash hash = (*shared)->genesis.package;
   modules_->get(hash, package,
                 [this, shared, manifest = *manifest,
                  subscribers = std::move(request.subscribers)](Result<std::shared_ptr<wasm::Module>> module) {
-                  --compiling_;
-                  if (!module.ok()) return (*shared)->done(std::move(module).error());
-                  create(manifest, std::move(module).value(), std::move(*shared), subscribers);
+                  auto created = module.ok() ? create(manifest, std::move(module).value(), *shared, subscribers)
+                                             : Result<void>(std::move(module).error());
+                  if (created.ok()) return;
+                  context_->directory.give_up();
+                  (*shared)->done(std::move(created).error());
                 });
 }
 
-void RuntimeImpl::create(const Manifest& manifest, std::shared_ptr<wasm::Module> module, std::unique_ptr<Birth> birth,
-                         const std::vector<std::shared_ptr<Subscriber>>& subscribers) {
-  if (stopping_) return birth->done(Error{ErrorCode::kUnavailable, "the node is stopping"});
-  if (auto granted = check_grants(manifest, *module); !granted.ok()) return birth->done(std::move(granted).error());
+Result<void> RuntimeImpl::create(const Manifest& manifest, std::shared_ptr<wasm::Module> module,
+                                 std::unique_ptr<Birth>& birth,
+                                 const std::vector<std::shared_ptr<Subscriber>>& subscribers) {
+  if (context_->directory.closed()) return stopping();
+  TRY(check_grants(manifest, *module));
   birth->module = std::move(module);
   auto all = links(manifest.audit_mode);
   all.insert(all.end(), subscribers.begin(), subscribers.end());
   auto actor = std::make_shared<Actor>(context_, manifest, std::move(birth), std::move(all));
-  starting_.insert(actor);
+  context_->directory.begin(actor);
   actor->wake();
+  return Ok{};
 }
 
 std::vector<std::shared_ptr<Subscriber>> RuntimeImpl::links(schema::AuditMode mode) const {
@@ -304,15 +258,6 @@ std::vector<std::shared_ptr<Subscriber>> RuntimeImpl::links(schema::AuditMode mo
   return links;
 }
 
-void RuntimeImpl::on_begun(std::shared_ptr<Actor> actor) {
-  defer([this, actor = std::move(actor)]() mutable {
-    // Its end may have come first only through this queue, so it is in starting_ or it never began.
-    if (starting_.erase(actor) == 0) return;
-    const ActorId id = actor->id();
-    live_.emplace(id, std::move(actor));
-  });
-}
-
 void RuntimeImpl::on_born(Actor& actor, const Hash& package) {
   using schema::Value;
   node_chain_->add(kFactSpawn, Value::record({{"actor", Value::string(actor.id().hex())},
@@ -320,7 +265,7 @@ void RuntimeImpl::on_born(Actor& actor, const Hash& package) {
                                               {"package", Value::string(package.hex())}}));
 }
 
-void RuntimeImpl::on_ended(Actor& actor, const ActorInfo& info) {
+void RuntimeImpl::on_ended(const ActorInfo& info) {
   using schema::Value;
   if (info.events > 0) {
     node_chain_->add(kFactEnd, Value::record({{"actor", Value::string(info.id.hex())},
@@ -328,56 +273,41 @@ void RuntimeImpl::on_ended(Actor& actor, const ActorInfo& info) {
                                               {"head", Value::string(info.head.hex())},
                                               {"reason", Value::string(info.ended)}}));
   }
-  auto self = std::static_pointer_cast<Actor>(actor.shared_from_this());
-  defer([this, self = std::move(self), info]() mutable { forget(info.id, std::move(self), std::move(info)); });
+  if (info.ended.starts_with(schema::kTypeError) && context_->directory.closed()) all_clean_ = false;
 }
 
-void RuntimeImpl::forget(const ActorId& id, std::shared_ptr<Actor> actor, ActorInfo info) {
-  starting_.erase(actor);
-  live_.erase(id);
-  if (info.events == 0) return;
-  if (info.ended.starts_with(schema::kTypeError) && stopping_) all_clean_ = false;
-  ended_.push_back(std::move(info));
-  if (ended_.size() > kEndedMax) ended_.pop_front();
-}
+std::shared_ptr<Actor> RuntimeImpl::find(const ActorId& id) const { return context_->directory.find(id); }
 
-std::shared_ptr<Actor> RuntimeImpl::find(const ActorId& id) const {
-  const auto found = live_.find(id);
-  return found == live_.end() ? nullptr : found->second;
-}
-
-const ActorInfo* RuntimeImpl::find_ended(const ActorId& id) const {
-  for (const auto& info : ended_) {
-    if (info.id == id) return &info;
-  }
-  return nullptr;
-}
+Error RuntimeImpl::stopping() { return Error{ErrorCode::kUnavailable, "the node is stopping"}; }
 
 Error RuntimeImpl::no_such_actor(const ActorId& id) const {
-  if (const auto* ended = find_ended(id)) {
+  if (const auto ended = context_->directory.find_ended(id)) {
     return Error{ErrorCode::kNotFound, str_cat("'", ended->name, "' ", id.short_hex(), " has ended: ", ended->ended)};
   }
   return Error{ErrorCode::kNotFound, str_cat("there is no actor ", id.short_hex(), "; see theater actor list")};
 }
 
-// A name first, then an id's beginning. Of several that have ended, the newest counts.
+// A registered name, then an actor's own name, then an id's beginning. Of several that have ended, the newest counts.
 Result<ActorId> RuntimeImpl::resolve_now(const std::string& text) const {
+  if (const auto named = context_->directory.whereis(text)) return *named;
   std::vector<ActorId> found;
-  for (const auto& [id, actor] : live_) {
-    if (actor->name() == text) found.push_back(id);
+  const auto living = context_->directory.living();
+  const auto ended = context_->directory.ended();
+  for (const auto& actor : living) {
+    if (actor->name() == text) found.push_back(actor->id());
   }
   if (found.empty() && text.size() >= 3) {
     const auto begins = [&](const ActorId& id) { return id.hex().starts_with(text); };
-    for (const auto& [id, actor] : live_) {
-      if (begins(id)) found.push_back(id);
+    for (const auto& actor : living) {
+      if (begins(actor->id())) found.push_back(actor->id());
     }
-    for (const auto& info : ended_) {
+    for (const auto& info : ended) {
       if (begins(info.id)) found.push_back(info.id);
     }
     if (begins(node_chain_->id())) found.push_back(node_chain_->id());
   }
   if (found.empty()) {
-    for (const auto& info : ended_) {
+    for (const auto& info : ended) {
       if (info.name == text) found = {info.id};
     }
   }

@@ -1,14 +1,10 @@
-// The runtime behind runtime.h: the table of actors, and the thread that owns it.
-//
-// Everything without a lock belongs to the command thread. Workers tell it what happened through defer(). Internal to
+// The runtime behind runtime.h. Who lives is in the directory (node/actor/directory.h); callers look there themselves
+// and leave orders with actors. The command thread serves timers, and what compilers and auditors report. Internal to
 // node/runtime.
 #pragma once
 
-#include <condition_variable>
-#include <deque>
-#include <map>
-#include <set>
-#include <unordered_map>
+#include <atomic>
+#include <mutex>
 
 #include "node/actor/actor.h"
 #include "node/runtime/command_queue.h"
@@ -20,7 +16,6 @@ namespace theater::node {
 
 class RuntimeImpl final : public Runtime, private ActorListener {
  public:
-  static constexpr size_t kEndedMax = 1'000;    // ended actors that list and show still know
   static constexpr size_t kRequestIdMax = 256;  // bytes
 
   explicit RuntimeImpl(RuntimeOptions options);
@@ -45,35 +40,28 @@ class RuntimeImpl final : public Runtime, private ActorListener {
 
  private:
   // ActorListener: called on workers.
-  void on_begun(std::shared_ptr<Actor> actor) override;
   void on_born(Actor& actor, const Hash& package) override;
-  void on_ended(Actor& actor, const ActorInfo& info) override;
+  void on_ended(const ActorInfo& info) override;
   void defer(std::function<void()> work) { context_->commands.push(std::move(work)); }  // to the command thread
 
+  // Finds the living actor and gives it an order; `done` gets the error otherwise.
   template <typename T>
-  void submit(Callback<T> done, std::function<void(Callback<T>&)> work);
-  // Finds the live actor and gives it an order; `done` gets the error otherwise.
-  template <typename T>
-  void order(const ActorId& actor, Callback<T> done, std::function<void(Actor&, Callback<T>)> what);
-
+  void order(const ActorId& actor, Callback<T> done, std::function<void(Actor&, const Callback<T>&)> what);
   // The same for an order that ends the actor; `done` when it has ended, or an error after `wait_ms`.
-  void order_to_end(const ActorId& actor, uint64_t wait_ms, Callback<Ok> done, Actor::Order what);
+  void order_to_end(const ActorId& actor, uint64_t wait_ms, Callback<Ok> done, const Actor::Order& what);
 
   void run_commands();
-  void spawn_now(SpawnRequest request, Callback<ActorInfo> done);
-  void create(const Manifest& manifest, std::shared_ptr<wasm::Module> module, std::unique_ptr<Birth> birth,
-              const std::vector<std::shared_ptr<Subscriber>>& subscribers);
+  // Takes `birth` if it succeeds.
+  Result<void> create(const Manifest& manifest, std::shared_ptr<wasm::Module> module, std::unique_ptr<Birth>& birth,
+                      const std::vector<std::shared_ptr<Subscriber>>& subscribers);
   std::vector<std::shared_ptr<Subscriber>> links(schema::AuditMode mode) const;
   schema::Genesis node_genesis();
   void boot();
-  void forget(const ActorId& id, std::shared_ptr<Actor> actor, ActorInfo info);
   std::shared_ptr<Actor> find(const ActorId& id) const;
-  const ActorInfo* find_ended(const ActorId& id) const;
+  static Error stopping();
   Error no_such_actor(const ActorId& id) const;
   Result<ActorId> resolve_now(const std::string& text) const;
   ActorInfo node_info() const;
-  // Waits until no actor is left; false if `wait_ms` passed first.
-  bool wait_for_actors(uint64_t wait_ms);
   void for_each_actor(const std::function<void(Actor&)>& what);
 
   const RuntimeOptions options_;
@@ -83,19 +71,11 @@ class RuntimeImpl final : public Runtime, private ActorListener {
   std::shared_ptr<NodeChain> node_chain_;
   std::unique_ptr<ModuleCache> modules_;
 
-  std::unordered_map<ActorId, std::shared_ptr<Actor>> live_;
-  std::set<std::shared_ptr<Actor>> starting_;  // no id yet
-  std::deque<ActorInfo> ended_;                // newest last
-  size_t compiling_ = 0;                       // spawns that wait for their package
-  bool stopping_ = false;
-  bool all_clean_ = true;
-  bool closing_ = false;  // run_commands returns when nothing is left to do
+  std::atomic<bool> all_clean_{true};
+  bool closing_ = false;  // run_commands returns when nothing is left to do; of the command thread
 
   std::mutex stop_mutex_;  // serializes stop()
   std::optional<bool> stopped_;
-  std::mutex idle_mutex_;
-  std::condition_variable idle_;
-  bool is_idle_ = false;  // guarded by idle_mutex_: stopping, and no actor is left
 
   std::thread command_;
 };

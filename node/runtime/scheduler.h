@@ -5,7 +5,11 @@
 // stays where it is, one that runs right now gets another turn afterwards. So whoever changes something that a task
 // should look at changes it first and then calls wake(); no wake-up is ever lost.
 //
-// The run queue holds each task at most once: it is bounded by the number of tasks.
+// Each worker has a run queue of its own, and steals from the others when it is empty. Whoever is woken by a worker
+// goes to that worker's queue: two actors that talk stay on one core. What was woken runs before what used up its turn,
+// but kWokenInARow of those are followed by one that waits for its next slice, so that neither starves the other.
+//
+// The queues hold each task at most once: they are bounded by the number of tasks.
 #pragma once
 
 #include <atomic>
@@ -54,26 +58,43 @@ class Task : public std::enable_shared_from_this<Task> {
 
 class Scheduler {
  public:
+  static constexpr int kWokenInARow = 64;
+
   explicit Scheduler(size_t workers);
   ~Scheduler();  // as stop()
 
   // Lets turns in progress end and joins the workers. Tasks still queued are dropped. Idempotent.
   void stop();
-  size_t workers() const { return workers_count_; }
+  size_t workers() const { return queues_.size(); }
 
  private:
   friend class Task;
-  void enqueue(std::shared_ptr<Task> task);
+  enum class Why : uint8_t { kWoken, kUsedItsTurn };
+  struct RunQueue {
+    std::mutex mutex;
+    std::deque<std::shared_ptr<Task>> woken, used_their_turn;
+    std::atomic<size_t> size{0};
+    int woken_in_a_row = 0;
+    std::shared_ptr<Task> take();
+  };
+
+  void enqueue(std::shared_ptr<Task> task, Why why);
   void work(size_t index);
-  std::shared_ptr<Task> next();
+  std::shared_ptr<Task> next(size_t index);
+  std::shared_ptr<Task> find(size_t index);    // in its own queue, then in the others'
+  std::shared_ptr<Task> search(size_t index);  // for a while
+  bool is_idle() const;
+  void wake_sleeper();
+  bool sleep();  // false: it is over
   void run(Task& task, Worker& worker);
 
-  const size_t workers_count_;
-  std::mutex mutex_;
+  std::vector<std::unique_ptr<RunQueue>> queues_;
+  std::atomic<size_t> next_queue_{0};  // for what comes from other threads
+  std::atomic<size_t> sleeping_{0};
+  std::atomic<bool> searching_{false};  // one worker looks around before it sleeps
+  std::atomic<bool> stopping_{false};
+  std::mutex mutex_;  // of the sleepers
   std::condition_variable ready_;
-  std::deque<std::shared_ptr<Task>> queue_;
-  size_t sleeping_ = 0;
-  bool stopping_ = false;
   std::vector<std::thread> threads_;
 };
 

@@ -43,8 +43,7 @@ RuntimeImpl::RuntimeImpl(RuntimeOptions options)
   context_->listener = this;
   context_->log = options_.log;
   context_->outboxes = options_.auditors;
-  for (const auto& function : wasm::host_functions())
-    context_->handlers.push_back(find_implementation(function));
+  for (const auto& function : wasm::host_functions()) context_->handlers.push_back(find_implementation(function));
 
   node_chain_ = std::make_shared<NodeChain>(context_->scheduler, *options_.clock, node_genesis(), strict_links_);
   node_chain_->wake();
@@ -75,15 +74,8 @@ void RuntimeImpl::boot() {
 }
 
 void RuntimeImpl::for_each_actor(const std::function<void(Actor&)>& what) {
-  context_->commands.push([this, what] {
-    for (const auto& [id, actor] : live_) actor->post(what);
-    for (const auto& actor : starting_) actor->post(what);
-  });
-}
-
-bool RuntimeImpl::wait_for_actors(uint64_t wait_ms) {
-  std::unique_lock lock(idle_mutex_);
-  return idle_.wait_for(lock, std::chrono::milliseconds(wait_ms), [this] { return is_idle_; });
+  for (const auto& actor : context_->directory.starting()) actor->post(what);
+  for (const auto& actor : context_->directory.living()) actor->post(what);
 }
 
 // Asks, then kills, then gives up: each step only for what the one before left.
@@ -94,15 +86,15 @@ bool RuntimeImpl::stop(uint64_t grace_ms) {
   if (stopped_) return *stopped_;
   grace_ms = std::min(grace_ms, kLongestWaitMs);
 
-  context_->commands.push([this] { stopping_ = true; });
+  context_->directory.close();
   for_each_actor([grace_ms](Actor& actor) { actor.stop({}, "node stop", grace_ms); });
-  bool clean = wait_for_actors(grace_ms + kAfterGraceMs);
+  bool clean = context_->directory.wait_until_empty(std::chrono::milliseconds(grace_ms + kAfterGraceMs));
   if (!clean) {
     for_each_actor([](Actor& actor) {
       actor.kill({}, "node stop");
       actor.abandon_when_terminal();
     });
-    wait_for_actors(60'000);
+    context_->directory.wait_until_empty(std::chrono::seconds(60));
   }
 
   auto finished = std::make_shared<std::promise<void>>();
@@ -110,12 +102,12 @@ bool RuntimeImpl::stop(uint64_t grace_ms) {
   node_chain_->finish("node stop", [finished] { finished->set_value(); });
   if (finish.wait_for(std::chrono::milliseconds(grace_ms + kAfterGraceMs)) != std::future_status::ready) clean = false;
 
-  context_->commands.close();
   modules_->stop();
   context_->commands.push([this] { closing_ = true; });
   command_.join();
   context_->scheduler.stop();
-  // What is left in the queue may own actors, which own the queue.
+  // What is left there may own actors, which own it.
+  context_->directory.clear();
   while (context_->commands.pop(std::chrono::nanoseconds(0))) {
   }
   stopped_ = clean && all_clean_;

@@ -359,7 +359,7 @@ TEST(RuntimeTest, AfterTheStopEverythingIsRefused) {
   FakeNode node;
   const auto actor = node.spawn();
   node.stop(1'000);
-  EXPECT_EQ(request(node.runtime(), actor, "x").error().code, ErrorCode::kUnavailable);
+  EXPECT_EQ(request(node.runtime(), actor, "x").error().code, ErrorCode::kNotFound);
   EXPECT_EQ(spawn(node.runtime(), node.asks("worker")).error().code, ErrorCode::kUnavailable);
   EXPECT_TRUE(node.stop(0)) << "a second stop says what the first said";
 }
