@@ -23,7 +23,7 @@ Result<Lab> Lab::open(const std::string& folder) {
   }
   Lab lab;
   lab.folder_ = std::filesystem::absolute(folder).string();
-  TRY_ASSIGN(lab.package_, load_burst());
+  TRY_ASSIGN(lab.package_, load_example("burst"));
   return lab;
 }
 

@@ -26,15 +26,15 @@ schema::Origin origin() { return schema::Operator{}; }
 
 }  // namespace
 
-Result<Package> load_burst() {
+Result<Package> load_example(const std::string& name) {
   std::error_code error;
   const auto self = std::filesystem::read_symlink("/proc/self/exe", error);
-  const std::string folder = (self.parent_path().parent_path() / "examples" / "burst").string();
+  const std::string folder = (self.parent_path().parent_path() / "examples" / name).string();
   Package package;
   TRY_ASSIGN(const Bytes manifest, read_file(folder + "/manifest.toml"));
-  // A million log calls may take longer than a call usually may, where the disk is slow.
-  package.manifest = str_cat(as_text(manifest), "\n[limits]\ncall_timeout = \"1 h\"\n");
-  TRY_ASSIGN(package.module, read_file(folder + "/burst.wasm"));
+  // A million calls may take longer than they usually may, where the disk is slow.
+  package.manifest = str_cat(as_text(manifest), "\n[limits]\ncall_timeout = \"1 h\"\nwait_timeout = \"1 h\"\n");
+  TRY_ASSIGN(package.module, read_file(str_cat(folder, "/", name, ".wasm")));
   return package;
 }
 
@@ -122,6 +122,48 @@ Result<void> NodeRig::burst_in_turn(const std::vector<ActorId>& actors, uint64_t
   shared->changed.wait(lock, [&] { return shared->running == 0; });
   if (shared->error) return *shared->error;
   return Ok{};
+}
+
+Result<std::optional<Bytes>> NodeRig::request(const ActorId& actor, const std::string& message) {
+  return wait_for<std::optional<Bytes>>([&](auto done) {
+    runtime_->request(actor, to_bytes(message), origin(), kRequestTimeoutMs, false, std::move(done));
+  });
+}
+
+Result<double> NodeRig::spawn_many(const Package& package, size_t count, size_t in_flight) {
+  struct Shared {
+    std::mutex mutex;
+    std::condition_variable changed;
+    size_t running = 0;
+    std::optional<Error> error;
+  };
+  auto shared = std::make_shared<Shared>();
+  const auto over = [shared](const Error* error) {
+    std::lock_guard lock(shared->mutex);
+    --shared->running;
+    if (error != nullptr && !shared->error) shared->error = *error;
+    shared->changed.notify_one();
+  };
+  const uint64_t begin_ns = clock_.monotonic_ns();
+  std::unique_lock lock(shared->mutex);
+  for (size_t i = 0; i < count && !shared->error; ++i) {
+    shared->changed.wait(lock, [&] { return shared->running < in_flight; });
+    ++shared->running;
+    lock.unlock();
+    node::SpawnRequest request;
+    request.manifest = package.manifest;
+    request.package = package.module;
+    request.requested_by = origin();
+    runtime_->spawn(std::move(request), [this, over](const Result<node::ActorInfo>& actor) {
+      if (!actor.ok()) return over(&actor.error());
+      runtime_->kill(actor->id, origin(), "the benchmark has it",
+                     [over](const Result<Ok>& killed) { over(killed.ok() ? nullptr : &killed.error()); });
+    });
+    lock.lock();
+  }
+  shared->changed.wait(lock, [&] { return shared->running == 0; });
+  if (shared->error) return *shared->error;
+  return static_cast<double>(clock_.monotonic_ns() - begin_ns) / 1e9;
 }
 
 Result<void> NodeRig::kill(const ActorId& actor) {

@@ -13,12 +13,12 @@
 
 namespace theater::bench {
 
-// The example guest: examples/burst of the build folder that this program stands in.
+// An example guest: examples/NAME of the build folder that this program stands in.
 struct Package {
   std::string manifest;
   Bytes module;
 };
-Result<Package> load_burst();
+Result<Package> load_example(const std::string& name);
 
 class NodeRig {
  public:
@@ -43,6 +43,9 @@ class NodeRig {
   Result<void> burst(const ActorId& actor, uint64_t calls, bool durable);
   // One burst of each, at most `in_flight` at a time, in this order; the answers count, not their durability.
   Result<void> burst_in_turn(const std::vector<ActorId>& actors, uint64_t calls, size_t in_flight);
+  Result<std::optional<Bytes>> request(const ActorId& actor, const std::string& message);
+  // Spawns `count` actors, `in_flight` at a time, and kills each as soon as its init has returned. The time it took.
+  Result<double> spawn_many(const Package& package, size_t count, size_t in_flight);
   Result<void> kill(const ActorId& actor);
   // Until everything that was emitted up to now is acknowledged.
   Result<void> wait_durable();
