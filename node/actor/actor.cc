@@ -63,6 +63,7 @@ ActorInfo Actor::info() const {
 
 Task::Next Actor::turn(Worker& worker) {
   worker_ = &worker;
+  host_calls_ = 0;
   run_orders();
   const Next next = advance();
   arm_timer();
@@ -204,7 +205,7 @@ Task::Next Actor::run_guest() {
   if (wait_until_ns_ != 0 && context_->clock->monotonic_ns() < wait_until_ns_) return Next::kWait;
   switch (instance_->run()) {
     case wasm::Instance::Progress::kYielded: return Next::kAgain;
-    case wasm::Instance::Progress::kParked: return Next::kWait;
+    case wasm::Instance::Progress::kParked: return std::exchange(turn_over_, false) ? Next::kAgain : Next::kWait;
     case wasm::Instance::Progress::kDone: break;
   }
   call_returned();

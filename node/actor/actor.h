@@ -39,8 +39,8 @@ class Actor;
 class ActorListener {
  public:
   virtual ~ActorListener() = default;
-  virtual void on_born(Actor& actor, const Hash& package) = 0;     // genesis is emitted
-  virtual void on_ended(const ActorInfo& info) = 0;  // nothing of it will be emitted any more
+  virtual void on_born(Actor& actor, const Hash& package) = 0;  // genesis is emitted
+  virtual void on_ended(const ActorInfo& info) = 0;             // nothing of it will be emitted any more
 };
 
 // What all actors of a runtime share. Owned by the runtime and by each of them: a waker on another thread may be the
@@ -81,7 +81,8 @@ class Actor final : public Task, private wasm::Host, private Services {
   // Into the mailbox, or refused with words.
   Result<void> offer(Message message);
   // The same in two steps, for other actors (mailbox.h). Room that was taken is used or given back.
-  Result<bool> reserve_room(const ActorId& sender, size_t bytes, Mailbox::Waker waker);
+  Result<bool> reserve_room(const ActorId& sender, size_t bytes, bool again,
+                            const std::function<Mailbox::Waker()>& make_waker);
   void give_back_room(size_t bytes);
   void forget_sender(const ActorId& sender);
   void put(Message message);
@@ -109,6 +110,7 @@ class Actor final : public Task, private wasm::Host, private Services {
 
   static constexpr size_t kOrdersMax = 1'000;
   static constexpr int kMessagesATurn = 32;
+  static constexpr int kHostCallsATurn = 1'000;  // fuel doesn't count what the host does
 
   // actor.cc: the state machine
   Next advance();
@@ -177,6 +179,8 @@ class Actor final : public Task, private wasm::Host, private Services {
 
   Phase phase_ = Phase::kBirth;
   HostStep host_step_ = HostStep::kRun;
+  int host_calls_ = 0;           // in this turn
+  bool turn_over_ = false;       // the guest is parked only to let others run
   bool no_room_ = false;         // the guest waits for room at a subscriber
   bool shutdown_asked_ = false;  // by the guest
   bool abandoned_ = false;
@@ -202,6 +206,7 @@ class Actor final : public Task, private wasm::Host, private Services {
   struct Talk {
     std::shared_ptr<Actor> to;
     size_t bytes = 0;
+    bool waits = false;  // for room
     bool has_room = false;
     Message message;
     std::shared_ptr<Reply> reply;  // handed over; an answer is awaited

@@ -24,6 +24,10 @@ void keep_as_spare(std::vector<schema::Value> args, wasm::HostCall& call) {
 // anything happens, and the outcome another.
 HostStatus Actor::call(wasm::HostCall& call) {
   host_step_ = call.function->effect == Effect::kOutside ? HostStep::kPrepare : HostStep::kRun;
+  if (++host_calls_ > kHostCallsATurn) {
+    turn_over_ = true;
+    return HostStatus::kParked;
+  }
   return resume(call);
 }
 

@@ -45,10 +45,11 @@ Result<void> Actor::offer(Message message) {
   return Ok{};
 }
 
-Result<bool> Actor::reserve_room(const ActorId& sender, size_t bytes, Mailbox::Waker waker) {
+Result<bool> Actor::reserve_room(const ActorId& sender, size_t bytes, bool again,
+                                 const std::function<Mailbox::Waker()>& make_waker) {
   std::lock_guard lock(mutex_);
   if (closed_) return *closed_;
-  return mailbox_.reserve(sender, bytes, limits_, std::move(waker));
+  return mailbox_.reserve(sender, bytes, again, limits_, make_waker);
 }
 
 void Actor::give_back_room(size_t bytes) {
@@ -105,8 +106,10 @@ Result<bool> Actor::take_room(std::string_view target, BytesView message, bool r
     talk_->timeout_ms = timeout_ns / 1'000'000;
   }
   Talk& talk = *talk_;
-  auto taken = talk.to->reserve_room(id(), message.size(), [weak = weak_from_this()] {
-    if (const auto self = weak.lock()) self->wake();
+  auto taken = talk.to->reserve_room(id(), message.size(), std::exchange(talk.waits, true), [this] {
+    return [weak = weak_from_this()] {
+      if (const auto self = weak.lock()) self->wake();
+    };
   });
   if (taken.ok() && *taken) {
     talk.has_room = true;
@@ -121,10 +124,7 @@ Result<bool> Actor::take_room(std::string_view target, BytesView message, bool r
     taken = Error{ErrorCode::kDeadline, str_cat("no room in the mailbox of ", quoted(*talk.to), " within ",
                                                 talk.timeout_ms, " ms", waiting_cycle())};
   }
-  if (taken.ok()) {
-    publish();
-    return false;
-  }
+  if (taken.ok()) return false;
   drop_talk();
   return taken;
 }
@@ -187,10 +187,7 @@ std::optional<Result<std::optional<Bytes>>> Actor::take_answer() {
       return result;
     }
   }
-  if (context_->clock->monotonic_ns() < talk_->until_ns || !talk_->reply->claim()) {
-    publish();
-    return std::nullopt;
-  }
+  if (context_->clock->monotonic_ns() < talk_->until_ns || !talk_->reply->claim()) return std::nullopt;
   Error late{ErrorCode::kDeadline,
              str_cat("no answer from ", quoted(*talk_->to), " within ", talk_->timeout_ms, " ms", waiting_cycle())};
   talk_.reset();

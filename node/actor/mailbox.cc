@@ -23,7 +23,9 @@ Mailbox::Held& Mailbox::held() {
 }
 
 void Mailbox::free_if_empty() {
-  if (held_ != nullptr && held_->messages.empty() && held_->waiters.empty() && held_->reserved == 0) held_.reset();
+  if (held_ != nullptr && held_->messages.empty() && held_->waiters.empty() && held_->granted.empty() &&
+      held_->reserved == 0)
+    held_.reset();
 }
 
 // One message always fits an empty mailbox: message_bytes bounds it.
@@ -51,22 +53,15 @@ Result<void> Mailbox::check_size(size_t bytes, const ManifestLimits& limits) con
                                             limits.message_bytes, "); its manifest's limits.message_bytes says so")};
 }
 
-Result<bool> Mailbox::reserve(const ActorId& sender, size_t bytes, const ManifestLimits& limits, Waker waker) {
+Result<bool> Mailbox::reserve(const ActorId& sender, size_t bytes, bool again, const ManifestLimits& limits,
+                              const std::function<Waker()>& make_waker) {
+  if (again) return held_ != nullptr && held_->granted.erase(sender) == 1;
   TRY(check_size(bytes, limits));
-  if (held_ != nullptr) {
-    auto& waiters = held_->waiters;
-    const auto found = std::find_if(waiters.begin(), waiters.end(), [&](auto& each) { return each.sender == sender; });
-    if (found != waiters.end()) {
-      if (!found->has_room) return false;
-      waiters.erase(found);
-      return true;
-    }
-  }
   if (fits(bytes, limits) && (held_ == nullptr || held_->waiters.empty())) {
     take(bytes);
     return true;
   }
-  held().waiters.push_back(Waiter{sender, bytes, std::move(waker), false});
+  held().waiters.push_back(Waiter{sender, bytes, make_waker()});
   return false;
 }
 
@@ -83,11 +78,12 @@ std::vector<Mailbox::Waker> Mailbox::release(size_t bytes, const ManifestLimits&
 
 std::vector<Mailbox::Waker> Mailbox::forget(const ActorId& sender, const ManifestLimits& limits) {
   if (held_ == nullptr) return {};
-  auto& waiters = held_->waiters;
-  const auto found = std::find_if(waiters.begin(), waiters.end(), [&](auto& each) { return each.sender == sender; });
-  if (found == waiters.end()) return {};
-  if (found->has_room) give_back(found->bytes);
-  waiters.erase(found);
+  if (const auto found = held_->granted.find(sender); found != held_->granted.end()) {
+    give_back(found->second);
+    held_->granted.erase(found);
+  } else {
+    std::erase_if(held_->waiters, [&](const Waiter& each) { return each.sender == sender; });
+  }
   return grant(limits);
 }
 
@@ -117,12 +113,13 @@ std::optional<Message> Mailbox::pop() {
 std::vector<Mailbox::Waker> Mailbox::grant(const ManifestLimits& limits) {
   std::vector<Waker> wakers;
   if (held_ == nullptr) return wakers;
-  for (auto& waiter : held_->waiters) {
-    if (waiter.has_room) continue;
-    if (!fits(waiter.bytes, limits)) break;
-    take(waiter.bytes);
-    waiter.has_room = true;
-    wakers.push_back(std::move(waiter.waker));
+  auto& waiters = held_->waiters;
+  while (!waiters.empty() && fits(waiters.front().bytes, limits)) {
+    Waiter& next = waiters.front();
+    take(next.bytes);
+    held_->granted.emplace(next.sender, next.bytes);
+    wakers.push_back(std::move(next.waker));
+    waiters.pop_front();
   }
   free_if_empty();
   return wakers;
@@ -131,13 +128,9 @@ std::vector<Mailbox::Waker> Mailbox::grant(const ManifestLimits& limits) {
 std::vector<Mailbox::Waker> Mailbox::close() {
   std::vector<Waker> wakers;
   if (held_ == nullptr) return wakers;
-  for (auto& waiter : held_->waiters) {
-    if (waiter.has_room) {
-      give_back(waiter.bytes);
-    } else {
-      wakers.push_back(std::move(waiter.waker));
-    }
-  }
+  for (const auto& [sender, bytes] : held_->granted) give_back(bytes);
+  held_->granted.clear();
+  for (auto& waiter : held_->waiters) wakers.push_back(std::move(waiter.waker));
   held_->waiters.clear();
   free_if_empty();
   return wakers;

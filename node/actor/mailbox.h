@@ -12,6 +12,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <unordered_map>
 
 #include "base/result.h"
 #include "node/actor/manifest.h"
@@ -51,8 +52,9 @@ class Mailbox {
   using Waker = std::function<void()>;
 
   // Takes room for a message of `bytes` from another actor: true. False if it has to wait: `waker` is called once when
-  // room is set aside for it, to be taken by asking again. kRefused if there never will be.
-  Result<bool> reserve(const ActorId& sender, size_t bytes, const ManifestLimits& limits, Waker waker);
+  // room is set aside for it, to be taken by asking `again`. kRefused if there never will be.
+  Result<bool> reserve(const ActorId& sender, size_t bytes, bool again, const ManifestLimits& limits,
+                       const std::function<Waker()>& make_waker);
   // Uses room that was taken.
   void push_reserved(Message message);
   // Gives back room that was taken. Like all that makes room: call what comes back.
@@ -74,12 +76,12 @@ class Mailbox {
     ActorId sender;
     size_t bytes = 0;
     Waker waker;
-    bool has_room = false;
   };
   struct Held {
     std::deque<Message> messages;
-    std::deque<Waiter> waiters;  // those with room set aside come first
-    uint64_t bytes = 0;          // of messages
+    std::deque<Waiter> waiters;                   // oldest first
+    std::unordered_map<ActorId, size_t> granted;  // room in bytes that is set aside for who waited
+    uint64_t bytes = 0;                           // of messages
     size_t reserved = 0;
     uint64_t reserved_bytes = 0;
   };

@@ -12,6 +12,8 @@ namespace {
 // One worker without work looks around this often before it sleeps, and lets other threads run in between: some tens of
 // microseconds, which is what waking a sleeper costs.
 constexpr int kLooksBeforeSleep = 60;
+// Without progress of anybody, before it takes what another worker would have come to soon.
+constexpr int kLooksBeforeStealing = 8;
 
 // Which worker this thread is, if it is one.
 thread_local const Scheduler* this_scheduler = nullptr;
@@ -77,6 +79,7 @@ std::shared_ptr<Task> Scheduler::RunQueue::take() {
   auto task = std::move(from.front());
   from.pop_front();
   size.fetch_sub(1, std::memory_order_seq_cst);
+  taken.fetch_add(1, std::memory_order_relaxed);
   return task;
 }
 
@@ -104,16 +107,9 @@ void Scheduler::wake_sleeper() {
   ready_.notify_one();
 }
 
-std::shared_ptr<Task> Scheduler::find(size_t index) {
-  for (size_t i = 0; i < queues_.size(); ++i) {
-    if (auto task = queues_[(index + i) % queues_.size()]->take()) return task;
-  }
-  return nullptr;
-}
-
 std::shared_ptr<Task> Scheduler::next(size_t index) {
   while (!stopping_.load(std::memory_order_relaxed)) {
-    if (auto task = find(index)) return task;
+    if (auto task = queues_[index]->take()) return task;
     if (auto task = search(index)) return task;
     if (!sleep()) return nullptr;
   }
@@ -122,15 +118,31 @@ std::shared_ptr<Task> Scheduler::next(size_t index) {
 
 // While one searches, nobody wakes sleepers: so whoever finds something looks whether there is more.
 std::shared_ptr<Task> Scheduler::search(size_t index) {
-  if (searching_.exchange(true, std::memory_order_seq_cst)) return nullptr;
+  if (searching_.exchange(true, std::memory_order_seq_cst)) return steal(index, true);
   std::shared_ptr<Task> task;
+  uint64_t seen = 0;
+  int without_progress = 0;
   for (int i = 0; i < kLooksBeforeSleep && task == nullptr; ++i) {
-    std::this_thread::yield();
-    task = find(index);
+    uint64_t taken = 0;
+    for (const auto& queue : queues_) taken += queue->taken.load(std::memory_order_relaxed);
+    without_progress = taken == seen ? without_progress + 1 : 0;
+    seen = taken;
+    task = queues_[index]->take();
+    if (task == nullptr) task = steal(index, without_progress >= kLooksBeforeStealing);
+    if (task == nullptr) std::this_thread::yield();
   }
   searching_.store(false, std::memory_order_seq_cst);
   if (task != nullptr && !is_idle()) wake_sleeper();
   return task;
+}
+
+std::shared_ptr<Task> Scheduler::steal(size_t index, bool single) {
+  for (size_t i = 1; i < queues_.size(); ++i) {
+    RunQueue& other = *queues_[(index + i) % queues_.size()];
+    if (!single && other.size.load(std::memory_order_relaxed) < 2) continue;
+    if (auto task = other.take()) return task;
+  }
+  return nullptr;
 }
 
 bool Scheduler::is_idle() const {

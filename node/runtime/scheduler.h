@@ -6,8 +6,9 @@
 // should look at changes it first and then calls wake(); no wake-up is ever lost.
 //
 // Each worker has a run queue of its own, and steals from the others when it is empty. Whoever is woken by a worker
-// goes to that worker's queue: two actors that talk stay on one core. What was woken runs before what used up its turn,
-// but kWokenInARow of those are followed by one that waits for its next slice, so that neither starves the other.
+// goes to that worker's queue: two actors that talk stay on one core, because a single task is stolen only from a
+// worker that doesn't come to it. What was woken runs before what used up its turn, but kWokenInARow of those are
+// followed by one that waits for its next slice, so that neither starves the other.
 //
 // The queues hold each task at most once: they are bounded by the number of tasks.
 #pragma once
@@ -75,14 +76,15 @@ class Scheduler {
     std::deque<std::shared_ptr<Task>> woken, used_their_turn;
     std::atomic<size_t> size{0};
     int woken_in_a_row = 0;
+    std::atomic<uint64_t> taken{0};  // tells whether its worker gets on
     std::shared_ptr<Task> take();
   };
 
   void enqueue(std::shared_ptr<Task> task, Why why);
   void work(size_t index);
   std::shared_ptr<Task> next(size_t index);
-  std::shared_ptr<Task> find(size_t index);    // in its own queue, then in the others'
-  std::shared_ptr<Task> search(size_t index);  // for a while
+  std::shared_ptr<Task> search(size_t index);  // in the others' queues, for a while
+  std::shared_ptr<Task> steal(size_t index, bool single);
   bool is_idle() const;
   void wake_sleeper();
   bool sleep();  // false: it is over

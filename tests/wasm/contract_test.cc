@@ -91,6 +91,12 @@ TEST(ContractTest, ABindingsGuestRuns) {
     if (name == "sleep" || name == "shutdown") call.results = {Value::ok()};
     if (name == "bytes") call.results = {Value::ok(Value::bytes({1, 2, 3, 4, 5, 6, 7, 8}))};
     if (name == "u64") call.results = {Value::u64(7)};
+    if (name == "send" || name == "respond-to-request" || name == "cancel-request") call.results = {Value::ok()};
+    if (name == "request") call.results = {Value::ok(Value::some(Value::bytes({1})))};
+    if (name == "current-request") call.results = {Value::none()};
+    if (name == "list-outstanding-requests") call.results = {Value::list({})};
+    if (name == "register" || name == "unregister") call.results = {Value::ok()};
+    if (name == "whereis") call.results = {Value::some(Value::string("me"))};
     return HostStatus::kDone;
   };
   auto instance = (*module)->instantiate(host, {});
@@ -101,8 +107,10 @@ TEST(ContractTest, ABindingsGuestRuns) {
   ASSERT_FALSE(init.trap) << init.trap->message;
   EXPECT_EQ(init.results, std::vector<Value>{Value::ok(Value::tuple({Value::some(Value::bytes({9}))}))});
   EXPECT_EQ(host.calls, (std::vector<std::string>{"log", "get-self", "log", "get-chain-head", "log", "sleep", "bytes",
-                                                  "u64", "shutdown"}));
-  EXPECT_EQ(host.args[8], std::vector<Value>{Value::some(Value::bytes({1, 2, 3, 4, 5, 6, 7, 8}))});
+                                                  "u64", "send", "request", "current-request",
+                                                  "list-outstanding-requests", "respond-to-request", "cancel-request",
+                                                  "register", "whereis", "unregister", "shutdown"}));
+  EXPECT_EQ(host.args.back(), std::vector<Value>{Value::some(Value::bytes({1, 2, 3, 4, 5, 6, 7, 8}))});
   const CallOutcome reply = call(**instance, handle_request_function(), request_args("hi"));
   EXPECT_EQ(reply_of(reply), "hi");
 }

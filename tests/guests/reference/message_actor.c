@@ -3,6 +3,37 @@
 #include <stdlib.h>
 #include <string.h>
 
+// Imported Functions from `theater:simple/message-server-host@0.1.0`
+
+__attribute__((__import_module__("theater:simple/message-server-host@0.1.0"), __import_name__("send")))
+extern void __wasm_import_theater_simple_message_server_host_send(uint8_t *, size_t, uint8_t *, size_t, uint8_t *);
+
+__attribute__((__import_module__("theater:simple/message-server-host@0.1.0"), __import_name__("request")))
+extern void __wasm_import_theater_simple_message_server_host_request(uint8_t *, size_t, uint8_t *, size_t, int32_t, int64_t, uint8_t *);
+
+__attribute__((__import_module__("theater:simple/message-server-host@0.1.0"), __import_name__("current-request")))
+extern void __wasm_import_theater_simple_message_server_host_current_request(uint8_t *);
+
+__attribute__((__import_module__("theater:simple/message-server-host@0.1.0"), __import_name__("list-outstanding-requests")))
+extern void __wasm_import_theater_simple_message_server_host_list_outstanding_requests(uint8_t *);
+
+__attribute__((__import_module__("theater:simple/message-server-host@0.1.0"), __import_name__("respond-to-request")))
+extern void __wasm_import_theater_simple_message_server_host_respond_to_request(int64_t, uint8_t *, size_t, uint8_t *);
+
+__attribute__((__import_module__("theater:simple/message-server-host@0.1.0"), __import_name__("cancel-request")))
+extern void __wasm_import_theater_simple_message_server_host_cancel_request(int64_t, uint8_t *);
+
+// Imported Functions from `theater:simple/names@0.1.0`
+
+__attribute__((__import_module__("theater:simple/names@0.1.0"), __import_name__("register")))
+extern void __wasm_import_theater_simple_names_register(uint8_t *, size_t, uint8_t *);
+
+__attribute__((__import_module__("theater:simple/names@0.1.0"), __import_name__("unregister")))
+extern void __wasm_import_theater_simple_names_unregister(uint8_t *, size_t, uint8_t *);
+
+__attribute__((__import_module__("theater:simple/names@0.1.0"), __import_name__("whereis")))
+extern void __wasm_import_theater_simple_names_whereis(uint8_t *, size_t, uint8_t *);
+
 // Imported Functions from `theater:simple/runtime@0.1.0`
 
 __attribute__((__import_module__("theater:simple/runtime@0.1.0"), __import_name__("log")))
@@ -166,12 +197,6 @@ static uint8_t RET_AREA[(7*sizeof(void*))];
 
 // Helper Functions
 
-void message_actor_option_string_free(message_actor_option_string_t *ptr) {
-  if (ptr->is_some) {
-    message_actor_string_free(&ptr->val);
-  }
-}
-
 void message_actor_list_u8_free(message_actor_list_u8_t *ptr) {
   size_t list_len = ptr->len;
   if (list_len > 0) {
@@ -182,16 +207,45 @@ void message_actor_list_u8_free(message_actor_list_u8_t *ptr) {
   }
 }
 
+void theater_simple_message_server_host_result_void_string_free(theater_simple_message_server_host_result_void_string_t *ptr) {
+  if (!ptr->is_err) {
+  } else {
+    message_actor_string_free(&ptr->val.err);
+  }
+}
+
+void message_actor_option_u64_free(message_actor_option_u64_t *ptr) {
+  if (ptr->is_some) {
+  }
+}
+
 void message_actor_option_list_u8_free(message_actor_option_list_u8_t *ptr) {
   if (ptr->is_some) {
     message_actor_list_u8_free(&ptr->val);
   }
 }
 
-void theater_simple_runtime_result_void_string_free(theater_simple_runtime_result_void_string_t *ptr) {
+void theater_simple_message_server_host_result_option_list_u8_string_free(theater_simple_message_server_host_result_option_list_u8_string_t *ptr) {
   if (!ptr->is_err) {
+    message_actor_option_list_u8_free(&ptr->val.ok);
   } else {
     message_actor_string_free(&ptr->val.err);
+  }
+}
+
+void message_actor_list_u64_free(message_actor_list_u64_t *ptr) {
+  size_t list_len = ptr->len;
+  if (list_len > 0) {
+    uint64_t *list_ptr = ptr->ptr;
+    for (size_t i = 0; i < list_len; i++) {
+    }
+    free(list_ptr);
+  }
+}
+
+void message_actor_option_string_free(message_actor_option_string_t *ptr) {
+  if (ptr->is_some) {
+    message_actor_string_free(&ptr->val);
   }
 }
 
@@ -252,6 +306,235 @@ void message_actor_string_free(message_actor_string_t *ret) {
 
 // Component Adapters
 
+bool theater_simple_message_server_host_send(message_actor_string_t *target, message_actor_list_u8_t *msg, message_actor_string_t *err) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(3*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_theater_simple_message_server_host_send((uint8_t *) (*target).ptr, (*target).len, (uint8_t *) (*msg).ptr, (*msg).len, ptr);
+  theater_simple_message_server_host_result_void_string_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      result.val.err = (message_actor_string_t) { (uint8_t*)(*((uint8_t **) (ptr + sizeof(void*)))), (*((size_t*) (ptr + (2*sizeof(void*))))) };
+      break;
+    }
+  }
+  if (!result.is_err) {
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+bool theater_simple_message_server_host_request(message_actor_string_t *target, message_actor_list_u8_t *msg, uint64_t *maybe_timeout_ns, message_actor_option_list_u8_t *ret, message_actor_string_t *err) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(4*sizeof(void*))];
+  message_actor_option_u64_t timeout_ns;
+  timeout_ns.is_some = maybe_timeout_ns != NULL;if (maybe_timeout_ns) {
+    timeout_ns.val = *maybe_timeout_ns;
+  }
+  int32_t option;
+  int64_t option1;
+  if ((timeout_ns).is_some) {
+    const uint64_t *payload0 = &(timeout_ns).val;
+    option = 1;
+    option1 = (int64_t) (*payload0);
+  } else {
+    option = 0;
+    option1 = 0;
+  }
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_theater_simple_message_server_host_request((uint8_t *) (*target).ptr, (*target).len, (uint8_t *) (*msg).ptr, (*msg).len, option, option1, ptr);
+  theater_simple_message_server_host_result_option_list_u8_string_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      message_actor_option_list_u8_t option2;
+      switch ((int32_t) *((uint8_t*) (ptr + sizeof(void*)))) {
+        case 0: {
+          option2.is_some = false;
+          break;
+        }
+        case 1: {
+          option2.is_some = true;
+          option2.val = (message_actor_list_u8_t) { (uint8_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) };
+          break;
+        }
+      }
+
+      result.val.ok = option2;
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      result.val.err = (message_actor_string_t) { (uint8_t*)(*((uint8_t **) (ptr + sizeof(void*)))), (*((size_t*) (ptr + (2*sizeof(void*))))) };
+      break;
+    }
+  }
+  if (!result.is_err) {
+    *ret = result.val.ok;
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+bool theater_simple_message_server_host_current_request(uint64_t *ret) {
+  __attribute__((__aligned__(8)))
+  uint8_t ret_area[16];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_theater_simple_message_server_host_current_request(ptr);
+  message_actor_option_u64_t option;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      option.is_some = false;
+      break;
+    }
+    case 1: {
+      option.is_some = true;
+      option.val = (uint64_t) (*((int64_t*) (ptr + 8)));
+      break;
+    }
+  }
+  *ret = option.val;
+  return option.is_some;
+}
+
+void theater_simple_message_server_host_list_outstanding_requests(message_actor_list_u64_t *ret) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(2*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_theater_simple_message_server_host_list_outstanding_requests(ptr);
+  *ret = (message_actor_list_u64_t) { (uint64_t*)(*((uint8_t **) (ptr + 0))), (*((size_t*) (ptr + sizeof(void*)))) };
+}
+
+bool theater_simple_message_server_host_respond_to_request(uint64_t request, message_actor_list_u8_t *answer, message_actor_string_t *err) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(3*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_theater_simple_message_server_host_respond_to_request((int64_t) (request), (uint8_t *) (*answer).ptr, (*answer).len, ptr);
+  theater_simple_message_server_host_result_void_string_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      result.val.err = (message_actor_string_t) { (uint8_t*)(*((uint8_t **) (ptr + sizeof(void*)))), (*((size_t*) (ptr + (2*sizeof(void*))))) };
+      break;
+    }
+  }
+  if (!result.is_err) {
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+bool theater_simple_message_server_host_cancel_request(uint64_t request, message_actor_string_t *err) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(3*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_theater_simple_message_server_host_cancel_request((int64_t) (request), ptr);
+  theater_simple_message_server_host_result_void_string_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      result.val.err = (message_actor_string_t) { (uint8_t*)(*((uint8_t **) (ptr + sizeof(void*)))), (*((size_t*) (ptr + (2*sizeof(void*))))) };
+      break;
+    }
+  }
+  if (!result.is_err) {
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+bool theater_simple_names_register(message_actor_string_t *name, message_actor_string_t *err) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(3*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_theater_simple_names_register((uint8_t *) (*name).ptr, (*name).len, ptr);
+  theater_simple_message_server_host_result_void_string_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      result.val.err = (message_actor_string_t) { (uint8_t*)(*((uint8_t **) (ptr + sizeof(void*)))), (*((size_t*) (ptr + (2*sizeof(void*))))) };
+      break;
+    }
+  }
+  if (!result.is_err) {
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+bool theater_simple_names_unregister(message_actor_string_t *name, message_actor_string_t *err) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(3*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_theater_simple_names_unregister((uint8_t *) (*name).ptr, (*name).len, ptr);
+  theater_simple_message_server_host_result_void_string_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      result.val.err = (message_actor_string_t) { (uint8_t*)(*((uint8_t **) (ptr + sizeof(void*)))), (*((size_t*) (ptr + (2*sizeof(void*))))) };
+      break;
+    }
+  }
+  if (!result.is_err) {
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+bool theater_simple_names_whereis(message_actor_string_t *name, message_actor_string_t *ret) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(3*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_theater_simple_names_whereis((uint8_t *) (*name).ptr, (*name).len, ptr);
+  message_actor_option_string_t option;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      option.is_some = false;
+      break;
+    }
+    case 1: {
+      option.is_some = true;
+      option.val = (message_actor_string_t) { (uint8_t*)(*((uint8_t **) (ptr + sizeof(void*)))), (*((size_t*) (ptr + (2*sizeof(void*))))) };
+      break;
+    }
+  }
+  *ret = option.val;
+  return option.is_some;
+}
+
 void theater_simple_runtime_log(message_actor_string_t *msg) {
   __wasm_import_theater_simple_runtime_log((uint8_t *) (*msg).ptr, (*msg).len);
 }
@@ -307,7 +590,7 @@ bool theater_simple_runtime_shutdown(message_actor_list_u8_t *maybe_data, messag
   }
   uint8_t *ptr = (uint8_t *) &ret_area;
   __wasm_import_theater_simple_runtime_shutdown(option, option1, option2, ptr);
-  theater_simple_runtime_result_void_string_t result;
+  theater_simple_message_server_host_result_void_string_t result;
   switch ((int32_t) *((uint8_t*) (ptr + 0))) {
     case 0: {
       result.is_err = false;
@@ -337,7 +620,7 @@ bool theater_simple_timing_sleep(uint64_t duration_ns, message_actor_string_t *e
   uint8_t ret_area[(3*sizeof(void*))];
   uint8_t *ptr = (uint8_t *) &ret_area;
   __wasm_import_theater_simple_timing_sleep((int64_t) (duration_ns), ptr);
-  theater_simple_runtime_result_void_string_t result;
+  theater_simple_message_server_host_result_void_string_t result;
   switch ((int32_t) *((uint8_t*) (ptr + 0))) {
     case 0: {
       result.is_err = false;

@@ -15,14 +15,21 @@ typedef struct message_actor_string_t {
 } message_actor_string_t;
 
 typedef struct {
-  bool is_some;
-  message_actor_string_t val;
-} message_actor_option_string_t;
-
-typedef struct {
   uint8_t *ptr;
   size_t len;
 } message_actor_list_u8_t;
+
+typedef struct {
+  bool is_err;
+  union {
+    message_actor_string_t err;
+  } val;
+} theater_simple_message_server_host_result_void_string_t;
+
+typedef struct {
+  bool is_some;
+  uint64_t val;
+} message_actor_option_u64_t;
 
 typedef struct {
   bool is_some;
@@ -32,9 +39,20 @@ typedef struct {
 typedef struct {
   bool is_err;
   union {
+    message_actor_option_list_u8_t ok;
     message_actor_string_t err;
   } val;
-} theater_simple_runtime_result_void_string_t;
+} theater_simple_message_server_host_result_option_list_u8_string_t;
+
+typedef struct {
+  uint64_t *ptr;
+  size_t len;
+} message_actor_list_u64_t;
+
+typedef struct {
+  bool is_some;
+  message_actor_string_t val;
+} message_actor_option_string_t;
 
 typedef struct {
   bool is_err;
@@ -78,6 +96,27 @@ typedef struct {
   message_actor_string_t f0;
 } message_actor_tuple1_string_t;
 
+// Imported Functions from `theater:simple/message-server-host@0.1.0`
+// A message that expects no answer: the receiver's handle-send gets it.
+extern bool theater_simple_message_server_host_send(message_actor_string_t *target, message_actor_list_u8_t *msg, message_actor_string_t *err);
+// Asks, and waits for the answer: at most `timeout-ns`, or the manifest's `limits.wait_timeout`. The answer may be
+// absent. Other actors run meanwhile; this one takes no other call.
+extern bool theater_simple_message_server_host_request(message_actor_string_t *target, message_actor_list_u8_t *msg, uint64_t *maybe_timeout_ns, message_actor_option_list_u8_t *ret, message_actor_string_t *err);
+// The request that handle-request is working on right now.
+extern bool theater_simple_message_server_host_current_request(uint64_t *ret);
+// Requests that wait for this actor's answer, oldest first, the current one included.
+extern void theater_simple_message_server_host_list_outstanding_requests(message_actor_list_u64_t *ret);
+// Answers a request. An actor that imports this may return no reply from handle-request and answer later.
+extern bool theater_simple_message_server_host_respond_to_request(uint64_t request, message_actor_list_u8_t *answer, message_actor_string_t *err);
+// Gives up on a request: whoever asked gets an error.
+extern bool theater_simple_message_server_host_cancel_request(uint64_t request, message_actor_string_t *err);
+
+// Imported Functions from `theater:simple/names@0.1.0`
+extern bool theater_simple_names_register(message_actor_string_t *name, message_actor_string_t *err);
+extern bool theater_simple_names_unregister(message_actor_string_t *name, message_actor_string_t *err);
+// The id of the actor that has the name.
+extern bool theater_simple_names_whereis(message_actor_string_t *name, message_actor_string_t *ret);
+
 // Imported Functions from `theater:simple/runtime@0.1.0`
 // Writes a line to the actor's log. Part of the chain like every other call.
 extern void theater_simple_runtime_log(message_actor_string_t *msg);
@@ -109,13 +148,19 @@ bool exports_theater_simple_actor_init(message_actor_list_u8_t *maybe_state, mes
 
 // Helper Functions
 
-void message_actor_option_string_free(message_actor_option_string_t *ptr);
-
 void message_actor_list_u8_free(message_actor_list_u8_t *ptr);
+
+void theater_simple_message_server_host_result_void_string_free(theater_simple_message_server_host_result_void_string_t *ptr);
+
+void message_actor_option_u64_free(message_actor_option_u64_t *ptr);
 
 void message_actor_option_list_u8_free(message_actor_option_list_u8_t *ptr);
 
-void theater_simple_runtime_result_void_string_free(theater_simple_runtime_result_void_string_t *ptr);
+void theater_simple_message_server_host_result_option_list_u8_string_free(theater_simple_message_server_host_result_option_list_u8_string_t *ptr);
+
+void message_actor_list_u64_free(message_actor_list_u64_t *ptr);
+
+void message_actor_option_string_free(message_actor_option_string_t *ptr);
 
 void theater_simple_random_result_list_u8_string_free(theater_simple_random_result_list_u8_string_t *ptr);
 
