@@ -76,6 +76,7 @@ Result<std::string> check_port_is_free(const std::string& tcp_endpoint) {
   }
   const std::unique_ptr<addrinfo, void (*)(addrinfo*)> owned(found, freeaddrinfo);
   const int fd = socket(found->ai_family, found->ai_socktype | SOCK_CLOEXEC, 0);
+  if (fd < 0) return Error{ErrorCode::kIo, str_cat("can't make a socket: ", errno_text(errno))};
   const int on = 1;
   setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   const int bound = bind(fd, found->ai_addr, found->ai_addrlen);

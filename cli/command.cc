@@ -134,7 +134,8 @@ namespace {
 Result<void> check_arguments(const Program& program) {
   for (const auto& [command, option, what] : program.checked) {
     if (!command->parsed()) continue;
-    const char* variable = what.variable == nullptr ? nullptr : std::getenv(what.variable);
+    const char* variable =
+        what.variable == nullptr ? nullptr : std::getenv(what.variable);  // NOLINT(concurrency-mt-unsafe)
     if (option->count() > 0) {
       for (const auto& text : option->results()) {
         const auto checked = what.check(text);

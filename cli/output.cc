@@ -18,8 +18,9 @@ namespace theater::cli {
 namespace {
 
 bool wants_color() {
-  const char* no_color = std::getenv("NO_COLOR");
-  const char* term = std::getenv("TERM");
+  const char* no_color =
+      std::getenv("NO_COLOR");             // NOLINT(concurrency-mt-unsafe): nothing here changes the environment
+  const char* term = std::getenv("TERM");  // NOLINT(concurrency-mt-unsafe)
   return (no_color == nullptr || *no_color == '\0') && (term == nullptr || std::strcmp(term, "dumb") != 0);
 }
 

@@ -271,7 +271,7 @@ Result<CallDriver::Step> CallDriver::compare_outcome() {
     }
   }
   schema::WasmResult result{std::move(outcome.results), outcome.fuel};
-  schema::externalize(result.results, [](const Hash&, Bytes) {});
+  schema::externalize(result.results, [](const Hash&, const Bytes&) {});
   const schema::Body replayed{std::move(result)};
   if (!comparer_.matches(*recorded, function_->type_name, replayed)) return end_call();
   tape_.pop();
