@@ -15,7 +15,6 @@
 #include <mutex>
 #include <shared_mutex>
 
-#include "persist/rocks_files.h"
 #include "persist/rows.h"
 #include "persist/tip_file.h"
 
@@ -40,9 +39,8 @@ Error error_of(const rocksdb::Status& status, const std::string& doing) {
   return Error{code, str_cat(doing, ": ", status.ToString())};
 }
 
-rocksdb::DBOptions database_options(rocksdb::WALRecoveryMode recovery, rocksdb::Env& env) {
+rocksdb::DBOptions database_options(rocksdb::WALRecoveryMode recovery) {
   rocksdb::DBOptions options;
-  options.env = &env;
   options.paranoid_checks = true;
   options.wal_recovery_mode = recovery;
   options.max_open_files = -1;
@@ -260,7 +258,7 @@ class RocksStore final : public Store {
 
   rocksdb::Status try_open(bool read_only, rocksdb::WALRecoveryMode recovery) {
     drop();
-    rocksdb::DBOptions options = database_options(recovery, *env_);
+    rocksdb::DBOptions options = database_options(recovery);
     options.create_if_missing = options.create_missing_column_families = !read_only;
     rocksdb::DB* database = nullptr;
     const auto status = read_only
@@ -273,14 +271,11 @@ class RocksStore final : public Store {
   Result<void> open_for_writing();
   Result<void> open_for_reading();
   Result<void> check_tip();
-  Result<uint64_t> held_commit();
-  bool open_before_torn_tail();
   Error opening_error(const rocksdb::Status& status) const;
 
   const std::string path_;
   const RocksOptions options_;
   const bool writes_;
-  const std::unique_ptr<rocksdb::Env> env_ = make_rocks_env();
   const std::shared_ptr<rocksdb::Cache> cache_;
   Handles handles_;
   std::unique_ptr<rocksdb::DB> database_;  // changes under handles_.mutex
@@ -353,10 +348,7 @@ Result<void> RocksStore::open_for_writing() {
   if (failed) return Error{ErrorCode::kIo, str_cat("can't make the folder ", path_, ": ", failed.message())};
   TRY_ASSIGN(promised_, TipFile::read(path_));
   TRY(check_table_files(path_));
-  auto status = try_open(false, rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords);
-  if (status.IsCorruption() && open_before_torn_tail()) {
-    status = try_open(false, rocksdb::WALRecoveryMode::kPointInTimeRecovery);
-  }
+  const auto status = try_open(false, rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords);
   if (!status.ok()) return opening_error(status);
   TRY(check_tip());
   if (!damage_.empty()) {
@@ -391,7 +383,6 @@ Result<void> RocksStore::open_for_reading() {
     ::usleep(2000);
   }
   if (status.ok()) return Ok{};  // with damage
-  if (status.IsCorruption() && open_before_torn_tail()) return Ok{};
   const std::string first = status.ToString();
   // What follows the damage in the log tells which events are missing.
   if (try_open(true, rocksdb::WALRecoveryMode::kSkipAnyCorruptedRecords).ok()) {
@@ -401,30 +392,16 @@ Result<void> RocksStore::open_for_reading() {
   return opening_error(status);
 }
 
-// A write that was cut off leaves a part of a record before the zeros of the log, and RocksDB can't tell that from
-// damage. It is no more than that if nothing readable follows it and nothing before it is missing. Then the store is
-// open for reading, without the tail.
-bool RocksStore::open_before_torn_tail() {
-  if (!try_open(true, rocksdb::WALRecoveryMode::kSkipAnyCorruptedRecords).ok()) return false;
-  const auto with_rest = held_commit();
-  if (!try_open(true, rocksdb::WALRecoveryMode::kPointInTimeRecovery).ok()) return false;
-  const auto held = held_commit();
-  return held.ok() && with_rest.ok() && *held == *with_rest && check_tip().ok() && damage_.empty();
-}
-
-// The number of the newest commit that is there.
-Result<uint64_t> RocksStore::held_commit() {
-  TRY_ASSIGN(const auto row, get_locked(Table::kRows, tip_key()));
-  if (!row) return uint64_t{0};
-  TRY_ASSIGN(const StoreTip tip, decode_row<StoreTip>(*row));
-  return tip.commit;
-}
-
 // Compares what TIP promises with what the tables hold.
 Result<void> RocksStore::check_tip() {
   damage_.clear();
   if (!promised_) return Ok{};
-  TRY_ASSIGN(const uint64_t held, held_commit());
+  TRY_ASSIGN(const auto row, get_locked(Table::kRows, tip_key()));
+  uint64_t held = 0;
+  if (row) {
+    TRY_ASSIGN(const StoreTip tip, decode_row<StoreTip>(*row));
+    held = tip.commit;
+  }
   if (held < promised_->commit) {
     damage_ = str_cat("lacks commits ", held + 1, " to ", promised_->commit,
                       ", which were acknowledged: it was cut short or damaged");

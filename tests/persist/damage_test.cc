@@ -190,53 +190,6 @@ TEST(Damage, NoBitNearTheEndOfATableStopsTheProcess) {
   EXPECT_GT(findings.in_words, 0u);
 }
 
-// RocksDB's log: blocks of 32 KiB, records with a checksum (u32), a length (u16) and a type, which is never 0.
-size_t end_of_records(BytesView log) {
-  constexpr size_t kBlock = 32u << 10, kHead = 7;
-  size_t end = 0;
-  while (end + kHead <= log.size()) {
-    const size_t left = kBlock - end % kBlock;
-    if (left < kHead) {
-      end += left;
-    } else if (log[end + 6] == 0) {
-      break;
-    } else {
-      end += kHead + log[end + 4] + (size_t{log[end + 5]} << 8);
-    }
-  }
-  return end;
-}
-
-// What kill -9 or a power cut leaves of a write that nobody was promised: the log is filled with zeros ahead.
-TEST(Damage, AWriteThatWasCutOffIsNoDamage) {
-  TempFolder folder;
-  const Sample sample = make_sample();
-  const std::string good = folder.at("good"), bad = folder.at("bad");
-  write_store(good, sample, true);
-  std::string name;
-  for (const auto& entry : fs::directory_iterator(good)) {
-    if (entry.path().extension() == ".log") name = entry.path().filename();
-  }
-  const Bytes log = *read_file(good + "/" + name);
-  const size_t end = end_of_records(log);
-  ASSERT_GT(log.size() - end, 1000u) << "the log isn't filled ahead";
-  for (const size_t length : {1, 6, 7, 20, 40}) {
-    Bytes torn = log;
-    std::copy_n(log.begin(), length, torn.begin() + static_cast<ptrdiff_t>(end));
-    fs::remove_all(bad);
-    fs::copy(good, bad, fs::copy_options::recursive);
-    ASSERT_TRUE(write_file(bad + "/" + name, torn).ok());
-    Findings findings;
-    examine(bad, sample, str_cat("torn after ", length, " bytes"), findings);
-    EXPECT_EQ(findings.harmless, 1u) << length;
-    auto writer = open_rocks_store(bad, {});
-    ASSERT_TRUE(writer.ok()) << writer.error().message;
-    ASSERT_TRUE((*writer)->close().ok());
-    examine(bad, sample, str_cat("torn after ", length, " bytes and opened again"), findings);
-    EXPECT_EQ(findings.harmless, 2u) << length;
-  }
-}
-
 TEST(Damage, ATruncatedOrMissingFileIsFound) {
   for (const bool killed : {false, true}) {
     TempFolder folder;
