@@ -208,7 +208,9 @@ class DeafPort {
     socklen_t size = sizeof address;
     EXPECT_EQ(::bind(fd_, reinterpret_cast<sockaddr*>(&address), size), 0);
     EXPECT_EQ(getsockname(fd_, reinterpret_cast<sockaddr*>(&address), &size), 0);
-    if (listens) EXPECT_EQ(listen(fd_, 8), 0);
+    if (listens) {
+      EXPECT_EQ(listen(fd_, 8), 0);
+    }
     endpoint_ = str_cat("tcp://127.0.0.1:", ntohs(address.sin_port));
   }
   ~DeafPort() { ::close(fd_); }
