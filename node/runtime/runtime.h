@@ -1,9 +1,9 @@
 // CONTRACT. The runtime of a node: actors, their workers, and the command loop.
 //
-// Threads: any may call any method but stop(). Methods look up and enqueue under short locks, and never wait; callbacks run
-// on the caller's thread, on *command* (timers) or on a worker, and must not block. *worker-N* run actors, *compile*
-// compiles packages. An actor runs on one worker at a time; an actor that waits (for room at a subscriber or in a
-// mailbox, an answer, a timer, a message) occupies none.
+// Threads: any may call any method but stop(). Methods look up and enqueue under short locks, and never wait; callbacks
+// run on the caller's thread, on *command* (timers) or on a worker, and must not block. *worker-N* run actors,
+// *compile* compiles packages. An actor runs on one worker at a time; an actor that waits (for room at a subscriber or
+// in a mailbox, an answer, a timer, a message) occupies none.
 //
 // Bounds: each actor's mailbox (messages and bytes) and orders, packages that wait to be compiled, the number of actors
 // (the engine's instance limit); what doesn't fit is refused with kUnavailable and words.
