@@ -1,23 +1,25 @@
 // The echo guest: each export hands its argument to the import of the same name and returns what came back. echo.c and
-// echo.h are wit-bindgen's output for echo.wit (wit-bindgen-cli 0.63.0: `wit-bindgen c echo.wit --world echo`), unchanged,
-// so that Theater's ABI is held against somebody else's.
+// echo.h are wit-bindgen's output for echo.wit (wit-bindgen-cli 0.63.0: `wit-bindgen c echo.wit --world echo`),
+// unchanged, so that Theater's ABI is held against somebody else's.
 #include "echo.h"
 
 // echo.c wants the object file with the component's type section, which a core module doesn't need.
 void __component_type_object_force_link_echo(void) {}
 
-#define ECHO(name, type, free_argument)                                                       \
+#define ECHO(name, type, free_argument)                                                                              \
   void exports_test_echo_guest_echo_##name(exports_test_echo_guest_##type *v, exports_test_echo_guest_##type *ret) { \
-    test_echo_host_echo_##name((test_echo_host_##type *)v, (test_echo_host_##type *)ret);      \
-    free_argument(v);                                                                         \
+    test_echo_host_echo_##name((test_echo_host_##type *)v, (test_echo_host_##type *)ret);                            \
+    free_argument(v);                                                                                                \
   }
-#define ECHO_PLAIN(name, type, free_argument)                                                 \
-  void exports_test_echo_guest_echo_##name(echo_##type *v, echo_##type *ret) {                 \
-    test_echo_host_echo_##name(v, ret);                                                       \
-    free_argument(v);                                                                         \
+#define ECHO_PLAIN(name, type, free_argument)                                  \
+  void exports_test_echo_guest_echo_##name(echo_##type *v, echo_##type *ret) { \
+    test_echo_host_echo_##name(v, ret);                                        \
+    free_argument(v);                                                          \
   }
-#define ECHO_SCALAR(name, type) \
-  exports_test_echo_guest_##type exports_test_echo_guest_echo_##name(exports_test_echo_guest_##type v) { return test_echo_host_echo_##name(v); }
+#define ECHO_SCALAR(name, type)                                                                          \
+  exports_test_echo_guest_##type exports_test_echo_guest_echo_##name(exports_test_echo_guest_##type v) { \
+    return test_echo_host_echo_##name(v);                                                                \
+  }
 #define KEEP(v) (void)(v)
 
 ECHO(scalars, scalars_t, KEEP)
@@ -37,9 +39,10 @@ bool exports_test_echo_guest_echo_maybe(echo_option_u16_t *v, echo_option_u16_t 
   return test_echo_host_echo_maybe(v, ret);
 }
 
-bool exports_test_echo_guest_echo_outcome(exports_test_echo_guest_result_list_string_shape_t *v, echo_list_string_t *ret,
-                                          exports_test_echo_guest_shape_t *err) {
-  const bool ok = test_echo_host_echo_outcome((test_echo_host_result_list_string_shape_t *)v, ret, (test_echo_host_shape_t *)err);
+bool exports_test_echo_guest_echo_outcome(exports_test_echo_guest_result_list_string_shape_t *v,
+                                          echo_list_string_t *ret, exports_test_echo_guest_shape_t *err) {
+  const bool ok =
+      test_echo_host_echo_outcome((test_echo_host_result_list_string_shape_t *)v, ret, (test_echo_host_shape_t *)err);
   exports_test_echo_guest_result_list_string_shape_free(v);
   return ok;
 }
@@ -66,9 +69,13 @@ void exports_test_echo_guest_echo_many_params(
 }
 
 // What every actor exports; by hand, since the echo world has no actor.
-__attribute__((export_name("theater:simple/actor@0.1.0#init"))) const void *init(int some, const void *state, int state_size,
-                                                                                const void *id, int id_size) {
-  static const struct { char failed; int some; } ok_none;
+__attribute__((export_name("theater:simple/actor@0.1.0#init"))) const void *init(int some, const void *state,
+                                                                                 int state_size, const void *id,
+                                                                                 int id_size) {
+  static const struct {
+    char failed;
+    int some;
+  } ok_none;
   (void)some, (void)state, (void)state_size, (void)id, (void)id_size;
   return &ok_none;
 }
