@@ -1,9 +1,9 @@
-# Target theater_wasmtime: the static library of Wasmtime's C API and its headers.
+# Target theater_wasmtime: the static library of Wasmtime's C API, with what third_party/wasmtime/src adds to it.
 #
-# From -DTHEATER_WASMTIME_ROOT=FOLDER, an unpacked release of the C API, or else from the cache that
-# third_party/wasmtime/build.sh keeps outside the build folder and fills on first use (about 4 minutes).
+# From the cache that third_party/wasmtime/build.sh keeps outside the build folder and fills on first use (about 4 minutes),
+# or from -DTHEATER_WASMTIME_ROOT=FOLDER, which that script filled elsewhere. A release of the C API won't do.
 
-set(THEATER_WASMTIME_ROOT "" CACHE PATH "An unpacked release of Wasmtime's C API; empty: build and cache it")
+set(THEATER_WASMTIME_ROOT "" CACHE PATH "A folder that third_party/wasmtime/build.sh made; empty: build and cache it")
 
 set(wasmtime_root ${THEATER_WASMTIME_ROOT})
 if(NOT wasmtime_root)
@@ -13,18 +13,20 @@ if(NOT wasmtime_root)
                   RESULT_VARIABLE wasmtime_failed)
   if(wasmtime_failed)
     message(FATAL_ERROR "Wasmtime's C API could not be built; its messages stand above. To go without it (the auditor "
-                        "only): -DTHEATER_WITH_WASM=OFF. To use a release: -DTHEATER_WASMTIME_ROOT=FOLDER.")
+                        "only): -DTHEATER_WITH_WASM=OFF. To use one built elsewhere: -DTHEATER_WASMTIME_ROOT=FOLDER.")
   endif()
-  # A new lock file or feature set is another archive.
+  # A new lock file, feature set or source is another archive.
+  file(GLOB wasmtime_sources ${PROJECT_SOURCE_DIR}/third_party/wasmtime/src/*.rs
+       ${PROJECT_SOURCE_DIR}/third_party/wasmtime/include/*.h)
   set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS
                ${PROJECT_SOURCE_DIR}/third_party/wasmtime/Cargo.lock
-               ${PROJECT_SOURCE_DIR}/third_party/wasmtime/Cargo.toml ${wasmtime_script})
+               ${PROJECT_SOURCE_DIR}/third_party/wasmtime/Cargo.toml ${wasmtime_sources} ${wasmtime_script})
 endif()
 
-foreach(wasmtime_file lib/libwasmtime.a include/wasmtime.h include/wasmtime/conf.h)
+foreach(wasmtime_file lib/libwasmtime.a include/theater_wasmtime.h include/wasmtime/conf.h)
   if(NOT EXISTS ${wasmtime_root}/${wasmtime_file})
-    message(FATAL_ERROR "${wasmtime_root}/${wasmtime_file} doesn't exist: is that folder an unpacked release of "
-                        "Wasmtime's C API?")
+    message(FATAL_ERROR "${wasmtime_root}/${wasmtime_file} doesn't exist: was that folder made by "
+                        "third_party/wasmtime/build.sh of this version?")
   endif()
 endforeach()
 

@@ -24,6 +24,13 @@ bool ends_from_outside(ErrorKind kind) {
          kind == ErrorKind::kHostFailure;
 }
 
+// Whether a call that the record says was cut off at `error.fuel` may have been cut off where the guest stands now. A
+// host that can't grow a memory fails in between two points where fuel is counted, and the fuel of the first is
+// recorded.
+bool cut_off_here(const schema::ErrorBody& error, uint64_t fuel) {
+  return error.kind == ErrorKind::kHostFailure ? fuel >= error.fuel : fuel == error.fuel;
+}
+
 // Where the stack or another resource of the engine ends is no decision of the guest's.
 bool is_resource_trap(ErrorKind kind, std::string_view message) {
   return kind == ErrorKind::kLimit || message.find("stack") != std::string_view::npos;
@@ -161,8 +168,9 @@ Result<void> CallDriver::arm_stop() {
     if (kind == BodyKind::kWasmResult || kind == BodyKind::kResumed) return Ok{};
   }
   TRY_ASSIGN(const auto error, error_body(*last));
-  if (!error.in_call || !ends_from_outside(error.kind) || error.fuel == 0) return Ok{};
-  stop_fuel_ = error.fuel;
+  if (!error.in_call || !ends_from_outside(error.kind)) return Ok{};
+  if (error.fuel == 0 && error.kind != ErrorKind::kHostFailure) return Ok{};
+  stop_fuel_ = std::max<uint64_t>(error.fuel, 1);
   instance_->stop_at_fuel(stop_fuel_);
   return Ok{};
 }
@@ -216,7 +224,7 @@ Result<CallDriver::Step> CallDriver::cut_in_host_call() {
   const uint64_t fuel = instance_->fuel_used();
   if (!error.in_call) {
     comparer_.differs(*recorded, did);
-  } else if (comparer_.exact() ? fuel == error.fuel : ends_from_outside(error.kind)) {
+  } else if (comparer_.exact() ? cut_off_here(error, fuel) : ends_from_outside(error.kind)) {
     tape_.pop();
   } else {
     comparer_.differs(*recorded, comparer_.exact() ? str_cat(did, " after ", fuel, " units of fuel") : did);
@@ -265,7 +273,7 @@ Result<CallDriver::Step> CallDriver::compare_outcome() {
   }
   if (recorded->view.kind == BodyKind::kError) {  // perhaps cut off between its return and the event of that
     TRY_ASSIGN(const auto error, error_body(*recorded));
-    if (error.in_call && ends_from_outside(error.kind) && (error.fuel == outcome.fuel || !comparer_.exact())) {
+    if (error.in_call && ends_from_outside(error.kind) && (!comparer_.exact() || cut_off_here(error, outcome.fuel))) {
       tape_.pop();
       return end_call();
     }
@@ -283,7 +291,9 @@ void CallDriver::compare_trap(const wasm::CallOutcome& outcome, const Tape::Entr
   schema::ErrorBody replayed{trap.kind, trap.message, outcome.fuel, true, {}};
   const auto error = recorded.view.kind == BodyKind::kError ? error_body(recorded) : Error{ErrorCode::kInvalid, ""};
   if (error.ok()) {
-    const bool stopped = stop_fuel_ != 0 && outcome.fuel == stop_fuel_;  // by us, where the record says so
+    // By us, where the record says so.
+    const bool stopped = stop_fuel_ != 0 && (outcome.fuel == stop_fuel_ ||
+                                             (trap.kind == ErrorKind::kKilled && cut_off_here(*error, outcome.fuel)));
     if (stopped && error->in_call) {
       tape_.pop();
       return;

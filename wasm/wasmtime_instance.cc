@@ -137,7 +137,12 @@ Trap take_trap(GuestCall& call) {
   } else {
     wasmtime_error_wasm_trace(call.error, &frames);
     const std::string where = frames_text(frames);
-    trap.message = take_message(std::exchange(call.error, nullptr)) + where;
+    std::string message = take_message(std::exchange(call.error, nullptr));
+    // Wasmtime puts its own backtrace, addresses and all, before the cause.
+    constexpr std::string_view kCause = "Caused by: ";
+    const size_t cause = message.starts_with("error while executing at wasm") ? message.find(kCause) : message.npos;
+    if (cause != message.npos) message.erase(0, cause + kCause.size());
+    trap.message = message + where;
   }
   wasm_frame_vec_delete(&frames);
   call.reset();
@@ -145,9 +150,9 @@ Trap take_trap(GuestCall& call) {
 }
 
 GuestInstance::GuestInstance(std::shared_ptr<ModuleState> module, Host& host, const Limits& limits)
-    : module_(std::move(module)), host_(host) {
+    : module_(std::move(module)), host_(host), growth_{limits.memory_bytes, limits.table_elements, false} {
   store_.reset(wasmtime_store_new(module_->engine->engine.get(), this, nullptr));
-  wasmtime_store_limiter(store_.get(), static_cast<int64_t>(limits.memory_bytes), limits.table_elements, 1, 1, 1);
+  theater_store_set_limits(store_.get(), &growth_);
   context_ = wasmtime_store_context(store_.get());
   ignore(wasmtime_context_set_fuel(context_, kFuelTank));
   ignore(wasmtime_context_fuel_async_yield_interval(context_, module_->engine->options.slice_fuel));
@@ -335,6 +340,7 @@ Instance::Progress GuestInstance::run() {
     if (top_.failed()) {
       Trap trap = take_trap(top_);
       if (import_trap_) trap = std::move(*import_trap_);
+      if (growth_.host_failed) trap.kind = ErrorKind::kHostFailure;
       if (phase_ == Phase::kInstantiate) {
         const bool over_limit = trap.message.find("exceeds") != std::string::npos;
         if (trap.message.find("(in ") == std::string::npos)

@@ -1,8 +1,9 @@
-// Shared by the files that hold Wasmtime: wasmtime_config.cc (settings and profile), wasmtime_module.cc (what a package
-// must look like), wasmtime_instance.cc (one actor's memory and stack), wasmtime_engine.cc (which ties them together).
-// No other file includes this one, and no Wasmtime type leaves these.
+// Shared by the files that hold Wasmtime: wasmtime_config.cc (settings and profile), wasmtime_sections.cc and
+// wasmtime_module.cc (what a package must look like), wasmtime_instance.cc (one actor's memory and stack),
+// wasmtime_engine.cc (which ties them together). No other file includes this one, and no Wasmtime type leaves these.
 #pragma once
 
+#include <theater_wasmtime.h>
 #include <wasm.h>
 #include <wasmtime.h>
 
@@ -81,6 +82,10 @@ struct ModuleState {
 
   const CoreSignature* export_signature(std::string_view name) const;
 };
+
+// Refuses exceptions, and functions whose WIT types in a `component-type` section aren't those of the tables. `package`
+// has a module's header; its other bytes may be anything.
+Result<void> check_sections(const EngineState& engine, BytesView package);
 
 Result<std::shared_ptr<ModuleState>> compile_module(const std::shared_ptr<EngineState>& engine, BytesView package);
 

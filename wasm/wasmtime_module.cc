@@ -58,25 +58,6 @@ Result<void> check_header(BytesView package) {
   return Ok{};
 }
 
-// The C API, built without a collector, has no switch for exceptions; what throws one needs a tag section.
-bool has_tag_section(BytesView package) {
-  constexpr uint8_t kTagSection = 13;
-  size_t at = 8;
-  while (at < package.size()) {
-    const uint8_t id = package[at++];
-    uint64_t size = 0;
-    for (int shift = 0; at < package.size() && shift < 35; shift += 7) {
-      const uint8_t byte = package[at++];
-      size |= uint64_t{byte & 0x7fu} << shift;
-      if ((byte & 0x80) == 0) break;
-    }
-    if (id == kTagSection) return true;
-    if (size > package.size() - at) return false;
-    at += size;
-  }
-  return false;
-}
-
 std::string known_names(const EngineState& engine, std::string_view interface) {
   std::string names;
   for (const auto& import : engine.imports) {
@@ -189,7 +170,7 @@ const CoreSignature* ModuleState::export_signature(std::string_view name) const 
 
 Result<std::shared_ptr<ModuleState>> compile_module(const std::shared_ptr<EngineState>& engine, BytesView package) {
   TRY(check_header(package));
-  if (has_tag_section(package)) return refuse("refused: it uses exceptions; build it without them (-fno-exceptions)");
+  TRY(check_sections(*engine, package));
   auto module = std::make_shared<ModuleState>();
   module->engine = engine;
   module->package = sha256(package);

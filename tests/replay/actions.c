@@ -51,6 +51,9 @@ static theater_answer act(theater_option state, theater_view sender, theater_vie
       break;
     case 'f':  // fail
       return theater_fail("asked to fail");
+    case 'm':  // more memory: 32 MiB
+      theater_log("about to grow");
+      return theater_reply(state, theater_format_u64(__builtin_wasm_memory_grow(0, 512) != (size_t)-1));
     case 'd':  // deep: the engine's stack ends
       return theater_reply(state, theater_format_u64(dig(0)));
     default: break;

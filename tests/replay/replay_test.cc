@@ -1,5 +1,6 @@
 // A chain that a node recorded comes out the same, however it ended and wherever the record stops.
 #include "tests/replay/replay_fixture.h"
+#include "tests/wasm/starved_host.h"
 
 namespace theater::replay {
 namespace {
@@ -55,6 +56,34 @@ TEST_F(ReplayTest, AStackOverflowComesAtTheSamePoint) {
 }
 
 // A guest in an endless loop is stopped after exactly the fuel that it had when it was killed.
+// A host that couldn't give memory is no doing of the guest's: a replay that can give it isn't a difference.
+TEST_F(ReplayTest, AMemoryThatTheRecordingHostCouldNotGrow) {
+  Node node(actions());
+  node.ask("l");
+  {
+    const wasm::StarvedHost starved;
+    if (!starved.works()) GTEST_SKIP() << "RLIMIT_DATA doesn't hold here";
+    node.ask("m");
+  }
+  ASSERT_TRUE(node::ended(*node.runtime, node.actor).ok());
+  const Recording recording = node.recording();
+  const auto last = schema::decode_event(recording.events.back());
+  ASSERT_TRUE(last.ok());
+  const auto* error = std::get_if<schema::ErrorBody>(&last->body);
+  ASSERT_NE(error, nullptr);
+  EXPECT_EQ(error->kind, schema::ErrorKind::kHostFailure);
+  EXPECT_NE(error->message.find("couldn't grow the guest's memory"), std::string::npos) << error->message;
+  const ReplayReport report = replay(recording);
+  EXPECT_EQ(report.status, ReplayStatus::kSame) << report.reason;
+  EXPECT_EQ(report.matched, recording.events.size());
+
+  // But not if the guest was recorded as doing more before it.
+  const Recording forged = forge(recording, [](std::vector<MutableEvent>& events) {
+    std::get<schema::ErrorBody>(events.back().body).fuel += 1'000'000;
+  });
+  EXPECT_EQ(replay(forged).status, ReplayStatus::kDiverged);
+}
+
 TEST_F(ReplayTest, AKillWithinALoopComesAtTheSameInstruction) {
   Node node(actions());
   node.start("endless");

@@ -3,7 +3,11 @@
 // it.
 #include <gtest/gtest.h>
 
+#include <map>
+
+#include "base/text.h"
 #include "tests/wasm/guest_test_util.h"
+#include "tests/wasm/starved_host.h"
 #include "wasm/lift.h"
 #include "wasm/wat.h"
 
@@ -184,6 +188,61 @@ TEST_F(HostileTest, MemoryBeyondTheLimitIsRefusedOrNotGiven) {
   ASSERT_FALSE(call(*actor, initialize_function(), {}).trap);
   EXPECT_FALSE(call(*actor, init_function(), init_args()).trap);
   EXPECT_EQ(actor->memory_bytes(), 4u * 65536);
+}
+
+// A size that no 32-bit memory has, before and after a growth that goes well: -1, not the host's failure.
+TEST_F(HostileTest, GrowthBeyondAnyMemoryIsNotGiven) {
+  const std::string too_much = "(if (i32.ne (memory.grow (i32.const 65536)) (i32.const -1)) (then unreachable))";
+  const std::string one = "(if (i32.ne (memory.grow (i32.const 1)) (i32.const 1)) (then unreachable))";
+  for (const std::string memory : {"", "(memory (export \"memory\") 1 3)"}) {
+    EXPECT_EQ(trap_of("", memory + init(too_much + one + too_much)), "no trap");
+  }
+  EXPECT_EQ(trap_of("", "(memory (export \"memory\") 1 2)" + init(one + "(if (i32.ne (memory.grow (i32.const 1)) "
+                                                                        "(i32.const -1)) (then unreachable))")),
+            "no trap");
+}
+
+TEST_F(HostileTest, TablesGrowToTheLimitOrTheirOwn) {
+  const auto grow = [](int by, int want) {
+    return str_cat("(if (i32.ne (table.grow (ref.null func) (i32.const ", by, ")) (i32.const ", want,
+                   ")) (then unreachable))");
+  };
+  EXPECT_EQ(trap_of("", "(table 1 4 funcref)" + init(grow(3, 1) + grow(1, -1))), "no trap");
+  EXPECT_EQ(trap_of("", "(table 1 funcref)" + init(grow(99'999, 1) + grow(1, -1) + grow(-1, -1))), "no trap");
+  EXPECT_EQ(trap_of("", "(table 1 funcref)" + init(grow(100'000, -1) + grow(99'999, 1))), "no trap");
+}
+
+// What the limit allows and the host can't give: never a -1, which would depend on the machine.
+TEST_F(HostileTest, AHostThatCanNotGrowAMemoryEndsTheCall) {
+  EngineOptions options;
+  options.memory_max_bytes = 64 << 20;
+  engine_ = make_engine(options);
+  const std::string grow = "(drop (memory.grow (i32.const 512)))";
+  const std::map<std::string, std::string> guests = {
+      {"init", guest("", init(grow))},
+      {"start", guest("", "(func $s " + grow + ") (start $s)")},
+      {"cabi_realloc for the arguments",
+       guest("", "(func (export \"cabi_realloc\") (param i32 i32 i32 i32) (result i32) " + grow + "(i32.const 4096))" +
+                     init(""))},
+  };
+  for (const auto& [where, text] : guests) {
+    auto actor = instance(text, Limits{.memory_bytes = 64 << 20});
+    std::optional<CallOutcome> outcome;
+    {
+      const StarvedHost starved;
+      if (!starved.works()) GTEST_SKIP() << "RLIMIT_DATA doesn't hold here";
+      outcome = call(*actor, initialize_function(), {});
+      if (!outcome->trap) outcome = call(*actor, init_function(), init_args());
+    }
+    ASSERT_TRUE(outcome->trap) << where;
+    EXPECT_EQ(outcome->trap->kind, ErrorKind::kHostFailure) << where;
+    EXPECT_SAYS(outcome->trap->message, "the host couldn't grow the guest's memory") << where;
+    // And where it can, it does.
+    actor = instance(text, Limits{.memory_bytes = 64 << 20});
+    ASSERT_FALSE(call(*actor, initialize_function(), {}).trap) << where;
+    ASSERT_FALSE(call(*actor, init_function(), init_args()).trap) << where;
+    EXPECT_GE(actor->memory_bytes(), uint64_t{513} << 16) << where;
+  }
 }
 
 TEST_F(HostileTest, ATableBeyondTheLimitIsNotGiven) {

@@ -8,19 +8,19 @@
 #   build.sh --cargo   prints the cargo that would build it, or exits with 1: it takes 1.95 or newer
 #
 # The folder is CACHE/wasmtime-KEY with lib/libwasmtime.a and include/. CACHE is $THEATER_CACHE, or theater/ in
-# $XDG_CACHE_HOME or ~/.cache. KEY covers the lock file, the features and the machine's architecture. Two runs at once wait for each
+# $XDG_CACHE_HOME or ~/.cache. KEY covers this crate (lock file, features, sources) and the machine's architecture. Two runs at once wait for each
 # other; one that is interrupted leaves no half-made folder and goes on where it stopped.
 # $THEATER_WASMTIME_TARGET_DIR names a cargo target folder to use (and keep) instead of one of its own.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cache=${THEATER_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/theater}
-key=$({ uname -m; cat "$here/Cargo.lock" "$here/Cargo.toml" "$here/src/lib.rs"; } | sha256sum | cut -c1-16)
+key=$({ uname -m; cat "$here/Cargo.lock" "$here/Cargo.toml" "$here"/src/*.rs "$here"/include/*.h; } | sha256sum | cut -c1-16)
 result=$cache/wasmtime-$key
 
 say() { echo "wasmtime: $*" >&2; }
 
-is_made() { [ -f "$result/lib/libwasmtime.a" ] && [ -f "$result/include/wasmtime/conf.h" ]; }
+is_made() { [ -f "$result/lib/libwasmtime.a" ] && [ -f "$result/include/theater_wasmtime.h" ]; }
 
 # The first cargo that is new enough. Debian's own is 0.66 or, as cargo-web, new enough in /usr/bin.
 find_cargo() {
@@ -100,6 +100,7 @@ build() {
   rm -rf "$result.new"
   mkdir -p "$result.new/lib"
   cp -R "${conf%/wasmtime/conf.h}" "$result.new/include"
+  cp "$here"/include/*.h "$result.new/include/"
   cp "$target/release/libtheater_wasmtime.a" "$result.new/lib/libwasmtime.a"
   rm -rf "$result"
   mv "$result.new" "$result"

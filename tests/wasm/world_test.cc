@@ -1,0 +1,192 @@
+// A guest that was built for another WIT is refused when it is loaded, also where the core signatures are equal: what
+// its `component-type` sections say is compared with the tables. The sections come from wit-bindgen
+// (tests/guests/component_type/make.sh), or stand here as text where no generator would write them.
+#include <gtest/gtest.h>
+
+#include <map>
+
+#include "base/text.h"
+#include "tests/wasm/guest_test_util.h"
+#include "wasm/wat.h"
+
+namespace theater::wasm {
+namespace {
+
+using schema::Effect;
+
+constexpr const char* kName = "component-type:wit-bindgen:0.63.0:theater:simple@0.1.0:message-actor:encoded world";
+
+// Imports nothing; its types are the same whatever the section says.
+const char* const kGuest = R"((module (memory (export "memory") 1)
+  (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) unreachable)
+  (func (export "theater:simple/actor@0.1.0#init") (param i32 i32 i32 i32 i32) (result i32) unreachable)))";
+
+Bytes assembled(const std::string& text) {
+  auto bytes = wat_to_wasm(text);
+  CHECK(bytes.ok(), bytes.ok() ? "" : bytes.error().message);
+  return std::move(*bytes);
+}
+
+Bytes section_file(const std::string& name) {
+  auto bytes = read_file(std::string(THEATER_SOURCE_DIR) + "/tests/guests/component_type/" + name + ".bin");
+  CHECK(bytes.ok(), bytes.ok() ? "" : bytes.error().message);
+  return std::move(*bytes);
+}
+
+void append_size(Bytes& out, size_t size) {
+  for (; size >= 0x80; size >>= 7) out.push_back(static_cast<uint8_t>(size | 0x80));
+  out.push_back(static_cast<uint8_t>(size));
+}
+
+Bytes with_section(Bytes module, std::string_view name, BytesView content) {
+  Bytes body;
+  append_size(body, name.size());
+  body.insert(body.end(), name.begin(), name.end());
+  body.insert(body.end(), content.begin(), content.end());
+  module.push_back(0);
+  append_size(module, body.size());
+  module.insert(module.end(), body.begin(), body.end());
+  return module;
+}
+
+// A section as wit-component writes it, around what a world has.
+std::string world(const std::string& items) {
+  return R"((component (@custom "wit-component-encoding" "\04\00")
+    (type (component (export "test:test/world" (component )" +
+         items + R"()))) (export "world" (type 0))))";
+}
+
+class WorldTest : public ::testing::Test {
+ protected:
+  std::string said_of(BytesView section, std::string_view name = kName) {
+    auto module = engine_->compile(with_section(assembled(kGuest), name, section));
+    return module.ok() ? "accepted" : module.error().message;
+  }
+  std::string said_of_file(const std::string& name) { return said_of(section_file(name)); }
+  std::string said_of_text(const std::string& text) { return said_of(assembled(text)); }
+
+  std::unique_ptr<Engine> engine_ = make_engine();
+};
+
+#define EXPECT_SAYS(text, part) EXPECT_NE((text).find(part), std::string::npos) << "says: " << (text)
+
+TEST_F(WorldTest, TheWitOfTheSdkIsAccepted) { EXPECT_EQ(said_of_file("same"), "accepted"); }
+
+TEST_F(WorldTest, AnotherTypeIsRefusedWithBothTypes) {
+  const std::map<std::string, std::string> expected = {
+      {"log_bytes",
+       "imports theater:simple/runtime@0.1.0 log as func(msg: list<u8>), but it is func(msg: string), says its custom "
+       "section component-type:"},
+      {"log_name", "runtime@0.1.0 log as func(message: string), but it is func(msg: string)"},
+      {"random_s32", "bytes as func(len: s32) -> result<list<u8>, string>, but it is func(len: u32) -> "},
+      {"random_char", "bytes as func(len: char) -> result<list<u8>, string>, but it is func(len: u32) -> "},
+      {"random_s64", "random@0.1.0 u64 as func() -> s64, but it is func() -> u64"},
+      {"shutdown_record",
+       "shutdown as func(data: option<record {text: list<u8>}>) -> result<_, string>, but it is func(data: "
+       "option<list<u8>>) -> result<_, string>"},
+      {"init_string",
+       "exports theater:simple/actor@0.1.0#init as func(state: option<string>, params: tuple<string>) -> "
+       "result<tuple<option<list<u8>>>, string>, but it is func(state: option<list<u8>>, "},
+      {"request_swapped",
+       "exports theater:simple/message-server-client@0.1.0#handle-request as func(state: option<list<u8>>, params: "
+       "tuple<list<u8>, string>)"},
+  };
+  for (const auto& [name, text] : expected) EXPECT_SAYS(said_of_file(name), text) << " for " << name;
+}
+
+TEST_F(WorldTest, EverySectionIsRead) {
+  const Bytes first = with_section(assembled(kGuest), "component-type:first", section_file("same"));
+  const auto both = engine_->compile(with_section(first, "component-type", section_file("log_bytes")));
+  ASSERT_FALSE(both.ok());
+  EXPECT_SAYS(both.error().message, "func(msg: list<u8>)");
+  EXPECT_EQ(said_of(section_file("log_bytes"), "other-component-type"), "accepted");
+}
+
+TEST_F(WorldTest, StringsInAnotherEncodingAreRefused) { EXPECT_SAYS(said_of_file("utf16"), "strings aren't UTF-8"); }
+
+TEST_F(WorldTest, WhatTheTablesDontKnowIsLeftAlone) {
+  EXPECT_EQ(said_of_text(world(R"(
+    (import "wasi:random/random@0.2.0" (instance (export "get-random-u64" (func (result u64)))))
+    (import "theater:simple/runtime@0.2.0" (instance (export "log" (func (param "line" u8)))))
+    (import "run" (func))
+    (export "theater:simple/runtime@0.1.0" (instance (export "log" (func))))
+    (export "other" (func (param "a" string))))")),
+            "accepted");
+}
+
+TEST_F(WorldTest, TypesThatTheaterDoesntHaveAreRefusedByName) {
+  const auto log = [this](const std::string& before, const std::string& type) {
+    return said_of_text(world("(import \"theater:simple/runtime@0.1.0\" (instance " + before +
+                              "(export \"log\" (func (param \"msg\" " + type + ")))))"));
+  };
+  EXPECT_EQ(log("", "string"), "accepted");
+  EXPECT_SAYS(log("(type (map string u8))", "0"), "func(msg: map<string, u8>)");
+  EXPECT_SAYS(log("(type (list u8 4))", "0"), "func(msg: list<u8, 4>)");
+  EXPECT_SAYS(log("(type (stream u8))", "0"), "func(msg: stream<u8>)");
+  EXPECT_SAYS(log("(type (future))", "0"), "func(msg: future)");
+  EXPECT_SAYS(log("(export \"file\" (type (sub resource))) (type (borrow 0))", "1"), "func(msg: borrow<resource>)");
+  EXPECT_SAYS(said_of_text(world(R"((import "theater:simple/runtime@0.1.0" (instance
+                (export "log" (func async (param "msg" string))))))")),
+              "async func(msg: string)");
+}
+
+TEST_F(WorldTest, WhatIsNoWorldIsRefused) {
+  EXPECT_SAYS(said_of({}), "can't be read");
+  EXPECT_SAYS(said_of(as_bytes("hello, world")), "can't be read");
+  EXPECT_SAYS(said_of(assembled(kGuest)), "can't be read");
+  EXPECT_SAYS(said_of_text("(component)"), "format 4");
+  EXPECT_SAYS(said_of_text(R"((component (@custom "wit-component-encoding" "\03\00")))"), "format 4");
+  EXPECT_SAYS(said_of_text(R"((component (@custom "wit-component-encoding" "\04\00")))"), "0 exports");
+  EXPECT_SAYS(said_of_text(R"((component (@custom "wit-component-encoding" "\04\00")
+                (type u8) (export "a" (type 0))))"),
+              "isn't a component type");
+  EXPECT_SAYS(said_of_text(R"((component (@custom "wit-component-encoding" "\04\00")
+                (type (component)) (export "a" (type 0))))"),
+              "isn't the type of a world");
+  EXPECT_SAYS(said_of_text(R"((component (@custom "wit-component-encoding" "\04\00") (core module)))"),
+              "more than the type of a world");
+  // wit-bindgen's own, cut anywhere or with a byte after it.
+  const Bytes whole = section_file("same");
+  for (size_t size = 0; size < whole.size(); ++size) {
+    const std::string said = said_of(BytesView(whole).first(size));
+    ASSERT_NE(said.find("can't be read"), std::string::npos) << size << " bytes: " << said;
+  }
+  Bytes longer = whole;
+  longer.push_back(0);
+  EXPECT_SAYS(said_of(longer), "can't be read");
+}
+
+// Any flipped bit gives an answer: accepted where it means nothing, refused elsewhere, never a crash.
+TEST_F(WorldTest, FlippedBitsNeverCrash) {
+  const Bytes whole = section_file("same");
+  size_t accepted = 0;
+  for (size_t bit = 0; bit < 8 * whole.size(); ++bit) {
+    Bytes flipped = whole;
+    flipped[bit / 8] ^= static_cast<uint8_t>(1u << (bit % 8));
+    accepted += said_of(flipped) == "accepted" ? 1 : 0;
+  }
+  EXPECT_LT(accepted, 8 * whole.size());
+}
+
+TEST_F(WorldTest, TypesThatGrowWithoutEndAreRefused) {
+  // Each type is a pair of the one before: 2^30 words as text.
+  std::string pairs = "(type (tuple string string))";
+  for (int i = 0; i < 30; ++i) pairs += str_cat("(type (tuple ", i, " ", i, "))");
+  EXPECT_SAYS(said_of_text(world("(import \"a:b/c\" (instance " + pairs + "(export \"f\" (func (param \"x\" 30)))))")),
+              "can't be read");
+  // As many times a long one as the text may be, and once more.
+  std::string fields;
+  for (int i = 0; i < 500; ++i) fields += str_cat("(field \"f", i, "\" string)");
+  std::string functions = "(type (record " + fields + ")) (export \"r\" (type (eq 0)))";
+  for (int i = 0; i < 1000; ++i) functions += str_cat("(export \"f", i, "\" (func (param \"x\" 1)))");
+  EXPECT_SAYS(said_of_text(world("(import \"a:b/c\" (instance " + functions + "))")), "4 MiB as text");
+  // Deeper than any type may be.
+  std::string lists = "(type (list u8))";
+  for (int i = 0; i < 1000; ++i) lists += str_cat("(type (list ", i, "))");
+  EXPECT_SAYS(
+      said_of_text(world("(import \"a:b/c\" (instance " + lists + "(export \"f\" (func (param \"x\" 1000)))))")),
+      "can't be read");
+}
+
+}  // namespace
+}  // namespace theater::wasm
