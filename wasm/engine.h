@@ -37,8 +37,10 @@ struct EngineOptions {
   std::vector<HostFunction> more_functions;  // importable beside the table's; for tests
 };
 
+// memory.grow and table.grow answer -1 beyond these or the type's own maximum, and only there. Where the machine can't
+// give what they allow, the call ends as kHostFailure.
 struct Limits {
-  uint64_t memory_bytes = uint64_t{64} << 20;  // memory.grow answers -1 beyond; at most the engine's memory_max_bytes
+  uint64_t memory_bytes = uint64_t{64} << 20;  // at most the engine's memory_max_bytes
   uint32_t table_elements = 100'000;
 };
 
@@ -118,8 +120,8 @@ class Engine {
   virtual ~Engine() = default;
   virtual const EngineProfile& profile() const = 0;
   // Refuses, with a reason that names the import, export, signature or proposal: what isn't wasm, components, unknown
-  // imports, signatures that differ from the table's, a missing memory/cabi_realloc/init. May take seconds for large
-  // packages.
+  // imports, a missing memory/cabi_realloc/init, signatures that differ from the table's: in core types, or in the WIT
+  // types that a `component-type` section states. May take seconds for large packages.
   virtual Result<std::shared_ptr<Module>> compile(BytesView package) = 0;
 };
 

@@ -118,6 +118,7 @@ std::string take_message(wasmtime_error_t* error) {
       line += ' ';
     }
   }
+  if (!line.empty() && line.back() == ' ') line.pop_back();
   return line;
 }
 

@@ -24,7 +24,7 @@ THIRD_PARTY = [
     ("Cap'n Proto", r"(capnp|kj)/.*|.*\.capnp\.h", ["schema/*.cc", "bus/messages.cc", "bus/control.cc", "bus/wire.h",
                                                             "tests/schema/*", "tests/fuzz/*", "cmake/capnp_clang.h"]),
     ("ZeroMQ", r"zmq(_addon)?\.h(pp)?", ["bus/zmq_*", "tests/bus/*"]),
-    ("Wasmtime", r"(wasm|wasmtime|theater_wasmtime|wasi)\.hh?|wasmtime/.*", ["wasm/wasmtime_*"]),
+    ("Wasmtime", r"(wasm|wasmtime|theater_wasmtime|wasi)\.hh?|wasmtime/.*", ["wasm/wasmtime_*", "third_party/wasmtime/*"]),
     ("RocksDB", r"rocksdb/.*", ["persist/rocks_*"]),
     ("CLI11", r"CLI/.*", ["cli/*"]),
     ("toml++", r"toml\+\+/.*|toml\.hpp", ["base/config.cc"]),

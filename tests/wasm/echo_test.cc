@@ -236,6 +236,26 @@ TEST_F(EchoTest, TenThousandRandomValuesOfAllTypesComeBackEqual) {
   }
 }
 
+// wit-bindgen's own description of this guest says what the table says, type by type; with any one of them another in
+// the table, the guest is refused.
+TEST_F(EchoTest, ItsComponentTypeIsTheTables) {
+  auto plain = read_file(std::string(THEATER_BUILD_DIR) + "/tests/guests/echo_types.wasm");
+  ASSERT_TRUE(plain.ok());
+  const Bytes package = with_section(*plain, "component-type:echo", section_file("echo"));
+  const auto module = engine_->compile(package);
+  ASSERT_TRUE(module.ok()) << module.error().message;
+  for (size_t i = 0; i < options_.more_functions.size(); ++i) {
+    if (options_.more_functions[i].name.starts_with("echo-flags")) continue;
+    EngineOptions options = options_;
+    HostFunction& function = options.more_functions[i];
+    function.type.result = Type::result(function.type.result, std::nullopt);
+    const auto refused = make_engine(options)->compile(package);
+    ASSERT_FALSE(refused.ok()) << function.name;
+    EXPECT_EQ(refused.error().message.find("imports test:echo/host@0.1.0 " + function.name + " as func("), 0u)
+        << refused.error().message;
+  }
+}
+
 TEST_F(EchoTest, EveryNaNIsTheSameNaN) {
   auto guest = spawn("echo_types");
   const float strange = std::bit_cast<float>(uint32_t{0xFFC12345});

@@ -98,4 +98,28 @@ inline Bytes example(const std::string& name) {
   return std::move(*bytes);
 }
 
+// What wit-bindgen puts into a guest: tests/guests/component_type/NAME.bin.
+inline Bytes section_file(const std::string& name) {
+  auto bytes = read_file(std::string(THEATER_SOURCE_DIR) + "/tests/guests/component_type/" + name + ".bin");
+  CHECK(bytes.ok(), bytes.ok() ? "" : bytes.error().message);
+  return std::move(*bytes);
+}
+
+inline void append_size(Bytes& out, size_t size) {
+  for (; size >= 0x80; size >>= 7) out.push_back(static_cast<uint8_t>(size | 0x80));
+  out.push_back(static_cast<uint8_t>(size));
+}
+
+// The module with a custom section more.
+inline Bytes with_section(Bytes module, std::string_view name, BytesView content) {
+  Bytes body;
+  append_size(body, name.size());
+  body.insert(body.end(), name.begin(), name.end());
+  body.insert(body.end(), content.begin(), content.end());
+  module.push_back(0);
+  append_size(module, body.size());
+  module.insert(module.end(), body.begin(), body.end());
+  return module;
+}
+
 }  // namespace theater::wasm

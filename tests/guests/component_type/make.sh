@@ -11,7 +11,7 @@ trap 'rm -rf "$work"' EXIT
 # section NAME WIT WORLD [ARGUMENT OF WIT-BINDGEN…]: NAME.bin
 section() {
   local name=$1 wit=$2 world=$3 object section
-  wit-bindgen c "$wit" --world "$world" --out-dir "$work/$name" "${@:4}" >"$work/log" || {
+  wit-bindgen c "$wit" --world "$world" --out-dir "$work/$name" "${@:4}" >"$work/log" 2>&1 || {
     cat "$work/log" >&2
     exit 1
   }
