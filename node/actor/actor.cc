@@ -58,7 +58,12 @@ bool Actor::post(Order order) {
 
 ActorInfo Actor::info() const {
   std::lock_guard lock(mutex_);
-  return published_;
+  ActorInfo info = published_;
+  if (!waits_on_.is_zero()) {  // put into words only when somebody looks
+    info.waits_for = str_cat(waits_for_answer_ ? "answer of '" : "room in the mailbox of '", waits_on_name_, "' ",
+                             waits_on_.short_hex());
+  }
+  return info;
 }
 
 Task::Next Actor::turn(Worker& worker) {
@@ -301,7 +306,7 @@ void Actor::arm_timer() {
   if (phase_ == Phase::kRunning && wait_until_ns_ != 0) {
     consider(wait_until_ns_);
     consider(deadline_ns_);
-  } else if (phase_ == Phase::kRunning && talk_ != nullptr) {
+  } else if (phase_ == Phase::kRunning && talk_ != nullptr && !talk_->has_room && !chain_.emitting()) {
     consider(talk_->until_ns);
     consider(deadline_ns_);
   }
@@ -329,15 +334,16 @@ void Actor::publish() {
   if (chain_.emitting()) waits_for = chain_.waits_for();
   if (phase_ == Phase::kRunning && wait_until_ns_ != 0) waits_for = "timer";
   const bool talks = talk_ != nullptr && talk_->to != nullptr && !talk_->has_room && !chain_.emitting();
-  if (talks) {
-    waits_for = str_cat(talk_->reply ? "answer of '" : "room in the mailbox of '", talk_->to->name(), "' ",
-                        talk_->to->id().short_hex());
-  }
-  if (!waits_for.empty() && state == std::string_view("running")) state = "waiting";
+  if ((talks || !waits_for.empty()) && state == std::string_view("running")) state = "waiting";
   if (stop_ && phase_ != Phase::kEnded) state = "stopping";
 
   std::lock_guard lock(mutex_);
-  waits_on_ = talks ? talk_->to->id() : ActorId{};
+  waits_on_ = ActorId{};
+  if (talks) {
+    waits_on_ = talk_->to->id();
+    waits_on_name_ = talk_->to->name();
+    waits_for_answer_ = talk_->reply != nullptr;
+  }
   published_.state = state;
   published_.waits_for = std::move(waits_for);
   published_.head = chain_.head().value_or(Hash{});

@@ -241,7 +241,9 @@ class Actor final : public Task, private wasm::Host, private Services {
     Result<std::optional<Bytes>> result;
   };
   std::optional<Answer> answer_;  // to this actor's own request
-  ActorId waits_on_;
+  ActorId waits_on_;              // zero: nobody
+  std::string waits_on_name_;
+  bool waits_for_answer_ = false;  // or for room in its mailbox
   ActorInfo published_;
 
   Chain chain_;  // last: its end calls subscribers

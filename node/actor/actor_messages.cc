@@ -187,7 +187,11 @@ std::optional<Result<std::optional<Bytes>>> Actor::take_answer() {
       return result;
     }
   }
-  if (context_->clock->monotonic_ns() < talk_->until_ns || !talk_->reply->claim()) return std::nullopt;
+  if (context_->clock->monotonic_ns() < talk_->until_ns) return std::nullopt;
+  if (!talk_->reply->give_up()) {  // it comes right now
+    talk_->until_ns = UINT64_MAX;
+    return std::nullopt;
+  }
   Error late{ErrorCode::kDeadline,
              str_cat("no answer from ", quoted(*talk_->to), " within ", talk_->timeout_ms, " ms", waiting_cycle())};
   talk_.reset();
@@ -202,7 +206,7 @@ void Actor::drop_talk() {
   }
   if (talk_ == nullptr) return;
   const auto talk = std::move(talk_);
-  if (talk->reply) talk->reply->claim();
+  if (talk->reply) talk->reply->give_up();
   if (talk->to == nullptr) return;
   if (talk->has_room) talk->to->give_back_room(talk->bytes);
   talk->to->forget_sender(id());

@@ -14,6 +14,10 @@ Result<void> Directory::take_name(const std::string& name, const ActorId& id, En
                  str_cat("a name has 1 to ", kActorNameMax, " of the characters a-z A-Z 0-9 - _ . ; here it is \"",
                          escape(as_bytes(name.substr(0, 100))), "\"")};
   }
+  if (ActorId::from_hex_text(name)) return Error{ErrorCode::kInvalid, "a name must not look like an actor's id"};
+  if (!names_.contains(name) && entry.names.size() >= kNamesMax) {
+    return Error{ErrorCode::kRefused, str_cat("an actor has at most ", kNamesMax, " names")};
+  }
   const auto [found, is_new] = names_.try_emplace(name, id);
   if (is_new) entry.names.push_back(name);
   if (found->second == id) return Ok{};

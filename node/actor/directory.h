@@ -1,7 +1,8 @@
 // Who lives on this node: actors from the spawn that makes them to their end, by id and by registered name, and what is
 // remembered of those that have ended. A name belongs to one living actor.
 //
-// Any thread; every method takes one short lock, and none calls back. Bounds: kEndedMax ended actors are remembered.
+// Any thread; every method takes one short lock, and none calls back. Bounds: kEndedMax ended actors are remembered,
+// kNamesMax names an actor.
 #pragma once
 
 #include <chrono>
@@ -26,6 +27,7 @@ class Actor;
 class Directory {
  public:
   static constexpr size_t kEndedMax = 1'000;
+  static constexpr size_t kNamesMax = 100;  // of one actor
   using ActorPtr = std::shared_ptr<Actor>;
 
   // A spawn takes these steps: it is expected (false: the directory is closed), begins without an id, is added with

@@ -13,8 +13,16 @@ bool Reply::answer(Result<std::optional<Bytes>> result) {
 }
 
 void Reply::complete(Result<std::optional<Bytes>> result) {
+  if (!give_up()) return;
   if (on_answer) on_answer();
-  done_(std::move(result));
+  callback_(std::move(result));
+}
+
+bool Reply::expire(Error why) {
+  if (!give_up()) return false;
+  if (on_answer) on_answer();
+  callback_(std::move(why));
+  return true;
 }
 
 Mailbox::Held& Mailbox::held() {

@@ -21,24 +21,27 @@
 
 namespace theater::node {
 
-// Whoever waits for the answer to a request. Exactly one answer gets through; any thread.
+// Whoever waits for the answer to a request. Exactly one answer gets through; any thread. Who answers claims it first
+// and completes it when that may be seen; a deadline may come between.
 class Reply {
  public:
-  explicit Reply(Callback<std::optional<Bytes>> done) : done_(std::move(done)) {}
+  explicit Reply(Callback<std::optional<Bytes>> done) : callback_(std::move(done)) {}
 
-  // False if it was answered before (a timeout came first).
-  bool answer(Result<std::optional<Bytes>> result);
-  // The same in two steps: whoever claimed it must complete it.
-  bool claim() { return !answered_.exchange(true, std::memory_order_acq_rel); }
-  void complete(Result<std::optional<Bytes>> result);
-  bool answered() const { return answered_.load(std::memory_order_acquire); }
+  // False if somebody else has answered, or nobody waits any more.
+  bool claim() { return !done_.load(std::memory_order_acquire) && !claimed_.exchange(true, std::memory_order_acq_rel); }
+  void complete(Result<std::optional<Bytes>> result);  // by who claimed it; nothing if the deadline came first
+  bool answer(Result<std::optional<Bytes>> result);    // both
+  // The deadline: false if it was completed before.
+  bool expire(Error why);
+  bool give_up() { return !done_.exchange(true, std::memory_order_acq_rel); }  // whoever asked doesn't wait any more
+  bool answered() const { return claimed_.load(std::memory_order_acquire) || done_.load(std::memory_order_acquire); }
 
   bool durable = false;             // the answer waits until the auditors have it
   std::function<void()> on_answer;  // once, before the callback: takes the timer back
 
  private:
-  std::atomic<bool> answered_{false};
-  Callback<std::optional<Bytes>> done_;
+  std::atomic<bool> claimed_{false}, done_{false};
+  Callback<std::optional<Bytes>> callback_;
 };
 
 struct Message {

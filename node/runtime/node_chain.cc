@@ -4,9 +4,9 @@
 
 namespace theater::node {
 
-NodeChain::NodeChain(Scheduler& scheduler, Clock& clock, schema::Genesis genesis,
+NodeChain::NodeChain(std::shared_ptr<const void> owner, Scheduler& scheduler, Clock& clock, schema::Genesis genesis,
                      std::vector<std::shared_ptr<Subscriber>> subscribers)
-    : Task(scheduler), chain_(clock, [this] {
+    : Task(scheduler), owner_(std::move(owner)), chain_(clock, [this] {
         return [weak = weak_from_this()] {
           if (const auto self = weak.lock()) self->wake();
         };

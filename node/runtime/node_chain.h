@@ -27,7 +27,8 @@ class NodeChain final : public Task {
   static constexpr size_t kFactsMax = 1'000;
 
   // Genesis is begun here, so that id() is known; it is emitted at the first turn.
-  NodeChain(Scheduler& scheduler, Clock& clock, schema::Genesis genesis,
+  // `owner` keeps the scheduler: a waker on another thread may be the last to hold this.
+  NodeChain(std::shared_ptr<const void> owner, Scheduler& scheduler, Clock& clock, schema::Genesis genesis,
             std::vector<std::shared_ptr<Subscriber>> subscribers);
 
   const ActorId& id() const { return id_; }
@@ -57,6 +58,7 @@ class NodeChain final : public Task {
   };
   bool begin_next();
 
+  const std::shared_ptr<const void> owner_;
   ActorId id_;
   mutable std::mutex mutex_;  // guards what follows
   std::deque<Fact> facts_;

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <unordered_set>
 
 #include "base/check.h"
 #include "base/crypto.h"
@@ -51,11 +52,12 @@ void RuntimeImpl::request(const ActorId& actor, Bytes message, schema::Origin or
   const auto reply = std::make_shared<Reply>(std::move(done));
   reply->durable = durable;
   if (timeout_ms != 0) {
-    const auto timer = context_->timers.set(after_ms(options_.clock->monotonic_ns(), timeout_ms), [reply, timeout_ms] {
-      reply->answer(Error{ErrorCode::kDeadline, str_cat("no answer within ", timeout_ms,
+    const auto timer = context_->timers.make_id(after_ms(options_.clock->monotonic_ns(), timeout_ms));
+    reply->on_answer = [context = context_.get(), timer] { context->timers.cancel(timer); };
+    context_->timers.set(timer, [reply, timeout_ms] {
+      reply->expire(Error{ErrorCode::kDeadline, str_cat("no answer within ", timeout_ms,
                                                         " ms; if the actor has begun with it, it will still finish")});
     });
-    reply->on_answer = [context = context_.get(), timer] { context->timers.cancel(timer); };
   }
   auto offered = found->offer(Message{std::move(message), std::move(origin), reply});
   if (!offered.ok()) reply->answer(std::move(offered).error());
@@ -107,7 +109,7 @@ void RuntimeImpl::kill(const ActorId& actor, schema::Origin origin, std::string 
 }
 
 void RuntimeImpl::abandon(const ActorId& actor, Callback<Ok> done) {
-  if (context_->directory.find_ended(actor)) return done(Ok{});
+  if (find(actor) == nullptr && context_->directory.find_ended(actor)) return done(Ok{});
   order<Ok>(actor, std::move(done), [](Actor& self, const Callback<Ok>& callback) {
     if (!self.is_ending()) {
       return callback(Error{ErrorCode::kRefused, str_cat("'", self.name(), "' is alive; kill it first")});
@@ -118,12 +120,12 @@ void RuntimeImpl::abandon(const ActorId& actor, Callback<Ok> done) {
 }
 
 void RuntimeImpl::list(Callback<std::vector<ActorInfo>> done) {
+  const auto living = context_->directory.living();  // first, so that none that ends between is missed
   auto all = context_->directory.ended();
-  for (const auto& actor : context_->directory.living()) {
-    auto info = actor->info();
-    const bool twice = info.state == "ended" &&
-                       std::any_of(all.begin(), all.end(), [&](const ActorInfo& each) { return each.id == info.id; });
-    if (!twice) all.push_back(std::move(info));
+  std::unordered_set<ActorId> listed;
+  for (const auto& info : all) listed.insert(info.id);
+  for (const auto& actor : living) {
+    if (!listed.contains(actor->id())) all.push_back(actor->info());
   }
   done(std::move(all));
 }
@@ -164,7 +166,9 @@ void RuntimeImpl::unsubscribe(const ActorId& actor, std::shared_ptr<Subscriber> 
 }
 
 void RuntimeImpl::when_ended(const ActorId& actor, Callback<ActorInfo> done) {
-  if (auto ended = context_->directory.find_ended(actor)) return done(std::move(*ended));
+  if (find(actor) == nullptr) {
+    if (auto ended = context_->directory.find_ended(actor)) return done(std::move(*ended));
+  }
   order<ActorInfo>(actor, std::move(done),
                    [](Actor& self, const Callback<ActorInfo>& callback) { self.when_ended(callback); });
 }
@@ -245,6 +249,8 @@ Result<void> RuntimeImpl::create(const Manifest& manifest, std::shared_ptr<wasm:
   all.insert(all.end(), subscribers.begin(), subscribers.end());
   auto actor = std::make_shared<Actor>(context_, manifest, std::move(birth), std::move(all));
   context_->directory.begin(actor);
+  // If the node began to stop just now, it may not have seen this one.
+  if (context_->directory.closed()) actor->post([](Actor& self) { self.stop({}, "node stop", 0); });
   actor->wake();
   return Ok{};
 }
@@ -287,8 +293,10 @@ Error RuntimeImpl::no_such_actor(const ActorId& id) const {
   return Error{ErrorCode::kNotFound, str_cat("there is no actor ", id.short_hex(), "; see theater actor list")};
 }
 
-// A registered name, then an actor's own name, then an id's beginning. Of several that have ended, the newest counts.
+// A whole id, a registered name, then an actor's own name, then an id's beginning. Of several that have ended, the
+// newest counts.
 Result<ActorId> RuntimeImpl::resolve_now(const std::string& text) const {
+  if (const auto id = ActorId::from_hex_text(text); id && find(*id) != nullptr) return *id;
   if (const auto named = context_->directory.whereis(text)) return *named;
   std::vector<ActorId> found;
   const auto living = context_->directory.living();
@@ -302,7 +310,8 @@ Result<ActorId> RuntimeImpl::resolve_now(const std::string& text) const {
       if (begins(actor->id())) found.push_back(actor->id());
     }
     for (const auto& info : ended) {
-      if (begins(info.id)) found.push_back(info.id);
+      const bool is_new = std::find(found.begin(), found.end(), info.id) == found.end();
+      if (is_new && begins(info.id)) found.push_back(info.id);
     }
     if (begins(node_chain_->id())) found.push_back(node_chain_->id());
   }

@@ -12,7 +12,7 @@ namespace {
 // One worker without work looks around this often before it sleeps, and lets other threads run in between: some tens of
 // microseconds, which is what waking a sleeper costs.
 constexpr int kLooksBeforeSleep = 60;
-// Without progress of anybody, before it takes what another worker would have come to soon.
+// Without progress of another worker, before it takes what that one would have come to soon.
 constexpr int kLooksBeforeStealing = 8;
 
 // Which worker this thread is, if it is one.
@@ -46,7 +46,10 @@ void Task::wake() {
 
 Scheduler::Scheduler(size_t workers) {
   CHECK(workers > 0);
-  for (size_t i = 0; i < workers; ++i) queues_.push_back(std::make_unique<RunQueue>());
+  for (size_t i = 0; i < workers; ++i) {
+    queues_.push_back(std::make_unique<RunQueue>());
+    queues_.back()->seen.resize(workers);
+  }
   for (size_t i = 0; i < workers; ++i) {
     threads_.push_back(start_thread(str_cat("worker-", i), [this, i] { work(i); }));
   }
@@ -64,6 +67,9 @@ void Scheduler::stop() {
   threads_.clear();
   // Tasks may own what wakes other tasks: none is destroyed under a lock, and what is queued by that goes the same way.
   for (auto& queue : queues_) {
+    {
+      std::lock_guard wait_for_who_is_in_enqueue(queue->mutex);
+    }
     while (const auto dropped = queue->take()) {
     }
   }
@@ -118,17 +124,11 @@ std::shared_ptr<Task> Scheduler::next(size_t index) {
 
 // While one searches, nobody wakes sleepers: so whoever finds something looks whether there is more.
 std::shared_ptr<Task> Scheduler::search(size_t index) {
-  if (searching_.exchange(true, std::memory_order_seq_cst)) return steal(index, true);
+  if (searching_.exchange(true, std::memory_order_seq_cst)) return steal(index);
   std::shared_ptr<Task> task;
-  uint64_t seen = 0;
-  int without_progress = 0;
   for (int i = 0; i < kLooksBeforeSleep && task == nullptr; ++i) {
-    uint64_t taken = 0;
-    for (const auto& queue : queues_) taken += queue->taken.load(std::memory_order_relaxed);
-    without_progress = taken == seen ? without_progress + 1 : 0;
-    seen = taken;
     task = queues_[index]->take();
-    if (task == nullptr) task = steal(index, without_progress >= kLooksBeforeStealing);
+    if (task == nullptr) task = steal(index);
     if (task == nullptr) std::this_thread::yield();
   }
   searching_.store(false, std::memory_order_seq_cst);
@@ -136,10 +136,17 @@ std::shared_ptr<Task> Scheduler::search(size_t index) {
   return task;
 }
 
-std::shared_ptr<Task> Scheduler::steal(size_t index, bool single) {
+std::shared_ptr<Task> Scheduler::steal(size_t index) {
+  auto& all_seen = queues_[index]->seen;
   for (size_t i = 1; i < queues_.size(); ++i) {
-    RunQueue& other = *queues_[(index + i) % queues_.size()];
-    if (!single && other.size.load(std::memory_order_relaxed) < 2) continue;
+    const size_t at = (index + i) % queues_.size();
+    RunQueue& other = *queues_[at];
+    auto& [seen, looks] = all_seen[at];
+    const uint64_t taken = other.taken.load(std::memory_order_relaxed);
+    looks = taken == seen ? looks + 1 : 0;
+    seen = taken;
+    if (other.size.load(std::memory_order_relaxed) < 2 && looks < kLooksBeforeStealing) continue;
+    looks = 0;
     if (auto task = other.take()) return task;
   }
   return nullptr;

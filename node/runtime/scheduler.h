@@ -19,6 +19,7 @@
 #include <memory>
 #include <mutex>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "schema/event.h"
@@ -76,6 +77,8 @@ class Scheduler {
     std::deque<std::shared_ptr<Task>> woken, used_their_turn;
     std::atomic<size_t> size{0};
     int woken_in_a_row = 0;
+    // What this queue's worker saw of the others' when it searched: their `taken`, and for how many looks.
+    std::vector<std::pair<uint64_t, int>> seen;
     std::atomic<uint64_t> taken{0};  // tells whether its worker gets on
     std::shared_ptr<Task> take();
   };
@@ -84,7 +87,7 @@ class Scheduler {
   void work(size_t index);
   std::shared_ptr<Task> next(size_t index);
   std::shared_ptr<Task> search(size_t index);  // in the others' queues, for a while
-  std::shared_ptr<Task> steal(size_t index, bool single);
+  std::shared_ptr<Task> steal(size_t index);
   bool is_idle() const;
   void wake_sleeper();
   bool sleep();  // false: it is over

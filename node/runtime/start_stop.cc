@@ -45,7 +45,8 @@ RuntimeImpl::RuntimeImpl(RuntimeOptions options)
   context_->outboxes = options_.auditors;
   for (const auto& function : wasm::host_functions()) context_->handlers.push_back(find_implementation(function));
 
-  node_chain_ = std::make_shared<NodeChain>(context_->scheduler, *options_.clock, node_genesis(), strict_links_);
+  node_chain_ =
+      std::make_shared<NodeChain>(context_, context_->scheduler, *options_.clock, node_genesis(), strict_links_);
   node_chain_->wake();
   modules_ =
       std::make_unique<ModuleCache>(*options_.engine, [this](std::function<void()> work) { defer(std::move(work)); });

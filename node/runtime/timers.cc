@@ -3,16 +3,24 @@
 namespace theater::node {
 
 Timers::Id Timers::set(uint64_t deadline_ns, std::function<void()> callback) {
-  Id id;
+  const Id id = make_id(deadline_ns);
+  set(id, std::move(callback));
+  return id;
+}
+
+Timers::Id Timers::make_id(uint64_t deadline_ns) {
+  std::lock_guard lock(mutex_);
+  return {deadline_ns, ++last_number_};
+}
+
+void Timers::set(Id id, std::function<void()> callback) {
   bool earlier = false;
   {
     std::lock_guard lock(mutex_);
-    id = {deadline_ns, ++last_number_};
     earlier = timers_.empty() || id < timers_.begin()->first;
     timers_.emplace(id, std::move(callback));
   }
   if (earlier) on_earlier_();
-  return id;
 }
 
 void Timers::cancel(Id id) {

@@ -29,6 +29,9 @@ class Timers {
   explicit Timers(std::function<void()> on_earlier) : on_earlier_(std::move(on_earlier)) {}
 
   Id set(uint64_t deadline_ns, std::function<void()> callback);
+  // The same in two steps, for whoever needs the id before the callback can run.
+  Id make_id(uint64_t deadline_ns);
+  void set(Id id, std::function<void()> callback);
   void cancel(Id id);
 
   std::optional<uint64_t> next_deadline_ns() const;

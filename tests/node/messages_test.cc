@@ -182,6 +182,7 @@ TEST_F(MessagesTest, AFullMailboxParksTheSenderUntilThereIsRoomAndNothingIsLost)
   EXPECT_EQ(ask(a, str_cat("flood ", b.hex(), " 20")), "ok");
   std::string all;
   for (int i = 0; i < 20; ++i) all += str_cat(i, ";");
+  ASSERT_TRUE(wait_for_state(node.runtime(), b, "idle"));  // the command line doesn't wait for room
   EXPECT_EQ(ask(b, "state"), all);  // the order of one sender is kept
 }
 
@@ -269,6 +270,8 @@ TEST_F(MessagesTest, TwoFullMailboxesThatSendToEachOtherEndByDeadline) {
   const auto second = ask(b, str_cat("flood ", a.hex(), " 20"));
   const auto other = first.get_future().get();
   EXPECT_THAT(other + second, HasSubstr("no room in the mailbox"));
+  ASSERT_TRUE(wait_for_state(node.runtime(), a, "idle"));
+  ASSERT_TRUE(wait_for_state(node.runtime(), b, "idle"));
   EXPECT_EQ(ask(a, "still there"), "still there");
   EXPECT_EQ(ask(b, "still there"), "still there");
 }
@@ -297,6 +300,10 @@ TEST_F(MessagesTest, NamesAreFoundRefusedTwiceAndFreedAtTheEnd) {
   EXPECT_THAT(ask(a, "register bob"), HasSubstr("the name 'bob' belongs to actor " + b.short_hex()));
   EXPECT_THAT(ask(a, "unregister bob"), HasSubstr("isn't this actor's name"));
   EXPECT_THAT(ask(a, "register no/good"), HasSubstr("a name has 1 to 64"));
+  EXPECT_THAT(ask(a, "register " + b.hex()), HasSubstr("must not look like an actor's id"));
+  for (int i = 0; i < 100; ++i) ASSERT_EQ(ask(a, str_cat("register n", i)), "ok");
+  EXPECT_THAT(ask(a, "register one-more"), HasSubstr("at most 100 names"));
+  for (int i = 0; i < 100; ++i) ASSERT_EQ(ask(a, str_cat("unregister n", i)), "ok");
   EXPECT_EQ(ask(a, "whereis bob"), b.hex());
   EXPECT_EQ(ask(a, "ask bob hello"), "ok:hello");
   ASSERT_TRUE(kill(node.runtime(), b).ok());
