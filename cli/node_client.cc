@@ -79,7 +79,7 @@ Result<NodeClient> NodeClient::connect(const NodeOptions& options, uint64_t time
   if (!client.ok()) {
     return Error{
         client.error().code,
-        str_cat(client.error().message, ". Another node is named by --node, THEATER_NODE or `theater context add`")};
+        str_cat(client.error().message, "\nAnother node is named by --node, THEATER_NODE or `theater context add`")};
   }
   return NodeClient(std::move(*client));
 }

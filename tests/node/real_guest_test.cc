@@ -1,7 +1,9 @@
 // The node with real guests in the real engine: what an actor's chain holds from its spawn to its end.
 #include <gmock/gmock.h>
 
+#include "replay/replayer.h"
 #include "tests/node/node_test_util.h"
+#include "tests/replay/memory_reader.h"
 
 namespace theater::node {
 namespace {
@@ -82,6 +84,32 @@ TEST_F(RealGuestTest, FromSpawnToShutdown) {
                   "handle-request wasm-call", "log host-call", "handle-request wasm-result", "shutdown shutdown"));
   EXPECT_EQ(record_->ends(actor->id), 1);
   EXPECT_TRUE(runtime_->stop(5'000));
+}
+
+TEST_F(RealGuestTest, OneActorAsksAnotherAndBothChainsReplay) {
+  const auto counter = spawn(*runtime_, example("counter"));
+  const auto relay = spawn(*runtime_, example("relay"));
+  ASSERT_TRUE(counter.ok() && relay.ok());
+  const auto sum = request(*runtime_, relay->id, str_cat("request ", counter->id.hex(), " 3 5"));
+  ASSERT_TRUE(sum.ok()) << sum.error().message;
+  EXPECT_EQ(as_text(**sum), "15");
+  ASSERT_TRUE(request(*runtime_, relay->id, str_cat("send ", counter->id.hex(), " 2 1")).ok());
+  EXPECT_EQ(as_text(**request(*runtime_, counter->id, "0")), "17");
+  const auto nobody = request(*runtime_, relay->id, "request nobody 1 5");
+  ASSERT_FALSE(nobody.ok());
+  EXPECT_THAT(nobody.error().message, HasSubstr("no actor has the name 'nobody'"));
+
+  EXPECT_TRUE(runtime_->stop(5'000));
+  for (const ActorId& actor : {counter->id, relay->id}) {
+    replay::Recording recording{actor, {}, record_->blobs()};
+    for (auto& event : record_->chain(actor)) recording.events.push_back(std::move(event.bytes));
+    const size_t events = recording.events.size();
+    replay::MemoryReader reader(std::move(recording));
+    const auto report = replay::replay_chain(reader, actor, *engine_, {});
+    ASSERT_TRUE(report.ok()) << report.error().message;
+    EXPECT_EQ(report->status, replay::ReplayStatus::kSame) << report->reason;
+    EXPECT_EQ(report->matched, events);
+  }
 }
 
 TEST_F(RealGuestTest, TenThousandLogsToAStrictSubscriberThatIsSlowerThanTheGuest) {
