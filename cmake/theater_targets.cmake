@@ -31,7 +31,7 @@ function(theater_program name)
   target_link_libraries(${name} PRIVATE theater_flags ${ARG_USES})
 endfunction()
 
-# theater_test(NAME SOURCES … [USES …] [LABEL unit|sim|e2e|fuzz] [TIMEOUT seconds]): one GoogleTest program, one ctest entry.
+# theater_test(NAME SOURCES … [USES …] [LABEL unit|sim|e2e|fuzz|guest|zmq] [TIMEOUT seconds]): one GoogleTest program, one ctest entry.
 function(theater_test name)
   cmake_parse_arguments(ARG "" "LABEL;TIMEOUT" "SOURCES;USES" ${ARGN})
   if(NOT ARG_LABEL)

@@ -11,7 +11,7 @@ namespace {
 
 // One worker without work looks around this often before it sleeps, and lets other threads run in between: some tens of
 // microseconds, which is what waking a sleeper costs.
-constexpr int kLooksBeforeSleep = 60;
+constexpr int kLooksBeforeSleep = 200;
 // Without progress of another worker, before it takes what that one would have come to soon.
 constexpr int kLooksBeforeStealing = 8;
 
