@@ -21,18 +21,14 @@ bool imports(const wasm::Module& module, std::string_view type_name) {
 
 }  // namespace
 
-Actor::Actor(std::shared_ptr<ActorContext> context, const Manifest& manifest, std::unique_ptr<Birth> birth,
+Actor::Actor(std::shared_ptr<ActorContext> context, std::shared_ptr<const Manifest> manifest,
+             std::shared_ptr<wasm::Module> module, std::unique_ptr<Birth> birth,
              std::vector<std::shared_ptr<Subscriber>> subscribers)
     : Task(context->scheduler),
       context_(std::move(context)),
-      name_(manifest.name),
-      registered_name_(manifest.registered_name),
-      limits_(manifest.limits),
-      strict_(manifest.audit_mode == schema::AuditMode::kStrict),
-      takes_messages_(manifest.grants("message-server")),
-      sends_(birth->module->exports(wasm::handle_send_function())),
-      requests_(birth->module->exports(wasm::handle_request_function())),
-      answers_later_(imports(*birth->module, "theater:simple/message-server-host@0.1.0/respond-to-request")),
+      manifest_(std::move(manifest)),
+      module_(std::move(module)),
+      answers_later_(imports(*module_, "theater:simple/message-server-host@0.1.0/respond-to-request")),
       birth_(std::move(birth)),
       chain_(*context_->clock, [this] {
         return [weak = weak_from_this()] {
@@ -40,7 +36,7 @@ Actor::Actor(std::shared_ptr<ActorContext> context, const Manifest& manifest, st
         };
       }) {
   for (auto& subscriber : subscribers) chain_.add(std::move(subscriber));
-  published_.name = name_;
+  published_.name = name();
   published_.state = "starting";
 }
 
@@ -90,6 +86,10 @@ void Actor::run_orders() {
 Task::Next Actor::advance() {
   int messages = 0;
   while (!cut_off_if_due()) {
+    if (stating_ || begin_fact()) {
+      if (!step_fact()) return Next::kWait;
+      continue;
+    }
     switch (phase_) {
       case Phase::kBirth: be_born(); break;
       case Phase::kGenesis:
@@ -103,7 +103,12 @@ Task::Next Actor::advance() {
         if (const Next next = run_guest(); phase_ == Phase::kRunning) return next;
         break;
       case Phase::kIdle:
-        if (stop_) {
+        if (shutdown_asked_) {
+          std::vector<Value> data;
+          if (last_word_) data.push_back(std::move(*last_word_));
+          last_word_.reset();
+          shut_down("guest", std::move(data), {});
+        } else if (stop_) {
           shut_down(stop_->reason, {}, stop_->origin);
         } else if (messages++ == kMessagesATurn) {
           return Next::kAgain;
@@ -118,7 +123,7 @@ Task::Next Actor::advance() {
 }
 
 void Actor::be_born() {
-  auto instance = birth_->module->instantiate(*this, limits_.instance);
+  auto instance = module_->instantiate(*this, limits().instance);
   if (!instance.ok()) return vanish(std::move(instance).error());
   instance_ = std::move(instance).value();
   chain_.begin(schema::kTypeGenesis, birth_->genesis, std::move(birth_->blobs));
@@ -128,10 +133,9 @@ void Actor::be_born() {
     published_.id = chain_.id();
   }
   const auto self = std::static_pointer_cast<Actor>(shared_from_this());
-  const auto added = context_->directory.add(self, chain_.id(), registered_name_);
+  const auto added = context_->directory.add(self, chain_.id(), manifest_->registered_name);
   if (!added.ok())
-    return vanish(Error{added.error().code, str_cat("'register' of '", name_, "': ", added.error().message)});
-  registered_name_.clear();
+    return vanish(Error{added.error().code, str_cat("'register' of '", name(), "': ", added.error().message)});
 }
 
 bool Actor::step() {
@@ -152,7 +156,7 @@ void Actor::emitted() {
     case Phase::kCall:
       call_sequence_ = chain_.length() - 1;
       guest_time_ns_ = chain_.time_ns();
-      deadline_ns_ = after_ms(context_->clock->monotonic_ns(), limits_.call_timeout_ms);
+      deadline_ns_ = after_ms(context_->clock->monotonic_ns(), limits().call_timeout_ms);
       instance_->start(*function_, chain_.take_args());
       phase_ = Phase::kRunning;
       return;
@@ -181,13 +185,19 @@ void Actor::begin_call(const wasm::ExportFunction& function, std::vector<Value> 
 
 bool Actor::begin_message() {
   for (;;) {
+    std::optional<Signal> signal;
     std::optional<Message> message;
     std::vector<Mailbox::Waker> wakers;
     {
       std::lock_guard lock(mutex_);
       if (!orders_.empty()) return false;  // they came first, and brought a wake-up
-      message = mailbox_.pop();
-      if (message) wakers = mailbox_.grant(limits_);
+      signal = signals_.pop();
+      if (!signal) message = mailbox_.pop();
+      if (message) wakers = mailbox_.grant(limits());
+    }
+    if (signal) {
+      begin_signal(std::move(*signal));
+      return true;
     }
     for (const auto& waker : wakers) waker();
     if (!message) return false;
@@ -204,6 +214,28 @@ bool Actor::begin_message() {
                std::move(message->origin));
     return true;
   }
+}
+
+void Actor::begin_signal(Signal signal) {
+  std::vector<Value> args;
+  args.push_back(state_);
+  args.push_back(Value::tuple(std::move(signal.params)));
+  begin_call(*signal.function, std::move(args), std::move(signal.origin));
+}
+
+void Actor::signal(Signal signal) {
+  if (!module_->exports(*signal.function)) return;
+  {
+    std::lock_guard lock(mutex_);
+    if (closed_) return;
+    signals_.push(std::move(signal));
+  }
+  wake();
+}
+
+bool Actor::take_back_signal(const wasm::ExportFunction& function, uint64_t key) {
+  std::lock_guard lock(mutex_);
+  return signals_.take_back(function, key);
 }
 
 Task::Next Actor::run_guest() {
@@ -249,7 +281,7 @@ void Actor::result_emitted() {
     if (reply) {
       answer(reply, Error{ErrorCode::kActorFailed, text});
     } else if (context_->log) {
-      context_->log(str_cat("[", name_, " ", id().short_hex(), "] a message failed: ", text));
+      context_->log(str_cat("[", name(), " ", id().short_hex(), "] ", function->type_name, " failed: ", text));
     }
   } else {
     const auto& next = result.payload->get<Value::Tuple>()->items;
@@ -270,12 +302,47 @@ void Actor::result_emitted() {
     publish();
     if (done) done(info());
   }
-  if (shutdown_asked_) {
-    std::vector<Value> data;
-    if (last_word_) data.push_back(std::move(*last_word_));
-    last_word_.reset();
-    shut_down("guest", std::move(data), {});
+}
+
+void Actor::state_fact(std::string_view type, schema::Value value, std::function<void()> then) {
+  if (phase_ == Phase::kTerminal || phase_ == Phase::kEnded) return;
+  if (facts_ == nullptr) facts_ = std::make_unique<std::deque<Fact>>();
+  facts_->push_back(Fact{type, std::move(value), std::move(then)});
+}
+
+bool Actor::begin_fact() {
+  if (facts_ == nullptr || (phase_ != Phase::kRunning && phase_ != Phase::kIdle) || chain_.emitting()) return false;
+  auto& fact = facts_->front();
+  chain_.begin(fact.type, schema::Fact{std::move(fact.value)});
+  stating_ = true;
+  return true;
+}
+
+bool Actor::step_fact() {
+  const auto step = chain_.step(worker_->scratch);
+  if (step == Chain::Step::kParked) {
+    wait_for_room();
+    return false;
   }
+  CHECK(step == Chain::Step::kDone, "a fact about ", id().short_hex(), " is too large");
+  room_came();
+  stating_ = false;
+  const auto then = std::move(facts_->front().then);
+  facts_->pop_front();
+  if (facts_->empty()) facts_.reset();
+  if (then) then();
+  return true;
+}
+
+// Waiting for an auditor doesn't count as the guest's time.
+void Actor::wait_for_room() {
+  if (!no_room_) no_room_since_ns_ = context_->clock->monotonic_ns();
+  no_room_ = true;
+}
+
+void Actor::room_came() {
+  if (!std::exchange(no_room_, false) || deadline_ns_ == 0) return;
+  deadline_ns_ += context_->clock->monotonic_ns() - no_room_since_ns_;
 }
 
 // At once, or when every auditor has everything that was emitted up to now.
@@ -283,7 +350,8 @@ void Actor::answer(std::shared_ptr<Reply> reply, Result<std::optional<Bytes>> re
   const auto give = [claimed](Reply& to, Result<std::optional<Bytes>> what) {
     if (claimed || to.claim()) to.complete(std::move(what));
   };
-  if (!reply->durable || !strict_ || context_->outboxes.empty()) return give(*reply, std::move(result));
+  if (!reply->durable || manifest_->audit_mode != schema::AuditMode::kStrict || context_->outboxes.empty())
+    return give(*reply, std::move(result));
   struct Wait {
     std::atomic<size_t> left;
     std::shared_ptr<Reply> reply;

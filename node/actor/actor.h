@@ -6,7 +6,7 @@
 // (room at a subscriber, a timer, the next message) ends the actor's turn, so that a waiting actor occupies no worker.
 //
 // Threads: turn(), all of Host and Services, and orders run on the worker that has the actor; nothing else touches its
-// chain and its instance. offer(), post() and info() may be called from any thread and take one short lock.
+// chain and its instance. offer(), signal(), post() and info() may be called from any thread and take one short lock.
 //
 // How it ends: a trap, a deadline or a kill cuts off what runs, and `WasmError` says so with the fuel consumed, so that
 // replay stops at the same instruction; stop and the guest's own shutdown let the call finish first. The instance is
@@ -14,6 +14,7 @@
 // gives up.
 #pragma once
 
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -24,6 +25,7 @@
 #include "bus/outbox.h"
 #include "node/actor/directory.h"
 #include "node/actor/mailbox.h"
+#include "node/actor/signals.h"
 #include "node/chain/chain.h"
 #include "node/handlers/handlers.h"
 #include "node/runtime/command_queue.h"
@@ -64,19 +66,19 @@ struct ActorContext {
 struct Birth {
   schema::Genesis genesis;
   std::vector<Blob> blobs;  // package and manifest
-  std::shared_ptr<wasm::Module> module;
   std::optional<Bytes> initial_state;
   Callback<ActorInfo> done;
 };
 
 class Actor final : public Task, private wasm::Host, private Services {
  public:
-  Actor(std::shared_ptr<ActorContext> context, const Manifest& manifest, std::unique_ptr<Birth> birth,
+  Actor(std::shared_ptr<ActorContext> context, std::shared_ptr<const Manifest> manifest,
+        std::shared_ptr<wasm::Module> module, std::unique_ptr<Birth> birth,
         std::vector<std::shared_ptr<Subscriber>> subscribers);
   ~Actor() override;
 
   const ActorId& id() const { return chain_.id(); }  // from on_begun on
-  const std::string& name() const { return name_; }
+  const std::string& name() const { return manifest_->name; }
 
   // Into the mailbox, or refused with words.
   Result<void> offer(Message message);
@@ -86,6 +88,9 @@ class Actor final : public Task, private wasm::Host, private Services {
   void give_back_room(size_t bytes);
   void forget_sender(const ActorId& sender);
   void put(Message message);
+  // The host's own calls (signals.h). To an actor that is ending nothing is delivered.
+  void signal(Signal signal);
+  bool take_back_signal(const wasm::ExportFunction& function, uint64_t key);
   // Whom it waits for: an answer, or room in a mailbox.
   std::optional<ActorId> waits_on() const;
   // Done on the actor's worker at its next turn. False if too many orders wait.
@@ -100,6 +105,9 @@ class Actor final : public Task, private wasm::Host, private Services {
   void abandon_when_terminal();  // gives up on a terminal event, now or as soon as it has to wait
   void when_ended(Callback<ActorInfo> done);
   Chain& chain() { return chain_; }
+  // What the host itself does about this actor is an event too, between two of the guest's; `then` runs when it is
+  // emitted. `type` is a constant. In turns only; what a chain's end overtakes is dropped.
+  void state_fact(std::string_view type, schema::Value value, std::function<void()> then = {});
 
  protected:
   Next turn(Worker& worker) override;
@@ -121,9 +129,14 @@ class Actor final : public Task, private wasm::Host, private Services {
   void too_large();
   void begin_call(const wasm::ExportFunction& function, std::vector<schema::Value> args, schema::Origin origin);
   bool begin_message();
+  void begin_signal(Signal signal);
   void call_returned();
   void result_emitted();
   void answer(std::shared_ptr<Reply> reply, Result<std::optional<Bytes>> result, bool claimed = false);
+  bool begin_fact();
+  bool step_fact();
+  void wait_for_room();
+  void room_came();
   Next run_guest();
   void arm_timer();
   void publish();
@@ -167,15 +180,13 @@ class Actor final : public Task, private wasm::Host, private Services {
   std::vector<uint64_t> outstanding_requests() const override;
   Result<void> answer_with_event(uint64_t request, Result<std::optional<Bytes>> answer) override;
   Directory& directory() override { return context_->directory; }
+  const Manifest& manifest() const override { return *manifest_; }
+  const ManifestLimits& limits() const { return manifest_->limits; }
 
   const std::shared_ptr<ActorContext> context_;
-  const std::string name_;
-  std::string registered_name_;  // from the manifest, until it is taken
-  const ManifestLimits limits_;
-  const bool strict_;
-  const bool takes_messages_;    // the manifest grants message-server
-  const bool sends_, requests_;  // what the package exports
-  const bool answers_later_;     // it imports respond-to-request
+  const std::shared_ptr<const Manifest> manifest_;
+  const std::shared_ptr<wasm::Module> module_;
+  const bool answers_later_;  // it imports respond-to-request
 
   Phase phase_ = Phase::kBirth;
   HostStep host_step_ = HostStep::kRun;
@@ -183,6 +194,7 @@ class Actor final : public Task, private wasm::Host, private Services {
   bool turn_over_ = false;       // the guest is parked only to let others run
   bool no_room_ = false;         // the guest waits for room at a subscriber
   bool shutdown_asked_ = false;  // by the guest
+  bool stating_ = false;         // the first of facts_ is being emitted
   bool abandoned_ = false;
   Worker* worker_ = nullptr;  // during a turn
   std::unique_ptr<Birth> birth_;
@@ -223,6 +235,13 @@ class Actor final : public Task, private wasm::Host, private Services {
   std::unique_ptr<std::map<uint64_t, std::shared_ptr<Reply>>> outstanding_;
   uint64_t talks_ = 0;  // requests made: tells their answers apart
 
+  struct Fact {
+    std::string_view type;
+    schema::Value value;
+    std::function<void()> then;
+  };
+  std::unique_ptr<std::deque<Fact>> facts_;  // most actors have none
+
   struct Ending {
     schema::Origin origin;
     std::string reason;
@@ -234,6 +253,7 @@ class Actor final : public Task, private wasm::Host, private Services {
 
   mutable std::mutex mutex_;  // guards what follows
   Mailbox mailbox_;
+  Signals signals_;
   std::vector<Order> orders_;
   std::optional<Error> closed_;  // why no message is taken
   struct Answer {

@@ -23,7 +23,7 @@ void Actor::stop(const schema::Origin& origin, const std::string& reason, uint64
   if (!stop_) stop_ = Ending{origin, event_text(reason)};
   const uint64_t until_ns = after_ms(context_->clock->monotonic_ns(), grace_ms);
   if (grace_until_ns_ == 0 || until_ns < grace_until_ns_) grace_until_ns_ = until_ns;
-  close_mailbox(Error{ErrorCode::kUnavailable, str_cat("'", name_, "' is stopping")});
+  close_mailbox(Error{ErrorCode::kUnavailable, str_cat("'", name(), "' is stopping")});
 }
 
 void Actor::kill(const schema::Origin& origin, const std::string& reason) {
@@ -63,7 +63,7 @@ bool Actor::cut_off_if_due() {
   }
   if (phase_ == Phase::kRunning && !no_room_ && deadline_ns_ != 0 && now_ns >= deadline_ns_) {
     cut_off(ErrorKind::kDeadline,
-            str_cat(function_->type_name, " took longer than limits.call_timeout, ", limits_.call_timeout_ms, " ms"),
+            str_cat(function_->type_name, " took longer than limits.call_timeout, ", limits().call_timeout_ms, " ms"),
             {});
     return true;
   }
@@ -81,11 +81,13 @@ void Actor::cut_off(ErrorKind kind, std::string message, schema::Origin origin) 
 void Actor::fail(ErrorKind kind, std::string message, uint64_t fuel, bool in_call, schema::Origin origin) {
   instance_.reset();
   drop_talk();
+  facts_.reset();
+  stating_ = false;
   wait_until_ns_ = 0;
   no_room_ = false;
   message = event_text(std::move(message));
   ended_ = str_cat(schema::kTypeError, ": ", message);
-  const Error why{ErrorCode::kActorFailed, str_cat("'", name_, "' ended: ", message)};
+  const Error why{ErrorCode::kActorFailed, str_cat("'", name(), "' ended: ", message)};
   close_mailbox(why);
   failure_ = why;  // told when the event that says so is emitted
   chain_.begin(schema::kTypeError, schema::ErrorBody{kind, std::move(message), fuel, in_call, std::move(origin)});
@@ -95,7 +97,7 @@ void Actor::fail(ErrorKind kind, std::string message, uint64_t fuel, bool in_cal
 void Actor::shut_down(std::string reason, std::vector<schema::Value> data, schema::Origin origin) {
   instance_.reset();
   ended_ = reason;
-  close_mailbox(Error{ErrorCode::kUnavailable, str_cat("'", name_, "' has ended: ", reason)});
+  close_mailbox(Error{ErrorCode::kUnavailable, str_cat("'", name(), "' has ended: ", reason)});
   chain_.begin(schema::kTypeShutdown, schema::Shutdown{std::move(reason), std::move(data), std::move(origin)});
   phase_ = Phase::kTerminal;
 }
@@ -107,6 +109,7 @@ void Actor::close_mailbox(const Error& why) {
   {
     std::lock_guard lock(mutex_);
     closed_ = why;
+    signals_.clear();
     wakers = mailbox_.close();
     while (auto message = mailbox_.pop()) {
       if (message->reply) waiting.push_back(std::move(message->reply));
@@ -133,6 +136,7 @@ void Actor::end() {
   state_ = schema::Value::none();
   chain_.give_up();
   chain_.forget_values();
+  facts_.reset();
   publish();
   const auto last = info();
   context_->listener->on_ended(last);
@@ -140,7 +144,7 @@ void Actor::end() {
   if (birth && birth->done) birth->done(*failure_);
   if (reply) answer(reply, *failure_);
   if (const auto outstanding = std::move(outstanding_)) {
-    const Error gone{ErrorCode::kUnavailable, str_cat("'", name_, "' ended before it answered: ", ended_)};
+    const Error gone{ErrorCode::kUnavailable, str_cat("'", name(), "' ended before it answered: ", ended_)};
     for (const auto& [number, waiting] : *outstanding) answer(waiting, gone);
   }
   for (auto& waiter : std::exchange(ended_waiters_, {})) waiter(last);

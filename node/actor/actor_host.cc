@@ -32,10 +32,7 @@ HostStatus Actor::call(wasm::HostCall& call) {
 }
 
 HostStatus Actor::resume(wasm::HostCall& call) {
-  if (no_room_) {
-    deadline_ns_ += context_->clock->monotonic_ns() - no_room_since_ns_;
-    no_room_ = false;
-  }
+  room_came();
   if (host_step_ == HostStep::kPrepare) {
     const auto* handler = handler_of(*call.function);
     if (handler != nullptr && handler->prepare != nullptr && handler->prepare(*this, call) == HostStatus::kParked) {
@@ -85,10 +82,7 @@ HostStatus Actor::run_function(wasm::HostCall& call) {
 HostStatus Actor::emit_on_guest_stack(wasm::HostCall& call) {
   switch (chain_.step(worker_->scratch)) {
     case Chain::Step::kDone: hand_over(); return HostStatus::kDone;
-    case Chain::Step::kParked:
-      no_room_ = true;
-      no_room_since_ns_ = context_->clock->monotonic_ns();
-      return HostStatus::kParked;
+    case Chain::Step::kParked: wait_for_room(); return HostStatus::kParked;
     case Chain::Step::kTooLarge: break;
   }
   call.error =
@@ -98,7 +92,7 @@ HostStatus Actor::emit_on_guest_stack(wasm::HostCall& call) {
 }
 
 void Actor::log_line(std::string_view text) {
-  if (context_->log) context_->log(str_cat("[", name_, " ", id().short_hex(), "] ", text));
+  if (context_->log) context_->log(str_cat("[", name(), " ", id().short_hex(), "] ", text));
 }
 
 void Actor::random_bytes(std::span<uint8_t> out) { context_->random->fill(out); }

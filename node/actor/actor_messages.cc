@@ -22,14 +22,14 @@ std::string quoted(const Actor& actor) { return str_cat("'", actor.name(), "' ",
 // --- the receiver's side: called on senders' workers ---
 
 Result<void> Actor::accepts(bool request) const {
-  if (!takes_messages_) {
+  if (!manifest_->grants("message-server")) {
     return Error{ErrorCode::kRefused,
-                 str_cat("'", name_, "' takes no messages: its manifest doesn't grant that; add to it:\n",
+                 str_cat("'", name(), "' takes no messages: its manifest doesn't grant that; add to it:\n",
                          grant_line("message-server"))};
   }
-  if (request ? requests_ : sends_) return Ok{};
   const auto& wanted = request ? wasm::handle_request_function() : wasm::handle_send_function();
-  return Error{ErrorCode::kRefused, str_cat("the package of '", name_, "' doesn't export ", wanted.name,
+  if (module_->exports(wanted)) return Ok{};
+  return Error{ErrorCode::kRefused, str_cat("the package of '", name(), "' doesn't export ", wanted.name,
                                             request ? "; it takes no requests" : "; it takes only requests")};
 }
 
@@ -38,7 +38,7 @@ Result<void> Actor::offer(Message message) {
     std::lock_guard lock(mutex_);
     if (closed_) return *closed_;
     TRY(accepts(message.reply != nullptr));
-    TRY(mailbox_.push(std::move(message), limits_));
+    TRY(mailbox_.push(std::move(message), limits()));
     published_.mailbox = mailbox_.size();
   }
   wake();
@@ -49,14 +49,14 @@ Result<bool> Actor::reserve_room(const ActorId& sender, size_t bytes, bool again
                                  const std::function<Mailbox::Waker()>& make_waker) {
   std::lock_guard lock(mutex_);
   if (closed_) return *closed_;
-  return mailbox_.reserve(sender, bytes, again, limits_, make_waker);
+  return mailbox_.reserve(sender, bytes, again, limits(), make_waker);
 }
 
 void Actor::give_back_room(size_t bytes) {
   std::vector<Mailbox::Waker> wakers;
   {
     std::lock_guard lock(mutex_);
-    wakers = mailbox_.release(bytes, limits_);
+    wakers = mailbox_.release(bytes, limits());
   }
   call_all(wakers);
 }
@@ -65,7 +65,7 @@ void Actor::forget_sender(const ActorId& sender) {
   std::vector<Mailbox::Waker> wakers;
   {
     std::lock_guard lock(mutex_);
-    wakers = mailbox_.forget(sender, limits_);
+    wakers = mailbox_.forget(sender, limits());
   }
   call_all(wakers);
 }
@@ -78,7 +78,7 @@ void Actor::put(Message message) {
     std::lock_guard lock(mutex_);
     closed = closed_;
     if (closed) {
-      CHECK(mailbox_.release(message.bytes.size(), limits_).empty(), "somebody waits for a closed mailbox");
+      CHECK(mailbox_.release(message.bytes.size(), limits()).empty(), "somebody waits for a closed mailbox");
     } else {
       mailbox_.push_reserved(std::move(message));
       published_.mailbox = mailbox_.size();
@@ -118,7 +118,7 @@ Result<bool> Actor::take_room(std::string_view target, BytesView message, bool r
   }
   if (taken.ok() && talk.to.get() == this) {
     taken = Error{ErrorCode::kUnavailable, "this actor's own mailbox is full"};
-  } else if (taken.ok() && !talk.to->limits_.mailbox_waits) {
+  } else if (taken.ok() && !talk.to->limits().mailbox_waits) {
     taken = Error{ErrorCode::kUnavailable, str_cat("the mailbox of ", quoted(*talk.to), " is full")};
   } else if (taken.ok() && now_ns >= talk.until_ns) {
     taken = Error{ErrorCode::kDeadline, str_cat("no room in the mailbox of ", quoted(*talk.to), " within ",
@@ -130,11 +130,11 @@ Result<bool> Actor::take_room(std::string_view target, BytesView message, bool r
 }
 
 Result<bool> Actor::send_with_event(std::string_view target, BytesView message) {
-  return take_room(target, message, false, limits_.wait_timeout_ms * 1'000'000);
+  return take_room(target, message, false, limits().wait_timeout_ms * 1'000'000);
 }
 
 bool Actor::request_with_event(std::string_view target, BytesView message, std::optional<uint64_t> timeout_ns) {
-  auto taken = take_room(target, message, true, timeout_ns.value_or(limits_.wait_timeout_ms * 1'000'000));
+  auto taken = take_room(target, message, true, timeout_ns.value_or(limits().wait_timeout_ms * 1'000'000));
   if (taken.ok() && !*taken) return false;
   if (!taken.ok()) {
     talk_ = std::make_unique<Talk>();
@@ -202,7 +202,7 @@ std::optional<Result<std::optional<Bytes>>> Actor::take_answer() {
 void Actor::drop_talk() {
   if (answering_) {
     const auto answering = std::exchange(answering_, std::nullopt);
-    answering->reply->complete(Error{ErrorCode::kActorFailed, str_cat("'", name_, "' ended")});
+    answering->reply->complete(Error{ErrorCode::kActorFailed, str_cat("'", name(), "' ended")});
   }
   if (talk_ == nullptr) return;
   const auto talk = std::move(talk_);
@@ -278,8 +278,8 @@ void Actor::keep_outstanding(std::shared_ptr<Reply> reply) {
   if (reply->answered()) return;
   if (outstanding_ == nullptr) outstanding_ = std::make_unique<std::map<uint64_t, std::shared_ptr<Reply>>>();
   std::erase_if(*outstanding_, [](const auto& each) { return each.second->answered(); });
-  if (outstanding_->size() >= limits_.mailbox_messages) {
-    reply->answer(Error{ErrorCode::kUnavailable, str_cat("'", name_, "' has ", outstanding_->size(),
+  if (outstanding_->size() >= limits().mailbox_messages) {
+    reply->answer(Error{ErrorCode::kUnavailable, str_cat("'", name(), "' has ", outstanding_->size(),
                                                          " requests outstanding already "
                                                          "(limits.mailbox_messages)")});
     return;

@@ -46,6 +46,7 @@ class Services {
   // The answer goes to whoever asked in the same step as the call's event. An error says why it can't.
   virtual Result<void> answer_with_event(uint64_t request, Result<std::optional<Bytes>> answer) = 0;
   virtual Directory& directory() = 0;
+  virtual const Manifest& manifest() const = 0;  // what the actor was granted
 };
 
 using Implementation = wasm::HostStatus (*)(Services& services, wasm::HostCall& call);

@@ -199,8 +199,9 @@ void RuntimeImpl::spawn(SpawnRequest request, Callback<ActorInfo> done) {
         Error{ErrorCode::kUnavailable, str_cat("the node's own chain waits for ", node_chain_->status().waits_for,
                                                ", so that no spawn could be recorded; see theater node status")});
   }
-  auto manifest = parse_manifest(request.manifest);
-  if (!manifest.ok()) return done(std::move(manifest).error());
+  auto parsed = parse_manifest(request.manifest);
+  if (!parsed.ok()) return done(std::move(parsed).error());
+  const auto manifest = std::make_shared<const Manifest>(std::move(parsed).value());
   if (request.package.empty()) {
     return done(Error{ErrorCode::kInvalid, str_cat("no package came with the manifest of '", manifest->name,
                                                    "'; name one in it: package = \"FILE.wasm\"")});
@@ -229,7 +230,7 @@ void RuntimeImpl::spawn(SpawnRequest request, Callback<ActorInfo> done) {
   auto shared = std::make_shared<std::unique_ptr<Birth>>(std::move(birth));
   const Hash hash = (*shared)->genesis.package;
   modules_->get(hash, package,
-                [this, shared, manifest = *manifest,
+                [this, shared, manifest,
                  subscribers = std::move(request.subscribers)](Result<std::shared_ptr<wasm::Module>> module) {
                   auto created = module.ok() ? create(manifest, std::move(module).value(), *shared, subscribers)
                                              : Result<void>(std::move(module).error());
@@ -239,15 +240,14 @@ void RuntimeImpl::spawn(SpawnRequest request, Callback<ActorInfo> done) {
                 });
 }
 
-Result<void> RuntimeImpl::create(const Manifest& manifest, std::shared_ptr<wasm::Module> module,
+Result<void> RuntimeImpl::create(const std::shared_ptr<const Manifest>& manifest, std::shared_ptr<wasm::Module> module,
                                  std::unique_ptr<Birth>& birth,
                                  const std::vector<std::shared_ptr<Subscriber>>& subscribers) {
   if (context_->directory.closed()) return stopping();
-  TRY(check_grants(manifest, *module));
-  birth->module = std::move(module);
-  auto all = links(manifest.audit_mode);
+  TRY(check_grants(*manifest, *module));
+  auto all = links(manifest->audit_mode);
   all.insert(all.end(), subscribers.begin(), subscribers.end());
-  auto actor = std::make_shared<Actor>(context_, manifest, std::move(birth), std::move(all));
+  auto actor = std::make_shared<Actor>(context_, manifest, std::move(module), std::move(birth), std::move(all));
   context_->directory.begin(actor);
   // If the node began to stop just now, it may not have seen this one.
   if (context_->directory.closed()) actor->post([](Actor& self) { self.stop({}, "node stop", 0); });

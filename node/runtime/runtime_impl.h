@@ -52,8 +52,8 @@ class RuntimeImpl final : public Runtime, private ActorListener {
 
   void run_commands();
   // Takes `birth` if it succeeds.
-  Result<void> create(const Manifest& manifest, std::shared_ptr<wasm::Module> module, std::unique_ptr<Birth>& birth,
-                      const std::vector<std::shared_ptr<Subscriber>>& subscribers);
+  Result<void> create(const std::shared_ptr<const Manifest>& manifest, std::shared_ptr<wasm::Module> module,
+                      std::unique_ptr<Birth>& birth, const std::vector<std::shared_ptr<Subscriber>>& subscribers);
   std::vector<std::shared_ptr<Subscriber>> links(schema::AuditMode mode) const;
   schema::Genesis node_genesis();
   void boot();
