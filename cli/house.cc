@@ -1,5 +1,7 @@
 #include "cli/house.h"
 
+#include "base/environment.h"
+
 namespace theater::cli {
 namespace {
 
@@ -44,6 +46,7 @@ Result<std::unique_ptr<House>> House::start(const HouseOptions& options) {
   running.name = kName;
   running.auditors = {house->outbox_};
   running.log = options.log;
+  running.environment = process_environment();
   TRY_ASSIGN(house->runtime_, node::start_runtime(std::move(running)));
   return house;
 }

@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "base/clock.h"
+#include "base/environment.h"
 #include "base/random.h"
 #include "bus/loop.h"
 #include "cli/checks.h"
@@ -118,6 +119,7 @@ Result<std::vector<std::shared_ptr<bus::Outbox>>> begin(Running& running, const 
   options.workers = config.workers;
   options.auditors = outboxes;
   options.log = log;
+  options.environment = process_environment();
   TRY_ASSIGN(running.runtime, node::start_runtime(std::move(options)));
   running.handler = node::make_control_handler(*running.runtime, outboxes);
   running.door.open(*running.handler);

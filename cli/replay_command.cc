@@ -1,8 +1,10 @@
 // theater replay: runs the recorded package again, answers it from the record, and compares.
+#include <map>
 #include <memory>
 
 #include "base/file.h"
 #include "cli/commands.h"
+#include "cli/manifest_file.h"
 #include "cli/output.h"
 #include "cli/progress.h"
 #include "cli/store_access.h"
@@ -19,6 +21,7 @@ struct Options {
   std::string actor;
   std::optional<uint64_t> to;
   std::optional<std::string> package;
+  std::vector<std::string> secrets;
   bool logs = false;
 };
 
@@ -58,6 +61,23 @@ void print_text(const ReplayReport& report) {
   if (!report.reason.empty()) note(report.reason);
 }
 
+// NAME=VALUE or NAME=@FILE, whose last line break doesn't count: editors put one there.
+Result<std::map<std::string, std::string>> read_secrets(const std::vector<std::string>& arguments) {
+  std::map<std::string, std::string> secrets;
+  for (const auto& argument : arguments) {
+    const auto equals = argument.find('=');
+    if (equals == 0 || equals == std::string::npos) {
+      return Error{ErrorCode::kInvalid, "--secret takes NAME=VALUE or NAME=@FILE"};  // not quoted: it may be the value
+    }
+    const std::string value = argument.substr(equals + 1);
+    TRY_ASSIGN(const auto content, read_argument(value));
+    std::string text(as_text(content));
+    if (value.starts_with('@') && !value.starts_with("@@") && text.ends_with('\n')) text.pop_back();
+    secrets[argument.substr(0, equals)] = std::move(text);
+  }
+  return secrets;
+}
+
 Result<ExitCode> replay_actor(const Options& options) {
   TRY_ASSIGN(const auto store, open_store(options.store));
   TRY_ASSIGN(const auto actor, store->resolve(options.actor));
@@ -66,6 +86,7 @@ Result<ExitCode> replay_actor(const Options& options) {
   if (options.package) {
     TRY_ASSIGN(replaying.package, read_file(*options.package));
   }
+  TRY_ASSIGN(replaying.secrets, read_secrets(options.secrets));
   if (options.logs) {
     replaying.on_guest_log = [](const std::string& message) { note(escape(as_bytes(message))); };
   }
@@ -98,6 +119,8 @@ void add_replay_command(Command& root) {
   verb.argument("ACTOR", options->actor, "Id, at least 3 digits of it, or name");
   verb.option("--to", options->to, "N", "Stop after this sequence");
   verb.option("--package", options->package, "FILE", "Another version: would it have acted differently?");
+  verb.option("--secret", options->secrets, "NAME=VALUE|NAME=@FILE",
+              "A secret of which the record holds only a commitment; may be given often");
   verb.flag("--logs", options->logs, "Print what the replayed guest logs, on stderr");
   add_store_options(verb, options->store);
   verb.runs([options] { return replay_actor(*options); });

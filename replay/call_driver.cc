@@ -52,11 +52,13 @@ bool arguments_fit(const std::vector<schema::Value>& args, const wasm::FunctionT
 }  // namespace
 
 CallDriver::CallDriver(persist::ChainReader& reader, Tape& tape, std::shared_ptr<wasm::Module> module,
-                       const wasm::Limits& limits, const ReplayOptions& options, bool same_profile)
+                       const wasm::Limits& limits, const ReplayOptions& options, const schema::Secrets& secrets,
+                       bool same_profile)
     : reader_(reader),
       tape_(tape),
       comparer_(!options.package && same_profile),
-      host_(tape, comparer_, options.on_guest_log),
+      secrets_(secrets),
+      host_(tape, comparer_, secrets, options.on_guest_log),
       module_(std::move(module)),
       limits_(limits),
       recorded_package_(!options.package),
@@ -90,7 +92,7 @@ Result<CallDriver::Verdict> CallDriver::run_call(const Tape::Entry& recorded) {
     return Verdict{};
   }
   auto& args = std::get<schema::WasmCall>(event.body).args;
-  const auto fetched = schema::internalize(args, [&](const Hash& hash) { return reader_.blob(hash); });
+  const auto fetched = make_whole(args);
   if (!fetched.ok()) return Verdict{str_cat("event ", sequence, ": ", fetched.error().message)};
   if (!arguments_fit(args, function_->type)) {
     comparer_.differs(recorded, str_cat("the recorded arguments don't fit ", function_->type.wit()));
@@ -105,6 +107,7 @@ Result<CallDriver::Verdict> CallDriver::run_call(const Tape::Entry& recorded) {
   Verdict verdict;
   TRY(drive(verdict));
   TRY(excuse_resource_limit(verdict));
+  TRY(excuse_hidden_secret(verdict));
   return verdict;
 }
 
@@ -180,7 +183,7 @@ Result<CallDriver::Step> CallDriver::after_run(Instance::Progress progress, Verd
     case RecordedHost::Need::kStop: verdict.inconclusive = host_.stop_reason(); return end_call();
     case RecordedHost::Need::kCut: return cut_in_host_call();
     case RecordedHost::Need::kBlobs:
-      if (progress == Instance::Progress::kParked) return fetch_blobs(verdict);
+      if (progress == Instance::Progress::kParked) return make_results_whole(verdict);
       break;
     default: break;
   }
@@ -196,9 +199,15 @@ Result<CallDriver::Step> CallDriver::after_run(Instance::Progress progress, Verd
   return compare_outcome();
 }
 
-Result<CallDriver::Step> CallDriver::fetch_blobs(Verdict& verdict) {
-  const auto fetched =
-      schema::internalize(host_.pending_results(), [&](const Hash& hash) { return reader_.blob(hash); });
+Result<void> CallDriver::make_whole(std::vector<schema::Value>& values) {
+  TRY(schema::internalize(values, [&](const Hash& hash) { return reader_.blob(hash); }));
+  auto revealed = secrets_.reveal(values);
+  if (!revealed.ok()) lacks_secrets_ = true;
+  return revealed;
+}
+
+Result<CallDriver::Step> CallDriver::make_results_whole(Verdict& verdict) {
+  const auto fetched = make_whole(host_.pending_results());
   if (!fetched.ok()) {
     verdict.inconclusive = str_cat("event ", tape_.peek()->view.header.sequence, ": ", fetched.error().message);
     return end_call();
@@ -279,6 +288,7 @@ Result<CallDriver::Step> CallDriver::compare_outcome() {
     }
   }
   schema::WasmResult result{std::move(outcome.results), outcome.fuel};
+  secrets_.hide(result.results);
   schema::externalize(result.results, [](const Hash&, const Bytes&) {});
   const schema::Body replayed{std::move(result)};
   if (!comparer_.matches(*recorded, function_->type_name, replayed)) return end_call();
@@ -288,7 +298,7 @@ Result<CallDriver::Step> CallDriver::compare_outcome() {
 
 void CallDriver::compare_trap(const wasm::CallOutcome& outcome, const Tape::Entry& recorded) {
   const wasm::Trap& trap = *outcome.trap;
-  schema::ErrorBody replayed{trap.kind, trap.message, outcome.fuel, true, {}};
+  schema::ErrorBody replayed{trap.kind, secrets_.hidden(trap.message), outcome.fuel, true, {}};
   const auto error = recorded.view.kind == BodyKind::kError ? error_body(recorded) : Error{ErrorCode::kInvalid, ""};
   if (error.ok()) {
     // By us, where the record says so.
@@ -321,6 +331,19 @@ Result<void> CallDriver::excuse_resource_limit(Verdict& verdict) {
   verdict.inconclusive =
       str_cat("event ", comparer_.difference()->sequence,
               ": the first difference is at a limit of the engine, under another engine profile: ", limit_trap_);
+  return Ok{};
+}
+
+// What a guest does that happens to hold a secret stands hidden in the record, and comes out in the clear where that
+// secret wasn't given: no difference of the guest's.
+Result<void> CallDriver::excuse_hidden_secret(Verdict& verdict) {
+  if (!comparer_.failed() || tape_.peek() == nullptr) return Ok{};
+  TRY_ASSIGN(auto event, schema::decode_event(tape_.peek()->bytes));
+  std::vector<schema::Value> values;
+  if (auto* call = std::get_if<schema::HostCall>(&event.body)) values = std::move(call->args);
+  if (auto* result = std::get_if<schema::WasmResult>(&event.body)) values = std::move(result->results);
+  if (values.empty() || make_whole(values).ok() || !lacks_secrets_) return Ok{};
+  verdict.inconclusive = str_cat("event ", event.header.sequence, ": a secret stands there only as a commitment");
   return Ok{};
 }
 

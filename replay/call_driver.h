@@ -23,7 +23,7 @@ class CallDriver {
   };
 
   CallDriver(persist::ChainReader& reader, Tape& tape, std::shared_ptr<wasm::Module> module, const wasm::Limits& limits,
-             const ReplayOptions& options, bool same_profile);
+             const ReplayOptions& options, const schema::Secrets& secrets, bool same_profile);
 
   // A fresh instance, at the beginning of each incarnation.
   Result<void> activate();
@@ -35,6 +35,8 @@ class CallDriver {
 
   Comparer& comparer() { return comparer_; }
   RecordedHost& host() { return host_; }
+  // An answer or an argument could be put back only with secrets that weren't given.
+  bool lacks_secrets() const { return lacks_secrets_; }
   const std::string& note() const { return note_; }  // what a reader of the report should know; may be empty
 
  private:
@@ -43,12 +45,14 @@ class CallDriver {
   Result<void> drive(Verdict& verdict);
   Result<Step> before_run();
   Result<Step> after_run(wasm::Instance::Progress progress, Verdict& verdict);
-  Result<Step> fetch_blobs(Verdict& verdict);
+  Result<Step> make_results_whole(Verdict& verdict);
+  Result<void> make_whole(std::vector<schema::Value>& values);
   Result<Step> cut_in_host_call();
   Result<Step> check_overrun(Verdict& verdict);
   Result<Step> compare_outcome();
   void compare_trap(const wasm::CallOutcome& outcome, const Tape::Entry& recorded);
   Result<void> excuse_resource_limit(Verdict& verdict);
+  Result<void> excuse_hidden_secret(Verdict& verdict);
   Result<void> arm_stop();
   const Tape::Entry* next_event();
   Step end_call();
@@ -56,12 +60,14 @@ class CallDriver {
   persist::ChainReader& reader_;
   Tape& tape_;
   Comparer comparer_;
+  const schema::Secrets& secrets_;
   RecordedHost host_;
   std::shared_ptr<wasm::Module> module_;
   wasm::Limits limits_;
   const bool recorded_package_;
   bool same_profile_;
   std::string note_;
+  bool lacks_secrets_ = false;
 
   std::unique_ptr<wasm::Instance> instance_;
   bool initialized_ = false;

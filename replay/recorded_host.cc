@@ -80,9 +80,10 @@ HostStatus RecordedHost::compare_call(wasm::HostCall& call, const Tape::Entry& r
   }
 
   if (on_guest_log_ && function.name == "log" && !call.args.empty()) {
-    if (const auto* text = call.args[0].get<std::string>()) on_guest_log_(*text);
+    if (const auto* text = call.args[0].get<std::string>()) on_guest_log_(secrets_.hidden(*text));
   }
   // NOLINTBEGIN(clang-analyzer-cplusplus.Move): asked again, it comes here only if nothing was moved
+  if (!secrets_.empty()) secrets_.hide(call.args);
   schema::externalize(call.args, [](const Hash&, const Bytes&) {});
   body.args = std::move(call.args);
   // NOLINTEND(clang-analyzer-cplusplus.Move)
@@ -120,8 +121,7 @@ HostStatus RecordedHost::finish(wasm::HostCall& call, const Tape::Entry& recorde
   results_ready_ = false;
   if (!results_fit(results_, function.type)) {
     const uint64_t sequence = recorded.view.header.sequence;
-    return stop(str_cat("event ", sequence, ": the recorded answer of ", function.type_name,
-                        " isn't of its type (or stands there only as a commitment to a secret)"));
+    return stop(str_cat("event ", sequence, ": the recorded answer of ", function.type_name, " isn't of its type"));
   }
   if (function.waits) time_ns_ = recorded.view.header.time_ns;
   tape_.pop();

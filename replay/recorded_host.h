@@ -15,6 +15,7 @@
 
 #include "replay/comparer.h"
 #include "replay/tape.h"
+#include "schema/secrets.h"
 #include "wasm/engine.h"
 
 namespace theater::replay {
@@ -24,13 +25,15 @@ class RecordedHost final : public wasm::Host {
   enum class Need : uint8_t {
     kNothing,  // the guest may run on
     kEvents,   // Tape::refill(), then run again
-    kBlobs,    // pending_results() hold references: internalize them, set_results_ready(), then run again
-    kCut,      // the record has no answer: the call was cut off here by a kill, by the node's end, or by the record's
-    kStop,     // a difference, or stop_reason()
+    // pending_results() aren't whole: put blobs and secrets in their place, set_results_ready(), then run again.
+    kBlobs,
+    kCut,   // the record has no answer: the call was cut off here by a kill, by the node's end, or by the record's
+    kStop,  // a difference, or stop_reason()
   };
 
-  RecordedHost(Tape& tape, Comparer& comparer, std::function<void(const std::string&)> on_guest_log)
-      : tape_(tape), comparer_(comparer), on_guest_log_(std::move(on_guest_log)) {}
+  RecordedHost(Tape& tape, Comparer& comparer, const schema::Secrets& secrets,
+               std::function<void(const std::string&)> on_guest_log)
+      : tape_(tape), comparer_(comparer), secrets_(secrets), on_guest_log_(std::move(on_guest_log)) {}
 
   void set_genesis_time(uint64_t time_ns) { genesis_ns_ = time_ns_ = time_ns; }
   // A call begins whose event has this time.
@@ -59,6 +62,7 @@ class RecordedHost final : public wasm::Host {
 
   Tape& tape_;
   Comparer& comparer_;
+  const schema::Secrets& secrets_;
   std::function<void(const std::string&)> on_guest_log_;
 
   uint64_t genesis_ns_ = 0;

@@ -1,5 +1,5 @@
-// The limits under which a guest ran, from the manifest that its genesis names: where memory.grow says no is part of
-// what must come out the same.
+// What a guest was granted, from the manifest that its genesis names: its limits, since where memory.grow says no is
+// part of what must come out the same, and which of the node's variables are secrets.
 #pragma once
 
 #include "persist/chain_reader.h"
@@ -8,5 +8,6 @@
 namespace theater::replay {
 
 Result<wasm::Limits> recorded_limits(persist::ChainReader& reader, const schema::Genesis& genesis);
+Result<std::vector<std::string>> recorded_secrets(persist::ChainReader& reader, const schema::Genesis& genesis);
 
 }  // namespace theater::replay

@@ -23,7 +23,8 @@ class Replay {
  private:
   Result<void> walk();
   Result<void> begin_life(const Tape::Entry& recorded);
-  Result<void> begin_call(const Tape::Entry& recorded);
+  Result<void> take_secrets(const schema::Genesis& genesis);
+  std::string about_secrets() const;
   void check_profile(const Hash& recorded);
   Result<void> step(const Tape::Entry& recorded);
   void inconclusive(std::string reason) {
@@ -37,7 +38,9 @@ class Replay {
   wasm::Engine& engine_;
   const ReplayOptions& options_;
   ReplayReport report_;
-  std::optional<CallDriver> driver_;  // none for a chain without a guest
+  std::vector<std::string> secret_names_;   // that the manifest grants
+  std::optional<schema::Secrets> secrets_;  // that were given
+  std::optional<CallDriver> driver_;        // none for a chain without a guest
   std::optional<Tape> tape_;
 };
 
@@ -78,6 +81,7 @@ Result<void> Replay::step(const Tape::Entry& recorded) {
     case BodyKind::kWasmCall: {
       TRY_ASSIGN(auto verdict, driver_->run_call(recorded));
       if (!verdict.inconclusive.empty()) {
+        if (driver_->lacks_secrets()) verdict.inconclusive += about_secrets();
         inconclusive(std::move(verdict.inconclusive));
       } else if (driver_->comparer().failed()) {
         report_.status = ReplayStatus::kDiverged;
@@ -123,9 +127,41 @@ Result<void> Replay::begin_life(const Tape::Entry& recorded) {
   }
   TRY_ASSIGN(auto module, engine_.compile(options_.package ? *options_.package : recorded_package));
   TRY_ASSIGN(const auto limits, recorded_limits(reader_, genesis));
-  driver_.emplace(reader_, *tape_, std::move(module), limits, options_, report_.same_profile);
+  TRY(take_secrets(genesis));
+  driver_.emplace(reader_, *tape_, std::move(module), limits, options_, *secrets_, report_.same_profile);
   driver_->host().set_genesis_time(time_ns);
   return driver_->activate();
+}
+
+Result<void> Replay::take_secrets(const schema::Genesis& genesis) {
+  TRY_ASSIGN(secret_names_, recorded_secrets(reader_, genesis));
+  std::vector<schema::Secrets::Secret> given;
+  for (const auto& [name, value] : options_.secrets) {
+    if (std::find(secret_names_.begin(), secret_names_.end(), name) == secret_names_.end()) {
+      return Error{ErrorCode::kInvalid, str_cat("the actor's manifest grants no secret '", name, "'")};
+    }
+    if (value.size() < schema::kSecretMin || !is_utf8(as_bytes(value))) {
+      return Error{ErrorCode::kInvalid,
+                   str_cat("the value of '", name, "' can't be what the node had: a secret has at least ",
+                           schema::kSecretMin, " bytes of UTF-8 text")};
+    }
+    given.push_back({name, value, {}});
+  }
+  secrets_.emplace(std::move(given));
+  secrets_->bind(report_.actor);
+  return Ok{};
+}
+
+// What whoever replays can do about a commitment that nothing given fits.
+std::string Replay::about_secrets() const {
+  std::string missing, given;
+  for (const auto& name : secret_names_) {
+    auto& list = options_.secrets.contains(name) ? given : missing;
+    list += str_cat(list.empty() ? "" : ", ", name);
+  }
+  if (missing.empty()) return str_cat("; what was given for ", given, " isn't all that it was when this was recorded");
+  return str_cat("; to replay on, give the values of ", missing, ": theater replay --secret NAME=@FILE",
+                 given.empty() ? "" : str_cat(" (and those of ", given, " must be what they were)"));
 }
 
 void Replay::check_profile(const Hash& recorded) {

@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 
@@ -22,13 +23,17 @@ namespace theater::replay {
 enum class ReplayStatus : uint8_t {
   kSame,          // every event came out as recorded
   kDiverged,      // the guest acted differently: first_difference
-  kInconclusive,  // can't be said: another engine profile and a first difference at a resource limit, a missing blob, …
+  kInconclusive,  // can't be said: another engine profile and a first difference at a resource limit, a missing blob,
+                  // a secret that wasn't given
 };
 const char* replay_status_name(ReplayStatus status);
 
 struct ReplayOptions {
-  std::optional<uint64_t> to;                                      // stop after this sequence
-  std::optional<Bytes> package;                                    // instead of the recorded one
+  std::optional<uint64_t> to;    // stop after this sequence
+  std::optional<Bytes> package;  // instead of the recorded one
+  // By name, the values of secrets (the manifest's handler environment): the record holds only commitments, to which
+  // they are held. Without them a chain is replayed up to the first answer that holds one.
+  std::map<std::string, std::string> secrets;
   std::function<void(const std::string& message)> on_guest_log;    // optional
   std::function<void(uint64_t done, uint64_t total)> on_progress;  // optional; every few thousand events
 };

@@ -17,6 +17,7 @@ constexpr std::string_view kActor = "theater:simple/actor@0.1.0";
 constexpr std::string_view kMessageClient = "theater:simple/message-server-client@0.1.0";
 constexpr std::string_view kMessageHost = "theater:simple/message-server-host@0.1.0";
 constexpr std::string_view kNames = "theater:simple/names@0.1.0";
+constexpr std::string_view kEnvironment = "theater:simple/environment@0.1.0";
 constexpr std::string_view kPreview1 = "wasi_snapshot_preview1";
 
 Type bytes() { return Type::list(Type::u8()); }
@@ -74,6 +75,11 @@ std::vector<HostFunction> make_host_functions() {
                     Effect::kNone, "names"),
       host_function(kNames, "whereis", {{{"name", Type::string()}}, Type::option(Type::string())}, Effect::kNone,
                     "names"),
+
+      host_function(kEnvironment, "get",
+                    {{{"name", Type::string()}}, Type::result(Type::option(Type::string()), error)}, Effect::kNone,
+                    "environment"),
+      host_function(kEnvironment, "list", {{}, Type::list(Type::string())}, Effect::kNone, "environment"),
 
       host_function(kPreview1, "random_get", {{{"len", Type::u32()}}, bytes()}, Effect::kNone, "wasi"),
       host_function(kPreview1, "fd_write", {{{"fd", Type::u32()}, {"data", bytes()}}, Type::u16()}, Effect::kNone,

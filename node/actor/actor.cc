@@ -19,6 +19,18 @@ bool imports(const wasm::Module& module, std::string_view type_name) {
   return std::any_of(all.begin(), all.end(), [&](const auto* import) { return import->type_name == type_name; });
 }
 
+// Of those that the manifest grants and the node has. Whoever has none pays nothing.
+std::unique_ptr<schema::Secrets> secrets_of(const Manifest& manifest,
+                                            const std::map<std::string, std::string>& environment) {
+  std::vector<schema::Secrets::Secret> secrets;
+  for (const auto& name : manifest.permissions.environment.secrets) {
+    const auto found = environment.find(name);
+    if (found == environment.end() || found->second.size() < schema::kSecretMin) continue;
+    if (is_utf8(as_bytes(found->second))) secrets.push_back({name, found->second, {}});
+  }
+  return secrets.empty() ? nullptr : std::make_unique<schema::Secrets>(std::move(secrets));
+}
+
 }  // namespace
 
 Actor::Actor(std::shared_ptr<ActorContext> context, std::shared_ptr<const Manifest> manifest,
@@ -35,6 +47,7 @@ Actor::Actor(std::shared_ptr<ActorContext> context, std::shared_ptr<const Manife
           if (const auto self = weak.lock()) self->wake();
         };
       }) {
+  chain_.keep_from_record(secrets_of(*manifest_, context_->environment));
   for (auto& subscriber : subscribers) chain_.add(std::move(subscriber));
   published_.name = name();
   published_.state = "starting";
@@ -281,7 +294,8 @@ void Actor::result_emitted() {
     if (reply) {
       answer(reply, Error{ErrorCode::kActorFailed, text});
     } else if (context_->log) {
-      context_->log(str_cat("[", name(), " ", id().short_hex(), "] ", function->type_name, " failed: ", text));
+      context_->log(
+          str_cat("[", name(), " ", id().short_hex(), "] ", function->type_name, " failed: ", chain_.hidden(text)));
     }
   } else {
     const auto& next = result.payload->get<Value::Tuple>()->items;

@@ -58,6 +58,7 @@ struct ActorContext {
   Random* random = nullptr;
   ActorListener* listener = nullptr;
   std::function<void(const std::string&)> log;  // may be empty
+  std::map<std::string, std::string> environment;
   std::vector<std::shared_ptr<bus::Outbox>> outboxes;
   std::vector<const HandlerEntry*> handlers;  // in the order of wasm::host_functions()
 };
@@ -181,6 +182,7 @@ class Actor final : public Task, private wasm::Host, private Services {
   Result<void> answer_with_event(uint64_t request, Result<std::optional<Bytes>> answer) override;
   Directory& directory() override { return context_->directory; }
   const Manifest& manifest() const override { return *manifest_; }
+  const std::string* variable(const std::string& name) const override;
   const ManifestLimits& limits() const { return manifest_->limits; }
 
   const std::shared_ptr<ActorContext> context_;

@@ -85,7 +85,7 @@ void Actor::fail(ErrorKind kind, std::string message, uint64_t fuel, bool in_cal
   stating_ = false;
   wait_until_ns_ = 0;
   no_room_ = false;
-  message = event_text(std::move(message));
+  message = chain_.hidden(event_text(std::move(message)));
   ended_ = str_cat(schema::kTypeError, ": ", message);
   const Error why{ErrorCode::kActorFailed, str_cat("'", name(), "' ended: ", message)};
   close_mailbox(why);

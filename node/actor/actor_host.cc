@@ -92,7 +92,12 @@ HostStatus Actor::emit_on_guest_stack(wasm::HostCall& call) {
 }
 
 void Actor::log_line(std::string_view text) {
-  if (context_->log) context_->log(str_cat("[", name(), " ", id().short_hex(), "] ", text));
+  if (context_->log) context_->log(str_cat("[", name(), " ", id().short_hex(), "] ", chain_.hidden(text)));
+}
+
+const std::string* Actor::variable(const std::string& name) const {
+  const auto found = context_->environment.find(name);
+  return found == context_->environment.end() ? nullptr : &found->second;
 }
 
 void Actor::random_bytes(std::span<uint8_t> out) { context_->random->fill(out); }

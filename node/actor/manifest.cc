@@ -21,6 +21,7 @@ void read_handlers(const Config::Table& root, Manifest& manifest) {
     } else if (manifest.grants(type)) {
       handler.fail("type", str_cat("the handler '", type, "' is granted twice"));
     } else {
+      read_permissions(handler, type, manifest.permissions);
       manifest.handlers.push_back(std::move(type));
     }
   }
@@ -86,7 +87,8 @@ Result<Manifest> parse_manifest(std::string_view text, const std::string& path) 
 }
 
 const std::vector<std::string_view>& handler_types() {
-  static const std::vector<std::string_view> types = {"runtime", "timing", "random", "message-server", "names", "wasi"};
+  static const std::vector<std::string_view> types = {"runtime", "timing", "random",     "message-server",
+                                                      "names",   "wasi",   "environment"};
   return types;
 }
 
@@ -98,7 +100,11 @@ const std::vector<ManifestKey>& manifest_keys() {
        "A name by which other actors of the node reach it; refused while another living actor has it."},
       {"initial_state", "string", "(none)", "What the first call, init, gets as its state."},
       {"handler.type", "string", "(required)",
-       "One [[handler]] for each thing the actor may use: runtime, timing, random, message-server, names, wasi."},
+       "One [[handler]] for each thing the actor may use: runtime, timing, random, message-server, names, wasi, "
+       "environment."},
+      {"handler.variables", "list of strings", "(none)", "environment: variables of the node that the actor may read."},
+      {"handler.secrets", "list of strings", "(none)",
+       "environment: the same, but the record holds only a commitment to the value, wherever it stands."},
       {"limits.memory", "size", "64 MiB", "The linear memory may grow to this and no further."},
       {"limits.table_elements", "number", "100000", "Elements that a table may have."},
       {"limits.call_timeout", "duration", "30 s",

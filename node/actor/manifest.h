@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "node/actor/permissions.h"
 #include "schema/event.h"
 #include "wasm/engine.h"
 
@@ -31,6 +32,7 @@ struct Manifest {
   bool has_initial_state = false;
   std::string registered_name;        // taken at the beginning of the life; empty: none
   std::vector<std::string> handlers;  // the [[handler]] types, in order
+  Permissions permissions;            // what their tables grant
   ManifestLimits limits;
   schema::AuditMode audit_mode = schema::AuditMode::kStrict;
 

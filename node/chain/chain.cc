@@ -80,6 +80,7 @@ void Chain::begin(std::string_view type, schema::Body body, std::vector<Blob> bl
   emission_.args.reset();
   emission_.results.reset();
   emission_.full = nullptr;
+  if (secrets_) hide_secrets();
   replace_large_values();
   for (auto& entry : entries_) {
     entry.blobs_done = 0;
@@ -91,7 +92,21 @@ void Chain::begin(std::string_view type, schema::Body body, std::vector<Blob> bl
     schema::EncodedEvent genesis;
     encode(genesis);
     id_ = actor_id_of(sha256(genesis.bytes));
+    if (secrets_) secrets_->bind(id_);
   }
+}
+
+void Chain::hide_secrets() {
+  const auto values = values_of(emission_.body);
+  if (values.args != nullptr && secrets_->any_in(*values.args)) {
+    emission_.args = *values.args;
+    secrets_->hide(*values.args);
+  }
+  if (values.results != nullptr && secrets_->any_in(*values.results)) {
+    emission_.results = *values.results;
+    secrets_->hide(*values.results);
+  }
+  if (auto* error = std::get_if<schema::ErrorBody>(&emission_.body)) error->message = secrets_->hidden(error->message);
 }
 
 void Chain::replace_large_values() {
@@ -100,11 +115,11 @@ void Chain::replace_large_values() {
     emission_.blobs.push_back(Blob{hash, std::make_shared<const Bytes>(std::move(bytes))});
   };
   if (values.args != nullptr && any_large(*values.args)) {
-    emission_.args = *values.args;
+    if (!emission_.args) emission_.args = *values.args;
     schema::externalize(*values.args, keep_blob);
   }
   if (values.results != nullptr && any_large(*values.results)) {
-    emission_.results = *values.results;
+    if (!emission_.results) emission_.results = *values.results;
     schema::externalize(*values.results, keep_blob);
   }
 }

@@ -23,6 +23,7 @@
 #include "base/clock.h"
 #include "node/chain/subscriber.h"
 #include "schema/event.h"
+#include "schema/secrets.h"
 
 namespace theater::node {
 
@@ -61,6 +62,10 @@ class Chain {
   bool remove(const Subscriber& subscriber);
   size_t subscribers() const { return entries_.size(); }
 
+  // Before genesis. Where one of these stands in a value of an event, a commitment is recorded; may be null.
+  void keep_from_record(std::unique_ptr<schema::Secrets> secrets) { secrets_ = std::move(secrets); }
+  std::string hidden(std::string_view text) const { return secrets_ ? secrets_->hidden(text) : std::string(text); }
+
   // `type` is borrowed until the emission is over: names of the function table and constants. Values that are too large
   // for an event are replaced by references. `blobs`: what the event refers to beside its values.
   void begin(std::string_view type, schema::Body body, std::vector<Blob> blobs = {});
@@ -93,6 +98,7 @@ class Chain {
     const Subscriber* full = nullptr;
   };
 
+  void hide_secrets();
   void replace_large_values();
   uint64_t encode(schema::EncodedEvent& scratch) const;  // returns the time that it stamped
   void evict_closed();
@@ -113,6 +119,7 @@ class Chain {
   uint64_t length_ = 0;
   uint64_t time_ns_ = 0;
   uint64_t genesis_time_ns_ = 0;
+  std::unique_ptr<schema::Secrets> secrets_;  // most have none
   std::vector<Entry> entries_;
   Emission emission_;
 };

@@ -13,6 +13,7 @@ const HandlerEntry* find_implementation(const wasm::HostFunction& function) {
   if (function.handler == "wasi") entries = wasi_handler();
   if (function.handler == "message-server") entries = message_server_handler();
   if (function.handler == "names") entries = names_handler();
+  if (function.handler == "environment") entries = environment_handler();
   for (const auto& entry : entries) {
     if (entry.function == function.name) return &entry;
   }

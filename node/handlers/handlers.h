@@ -47,6 +47,8 @@ class Services {
   virtual Result<void> answer_with_event(uint64_t request, Result<std::optional<Bytes>> answer) = 0;
   virtual Directory& directory() = 0;
   virtual const Manifest& manifest() const = 0;  // what the actor was granted
+  // Of the node's environment, granted or not; nullptr if it isn't set.
+  virtual const std::string* variable(const std::string& name) const = 0;
 };
 
 using Implementation = wasm::HostStatus (*)(Services& services, wasm::HostCall& call);
@@ -75,6 +77,7 @@ std::span<const HandlerEntry> random_handler();
 std::span<const HandlerEntry> wasi_handler();
 std::span<const HandlerEntry> message_server_handler();
 std::span<const HandlerEntry> names_handler();
+std::span<const HandlerEntry> environment_handler();
 Result<void> check_message_server(const Manifest& manifest, const wasm::Module& module);
 
 inline constexpr uint64_t kRandomBytesMax = uint64_t{1} << 20;

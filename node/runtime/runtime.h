@@ -10,6 +10,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -38,6 +39,7 @@ struct RuntimeOptions {
   size_t workers = 0;                                  // 0: one a core
   std::vector<std::shared_ptr<bus::Outbox>> auditors;  // all chains go to all of them
   std::function<void(const std::string&)> log;         // one line for people; any thread
+  std::map<std::string, std::string> environment;      // variables that manifests may grant
 };
 
 struct SpawnRequest {

@@ -42,6 +42,7 @@ RuntimeImpl::RuntimeImpl(RuntimeOptions options)
   context_->random = options_.random;
   context_->listener = this;
   context_->log = options_.log;
+  context_->environment = options_.environment;
   context_->outboxes = options_.auditors;
   for (const auto& function : wasm::host_functions()) context_->handlers.push_back(find_implementation(function));
 

@@ -120,6 +120,8 @@ IMPORT("message-server-host", "list-outstanding-requests") void import_outstandi
 IMPORT("message-server-host", "respond-to-request")
 void import_respond(uint64_t request, const void *data, size_t size, tagged_view *result);
 IMPORT("message-server-host", "cancel-request") void import_cancel_request(uint64_t request, tagged_view *result);
+IMPORT("environment", "get") void import_variable(const char *name, size_t size, void *result);
+IMPORT("environment", "list") void import_variables(theater_view *result);
 IMPORT("names", "register") void import_register(const char *name, size_t size, tagged_view *result);
 IMPORT("names", "unregister") void import_unregister(const char *name, size_t size, tagged_view *result);
 IMPORT("names", "whereis") void import_whereis(const char *name, size_t size, tagged_view *result);
@@ -129,6 +131,26 @@ static theater_outcome outcome_of(const tagged_view *result, bool has_value) {
   const bool failed = (result->tag & 0xff) != 0;  // the upper bytes of a tag are undefined
   theater_outcome outcome = {failed, failed ? result->content : nothing,
                              !failed && has_value ? result->content : nothing};
+  return outcome;
+}
+
+// result<option<T>, string>
+typedef struct {
+  uint32_t tag;
+  union {
+    theater_view error;
+    tagged_view option;
+  } as;
+} tagged_option;
+
+static theater_option_outcome option_outcome_of(const tagged_option *result) {
+  const bool failed = (result->tag & 0xff) != 0;
+  theater_option_outcome outcome = {failed, {NULL, 0}, theater_none()};
+  if (failed) {
+    outcome.error = result->as.error;
+  } else if ((result->as.option.tag & 0xff) != 0) {
+    outcome.value = theater_some(result->as.option.content);
+  }
   return outcome;
 }
 
@@ -178,21 +200,10 @@ theater_outcome theater_send(theater_view target, theater_view message) {
 
 static theater_request_outcome request(theater_view target, theater_view message, bool has_timeout,
                                        uint64_t timeout_ns) {
-  struct {
-    uint32_t tag;
-    union {
-      theater_view error;
-      tagged_view answer;
-    } as;
-  } result;
+  tagged_option result;
   import_request(target.data, target.size, message.data, message.size, has_timeout, timeout_ns, &result);
-  const bool failed = (result.tag & 0xff) != 0;
-  theater_request_outcome outcome = {failed, {NULL, 0}, theater_none()};
-  if (failed) {
-    outcome.error = result.as.error;
-  } else if ((result.as.answer.tag & 0xff) != 0) {
-    outcome.answer = theater_some(result.as.answer.content);
-  }
+  const theater_option_outcome answer = option_outcome_of(&result);
+  theater_request_outcome outcome = {answer.failed, answer.error, answer.value};
   return outcome;
 }
 
@@ -249,6 +260,19 @@ theater_option theater_whereis(theater_view name) {
   tagged_view result;
   import_whereis(name.data, name.size, &result);
   return (result.tag & 0xff) != 0 ? theater_some(result.content) : theater_none();
+}
+
+theater_option_outcome theater_variable(theater_view name) {
+  tagged_option result;
+  import_variable(name.data, name.size, &result);
+  return option_outcome_of(&result);
+}
+
+size_t theater_variables(const theater_view **names) {
+  theater_view list;
+  import_variables(&list);
+  *names = (const theater_view *)(const void *)list.data;
+  return list.size;
 }
 
 // --- Decimal numbers ---

@@ -142,6 +142,17 @@ theater_outcome theater_register(theater_view name);
 theater_outcome theater_unregister(theater_view name);
 theater_option theater_whereis(theater_view name);  // the actor's id
 
+// An answer that may be absent.
+typedef struct {
+  bool failed;
+  theater_view error;    // if failed
+  theater_option value;  // if not
+} theater_option_outcome;
+
+// Handler `environment`: the node's variables that the manifest names.
+theater_option_outcome theater_variable(theater_view name);
+size_t theater_variables(const theater_view **names);  // those that are granted and set
+
 // --- Exports. Each macro stands once in the whole actor, at file scope, after the function that it names. ---
 
 // Used by the macros only: puts an answer where the host reads it, and ends the call.

@@ -146,6 +146,8 @@ class FakeNode {
   }
   ~FakeNode() { stop(0); }
 
+  std::map<std::string, std::string> environment;  // the node's, set before its first use
+
   // "log N", "sleep MS", "loop", "trap", "fail", "end", "state TEXT", "show"; anything else is echoed.
   static void obey(wasm::FakeCall& call) {
     using schema::Value;
@@ -180,6 +182,7 @@ class FakeNode {
       options.clock = &clock_;
       options.random = &random_;
       options.workers = workers_;
+      options.environment = environment;
       options.auditors.assign(outboxes_.begin(), outboxes_.end());
       options.log = [this](const std::string& line) {
         std::lock_guard lock(mutex_);

@@ -66,6 +66,7 @@ TEST(ManifestTest, TheTableHasEveryKeyWithItsDefault) {
     if (key.otherwise.starts_with("(") || key.otherwise.empty()) continue;
     const bool quoted = key.type != "number";
     const std::string value = quoted ? str_cat("\"", key.otherwise, "\"") : std::string(key.otherwise);
+    if (key.key.starts_with("handler.")) continue;  // each belongs to one handler; see below
     if (key.key.starts_with("limits.")) {
       limits += str_cat(key.key.substr(7), " = ", value, "\n");
     } else if (key.key.starts_with("audit.")) {
@@ -94,6 +95,37 @@ TEST(ManifestTest, TheTableHasEveryKeyWithItsDefault) {
     EXPECT_THAT(known, HasSubstr(std::string(key.key.substr(7))));
   }
   EXPECT_EQ(std::count(known.begin(), known.end(), ','), static_cast<ptrdiff_t>(in_table) - 1) << known;
+}
+
+TEST(ManifestTest, WhatTheEnvironmentHandlerGrants) {
+  const auto manifest = parse_manifest(
+      "name = \"x\"\n[[handler]]\ntype = \"environment\"\nvariables = [\"A\", \"B\"]\nsecrets = [\"C\"]\n");
+  ASSERT_TRUE(manifest.ok()) << manifest.error().message;
+  const auto& granted = manifest->permissions.environment;
+  EXPECT_THAT(granted.variables, ElementsAre("A", "B"));
+  EXPECT_THAT(granted.secrets, ElementsAre("C"));
+
+  const auto child = [](std::vector<std::string> variables, std::vector<std::string> secrets) {
+    return EnvironmentGrant{std::move(variables), std::move(secrets)};
+  };
+  EXPECT_TRUE(grants_at_most(child({}, {}), granted));
+  EXPECT_TRUE(grants_at_most(child({"B"}, {"C"}), granted));
+  EXPECT_TRUE(grants_at_most(child({}, {"A"}), granted)) << "less of it is recorded";
+  EXPECT_FALSE(grants_at_most(child({"C"}, {}), granted)) << "a secret doesn't become a variable";
+  EXPECT_FALSE(grants_at_most(child({"D"}, {}), granted));
+  EXPECT_FALSE(grants_at_most(child({}, {"D"}), granted));
+
+  const auto wrong = [](const std::string& line) {
+    return error_of(str_cat("name = \"x\"\n[[handler]]\ntype = \"environment\"\n", line, "\n"));
+  };
+  EXPECT_THAT(wrong("variables = [\"\"]"), HasSubstr("m.toml:4:13: '' is no name of a variable"));
+  EXPECT_THAT(wrong("variables = [\"A=B\"]"), HasSubstr("is no name of a variable"));
+  EXPECT_THAT(wrong("variables = [\"A\", \"A\"]"), HasSubstr("'A' is granted twice"));
+  EXPECT_THAT(wrong("variables = [\"A\"]\nsecrets = [\"A\"]"),
+              HasSubstr("m.toml:5:11: the variable 'A' is granted twice"));
+  EXPECT_THAT(wrong("variables = \"A\""), HasSubstr("m.toml:4:13"));
+  EXPECT_THAT(error_of("name = \"x\"\n[[handler]]\ntype = \"runtime\"\nvariables = [\"A\"]\n"),
+              HasSubstr("m.toml:4:1: unknown key 'variables'"));
 }
 
 TEST(ManifestTest, WhatIsWrongSaysWhereAndWhatToDo) {

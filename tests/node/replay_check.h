@@ -7,12 +7,17 @@
 
 namespace theater::node {
 
-inline void expect_replays(FakeNode& node, const ActorId& actor) {
+inline Result<replay::ReplayReport> replay_of(FakeNode& node, const ActorId& actor,
+                                              const replay::ReplayOptions& options = {}) {
   replay::Recording recording{actor, {}, node.record().blobs()};
   for (auto& event : node.record().chain(actor)) recording.events.push_back(std::move(event.bytes));
-  const size_t events = recording.events.size();
   replay::MemoryReader reader(std::move(recording));
-  const auto report = replay::replay_chain(reader, actor, node.engine(), {});
+  return replay::replay_chain(reader, actor, node.engine(), options);
+}
+
+inline void expect_replays(FakeNode& node, const ActorId& actor, const replay::ReplayOptions& options = {}) {
+  const size_t events = node.record().chain(actor).size();
+  const auto report = replay_of(node, actor, options);
   ASSERT_TRUE(report.ok()) << report.error().message;
   EXPECT_EQ(report->status, replay::ReplayStatus::kSame) << actor.short_hex() << ": " << report->reason;
   EXPECT_EQ(report->matched, events) << actor.short_hex();

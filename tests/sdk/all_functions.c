@@ -15,6 +15,8 @@ static theater_answer on_send(theater_option state, theater_view sender, theater
   check(theater_register(message));
   check(theater_unregister(message));
   theater_log_view(theater_whereis(message).bytes);
+  const theater_view *names = NULL;
+  if (theater_variables(&names) > 0) theater_log_view(theater_variable(names[0]).value.bytes);
   return theater_ok(state);
 }
 
