@@ -71,11 +71,22 @@ std::set<std::string> known_in(const std::string& message) {
   return known;
 }
 
+// The type of the one [[handler]] that has this key: "variables", which means "environment: variables of …". Empty if
+// every handler has it, and for other tables' keys.
+std::string handler_of(const Row& row) {
+  if (!row[0].starts_with("handler.")) return "";
+  for (const auto type : node::handler_types()) {
+    if (row[3].starts_with(str_cat(type, ": "))) return std::string(type);
+  }
+  return "";
+}
+
 // The keys of a table by the tables they stand in: {"": {"name", "limits"}, "limits": {"memory_max"}}.
 template <typename Keys>
 std::map<std::string, std::set<std::string>> by_table(const Keys& keys) {
   std::map<std::string, std::set<std::string>> tables;
   for (auto row : rows_of_table(keys)) {
+    if (!handler_of(row).empty()) continue;                      // that handler's table has it, and no other
     if (row[0].starts_with("handler.")) row[0].insert(7, "[]");  // an array of tables, as the page says in words
     const auto dot = row[0].find('.');
     if (dot == std::string::npos) {
@@ -134,6 +145,30 @@ TEST(ConfigurationParsers, KnowExactlyTheKeysOfTheirTables) {
   expect_parser_knows_exactly(node::manifest_keys(),
                               {"name = \"x\"\npackage = \"x.wasm\"\n", {{"handler[]", "type = \"runtime\"\n"}}, ""},
                               [](const std::string& text) { return node::parse_manifest(text, "manifest.toml"); });
+}
+
+TEST(ConfigurationParsers, EachHandlerKnowsExactlyItsKeys) {
+  for (const auto type : node::handler_types()) {
+    const auto known_after = [&](const std::string& more) {
+      const auto parsed = node::parse_manifest(
+          str_cat("name = \"x\"\n[[handler]]\ntype = \"", type, "\"\n", more, kUnknown), "manifest.toml");
+      EXPECT_FALSE(parsed.ok()) << type;
+      return parsed.ok() ? std::set<std::string>() : known_in(parsed.error().message);
+    };
+    std::set<std::string> keys = {"type"};
+    std::map<std::string, std::set<std::string>> inner;  // [[handler.folder]]
+    for (const auto& row : rows_of_table(node::manifest_keys())) {
+      if (handler_of(row) != type) continue;
+      const auto key = row[0].substr(row[0].find('.') + 1);
+      const auto dot = key.find('.');
+      keys.insert(key.substr(0, dot));
+      if (dot != std::string::npos) inner[key.substr(0, dot)].insert(key.substr(dot + 1));
+    }
+    EXPECT_EQ(known_after(""), keys) << type;
+    for (const auto& [table, names] : inner) {
+      EXPECT_EQ(known_after(str_cat("[[handler.", table, "]]\n")), names) << type << " " << table;
+    }
+  }
 }
 
 std::string node_toml(const std::string& more = "") {
