@@ -117,6 +117,7 @@ Result<std::vector<std::shared_ptr<bus::Outbox>>> begin(Running& running, const 
   options.name = config.name;
   options.config_text = config.text;
   options.workers = config.workers;
+  options.passivate_after_ms = config.passivate_after_ms;
   options.auditors = outboxes;
   options.log = log;
   options.environment = process_environment();

@@ -5,9 +5,12 @@
 #include "base/config.h"
 #include "base/file.h"
 #include "cli/paths.h"
+#include "node/runtime/runtime.h"
 
 namespace theater::cli {
 namespace {
+
+constexpr uint64_t kYearMs = uint64_t{365} * 24 * 3'600'000;
 
 constexpr ConfigKey kKeys[] = {
     {"name", "string", "node", "The name of the node's own chain, for people."},
@@ -20,6 +23,9 @@ constexpr ConfigKey kKeys[] = {
     {"stop_grace", "duration", "10 s", "How long a stop waits for calls in progress and for acknowledgements."},
     {"limits.memory_max", "size", "64 MiB", "The most memory that a manifest may ask for."},
     {"limits.instances_max", "number", "16000", "Actors alive at once; further spawns are refused."},
+    {"limits.passivate_after", "duration", "5 min",
+     "Actors that have had nothing to do for this long (at most twice as long) give up their instance and keep their "
+     "state, unless their manifest says otherwise. `0 s` means never."},
     {"log.file", "path", "(required)", "A file for the log, instead of stderr; needed if there is a table [log]."},
     {"log.file_max", "size", "64 MiB", "A log file that would become larger is renamed to FILE.1, FILE.1 to FILE.2, …"},
     {"log.files", "number", "3", "Log files that are kept; the oldest one goes when another is begun."},
@@ -83,6 +89,9 @@ Result<NodeConfig> parse_node_config(std::string_view text, const std::string& p
   config.memory_max_bytes =
       limits ? limits->size_bytes("memory_max", 64u << 20, 64u << 10, uint64_t{4} << 30) : uint64_t{64} << 20;
   config.instances_max = limits ? limits->number("instances_max", 16'000, 1, 1'000'000) : 16'000;
+
+  config.passivate_after_ms =
+      limits ? limits->duration_ms("passivate_after", node::kPassivateAfterMs, 0, kYearMs) : node::kPassivateAfterMs;
 
   config.log = read_log_config(root, path);
 

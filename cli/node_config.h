@@ -32,6 +32,7 @@ struct NodeConfig {
   uint64_t stop_grace_ms = 0;
   uint64_t memory_max_bytes = 0;
   uint64_t instances_max = 0;
+  uint64_t passivate_after_ms = 0;  // 0: never
   LogConfig log;
   std::string text;  // of the file: its hash stands in the node's chain
 };

@@ -69,11 +69,9 @@ void CallDriver::set_other_profile() {
   comparer_.set_exact(false);
 }
 
-Result<void> CallDriver::activate() {
+void CallDriver::forget_instance() {
   instance_.reset();
   initialized_ = false;
-  TRY_ASSIGN(instance_, module_->instantiate(host_, limits_));
-  return Ok{};
 }
 
 Result<CallDriver::Verdict> CallDriver::run_call(const Tape::Entry& recorded) {
@@ -83,8 +81,8 @@ Result<CallDriver::Verdict> CallDriver::run_call(const Tape::Entry& recorded) {
   if (function_ == nullptr)
     return Verdict{str_cat("event ", sequence, ": no call ", event.header.type, " is known here")};
   const bool initializes = function_ == &wasm::initialize_function();
-  if (initializes == initialized_ || !instance_) {
-    comparer_.differs(recorded, "a life begins with one _initialize, and only with that");
+  if (initializes == initialized_ || (!initializes && !instance_)) {
+    comparer_.differs(recorded, "an instance begins with one _initialize, and only with that");
     return Verdict{};
   }
   if (!initializes && !module_->exports(*function_)) {
@@ -98,7 +96,10 @@ Result<CallDriver::Verdict> CallDriver::run_call(const Tape::Entry& recorded) {
     comparer_.differs(recorded, str_cat("the recorded arguments don't fit ", function_->type.wit()));
     return Verdict{};
   }
-  initialized_ = true;
+  if (initializes) {
+    TRY_ASSIGN(instance_, module_->instantiate(host_, limits_));
+    initialized_ = true;
+  }
   host_.begin_call(event.header.time_ns);
   tape_.pop();
   stop_fuel_ = seen_fuel_ = 0;
@@ -123,7 +124,7 @@ Result<void> CallDriver::drive(Verdict& verdict) {
 }
 
 const Tape::Entry* CallDriver::next_event() {
-  while (tape_.peek() != nullptr && tape_.peek()->view.kind == BodyKind::kFact) tape_.pop();
+  while (tape_.peek() != nullptr && tape_.peek()->is_aside()) tape_.pop();
   return tape_.peek();
 }
 

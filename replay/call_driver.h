@@ -25,8 +25,9 @@ class CallDriver {
   CallDriver(persist::ChainReader& reader, Tape& tape, std::shared_ptr<wasm::Module> module, const wasm::Limits& limits,
              const ReplayOptions& options, const schema::Secrets& secrets, bool same_profile);
 
-  // A fresh instance, at the beginning of each incarnation.
-  Result<void> activate();
+  // What follows begins with `_initialize`, in a fresh instance: at the beginning of each incarnation, and when the
+  // actor was passivated.
+  void forget_instance();
   // The record says so: from here on, what depends on the engine alone isn't compared.
   void set_other_profile();
 

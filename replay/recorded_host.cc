@@ -37,9 +37,8 @@ HostStatus RecordedHost::stop(std::string reason) {
   return park(Need::kStop);
 }
 
-// The node may state facts about an actor at any time; they are no doing of the guest's.
 const Tape::Entry* RecordedHost::next_event() {
-  while (tape_.peek() != nullptr && tape_.peek()->view.kind == BodyKind::kFact) tape_.pop();
+  while (tape_.peek() != nullptr && tape_.peek()->is_aside()) tape_.pop();
   return tape_.peek();
 }
 

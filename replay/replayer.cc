@@ -92,9 +92,13 @@ Result<void> Replay::step(const Tape::Entry& recorded) {
       TRY_ASSIGN(const auto event, schema::decode_event(recorded.bytes));
       check_profile(std::get<schema::Resumed>(event.body).engine_profile);
       tape_->pop();
-      return driver_->activate();
+      driver_->forget_instance();
+      return Ok{};
     }
     case BodyKind::kFact:
+      if (!recorded.is_aside()) driver_->forget_instance();
+      tape_->pop();
+      return Ok{};
     case BodyKind::kShutdown: tape_->pop(); return Ok{};
     case BodyKind::kError: {
       TRY_ASSIGN(const auto event, schema::decode_event(recorded.bytes));
@@ -130,7 +134,7 @@ Result<void> Replay::begin_life(const Tape::Entry& recorded) {
   TRY(take_secrets(genesis));
   driver_.emplace(reader_, *tape_, std::move(module), limits, options_, *secrets_, report_.same_profile);
   driver_->host().set_genesis_time(time_ns);
-  return driver_->activate();
+  return Ok{};
 }
 
 Result<void> Replay::take_secrets(const schema::Genesis& genesis) {

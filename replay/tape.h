@@ -14,6 +14,7 @@
 
 #include "persist/chain_reader.h"
 #include "persist/verifier.h"
+#include "schema/actor_facts.h"
 
 namespace theater::replay {
 
@@ -23,6 +24,11 @@ class Tape {
     BytesView bytes;
     schema::EventView view;
     Hash hash;
+
+    // The node may state facts about an actor at any time, and most are no business of the guest's.
+    bool is_aside() const {
+      return view.kind == schema::BodyKind::kFact && view.header.type != schema::kFactPassivated;
+    }
   };
 
   // Events up to and including sequence `last`. `on_progress` (may be empty) is told now and then how many were popped.

@@ -111,7 +111,7 @@ class Module {
   virtual const Hash& package() const = 0;  // SHA-256 of the bytes it was compiled from
   virtual const std::vector<const HostFunction*>& imports() const = 0;
   virtual bool exports(const ExportFunction& function) const = 0;
-  // kRefused at the engine's instance limit, naming it. `host` must outlive the instance.
+  // kUnavailable at the engine's instance limit, naming it. `host` must outlive the instance.
   virtual Result<std::unique_ptr<Instance>> instantiate(Host& host, const Limits& limits) = 0;
 };
 

@@ -244,7 +244,7 @@ Result<std::shared_ptr<Module>> FakeEngine::compile(BytesView package) {
   auto make = [shared = shared_, spec = found->second](Host& host) -> Result<std::unique_ptr<Instance>> {
     if (shared->instances.fetch_add(1) >= shared->options.instances_max) {
       shared->instances.fetch_sub(1);
-      return Error{ErrorCode::kRefused, str_cat(shared->options.instances_max, " actors are alive, which is the most")};
+      return Error{ErrorCode::kUnavailable, str_cat(shared->options.instances_max, " actors are alive, which is the most")};
     }
     std::shared_ptr<void> count(nullptr, [shared](void*) { shared->instances.fetch_sub(1); });
     return std::unique_ptr<Instance>(std::make_unique<FakeInstance>(spec, shared->options, host, std::move(count)));

@@ -426,7 +426,7 @@ Result<std::unique_ptr<Instance>> make_instance(std::shared_ptr<ModuleState> mod
   }
   if (engine.instances.fetch_add(1, std::memory_order_relaxed) >= engine.instances_max) {
     engine.instances.fetch_sub(1, std::memory_order_relaxed);
-    return Error{ErrorCode::kRefused,
+    return Error{ErrorCode::kUnavailable,
                  str_cat(engine.instances_max, " actors are alive, which is the most: ", engine.limit_reason)};
   }
   return std::unique_ptr<Instance>(std::make_unique<GuestInstance>(std::move(module), host, limits));

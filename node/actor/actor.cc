@@ -53,7 +53,10 @@ Actor::Actor(std::shared_ptr<ActorContext> context, std::shared_ptr<const Manife
   published_.state = "starting";
 }
 
-Actor::~Actor() { context_->timers.cancel(timer_); }
+Actor::~Actor() {
+  context_->timers.cancel(timer_);
+  context_->timers.cancel(rest_timer_);
+}
 
 bool Actor::post(Order order) {
   {
@@ -78,9 +81,11 @@ ActorInfo Actor::info() const {
 Task::Next Actor::turn(Worker& worker) {
   worker_ = &worker;
   host_calls_ = 0;
+  look_at_rest_timer();
   run_orders();
   const Next next = advance();
   arm_timer();
+  arm_rest_timer();
   publish();
   worker_ = nullptr;
   return next;
@@ -125,7 +130,7 @@ Task::Next Actor::advance() {
           shut_down(stop_->reason, {}, stop_->origin);
         } else if (messages++ == kMessagesATurn) {
           return Next::kAgain;
-        } else if (!begin_message()) {
+        } else if (!begin_message() && !begin_rest()) {
           return Next::kWait;
         }
         break;
@@ -197,6 +202,7 @@ void Actor::begin_call(const wasm::ExportFunction& function, std::vector<Value> 
 }
 
 bool Actor::begin_message() {
+  if (instance_ == nullptr) return activate();
   for (;;) {
     std::optional<Signal> signal;
     std::optional<Message> message;
@@ -276,6 +282,7 @@ void Actor::result_emitted() {
   const auto* function = std::exchange(function_, nullptr);
   phase_ = Phase::kIdle;
   if (function == &wasm::initialize_function()) {
+    if (!birth_) return chain_.forget_values();
     std::vector<Value> args;
     args.push_back(birth_->initial_state ? Value::some(Value::bytes(std::move(*birth_->initial_state)))
                                          : Value::none());
@@ -393,6 +400,7 @@ void Actor::arm_timer() {
     consider(deadline_ns_);
   }
   if (phase_ != Phase::kTerminal && phase_ != Phase::kEnded) consider(grace_until_ns_);
+  if (phase_ == Phase::kIdle) consider(ask_again_ns_);
   if (earliest == timer_.first) return;
   context_->timers.cancel(timer_);
   timer_ = {};
@@ -408,13 +416,14 @@ void Actor::publish() {
   switch (phase_) {
     case Phase::kBirth:
     case Phase::kGenesis: state = "starting"; break;
-    case Phase::kIdle: state = "idle"; break;
+    case Phase::kIdle: state = instance_ != nullptr ? "idle" : ask_again_ns_ == 0 ? "passivated" : "waiting"; break;
     case Phase::kTerminal: state = "stopping"; break;
     case Phase::kEnded: break;
     default: state = birth_ ? "starting" : "running"; break;
   }
   if (chain_.emitting()) waits_for = chain_.waits_for();
   if (phase_ == Phase::kRunning && wait_until_ns_ != 0) waits_for = "timer";
+  if (phase_ == Phase::kIdle && ask_again_ns_ != 0) waits_for = "an instance: the node has no more";
   const bool talks = talk_ != nullptr && talk_->to != nullptr && !talk_->has_room && !chain_.emitting();
   if ((talks || !waits_for.empty()) && state == std::string_view("running")) state = "waiting";
   if (stop_ && phase_ != Phase::kEnded) state = "stopping";

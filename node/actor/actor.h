@@ -2,6 +2,9 @@
 //
 //   birth → genesis → (_initialize, init, then message after message) → terminal event → ended
 //
+// An actor that has nothing to do gives up its instance after a while, keeps its state, and says so on its chain; what
+// comes next brings it back with another `_initialize` (actor_rest.cc).
+//
 // A call into the guest is three things: the event of the call, the run, the event of its result. Whatever has to wait
 // (room at a subscriber, a timer, the next message) ends the actor's turn, so that a waiting actor occupies no worker.
 //
@@ -57,6 +60,7 @@ struct ActorContext {
   Clock* clock = nullptr;
   Random* random = nullptr;
   ActorListener* listener = nullptr;
+  uint64_t passivate_after_ms = 0;              // unless a manifest says otherwise; 0: never
   std::function<void(const std::string&)> log;  // may be empty
   std::map<std::string, std::string> environment;
   std::vector<std::shared_ptr<bus::Outbox>> outboxes;
@@ -142,6 +146,15 @@ class Actor final : public Task, private wasm::Host, private Services {
   void arm_timer();
   void publish();
 
+  // actor_rest.cc: the instance goes and comes
+  uint64_t passivate_after_ms() const;
+  bool is_quiet();
+  bool begin_rest();
+  void drop_instance();
+  bool activate();
+  void look_at_rest_timer();
+  void arm_rest_timer();
+
   // actor_end.cc: how it ends
   bool cut_off_if_due();
   void cut_off(schema::ErrorKind kind, std::string message, schema::Origin origin);
@@ -214,7 +227,12 @@ class Actor final : public Task, private wasm::Host, private Services {
   uint64_t deadline_ns_ = 0;    // of the call in progress
   uint64_t no_room_since_ns_ = 0;
   uint64_t grace_until_ns_ = 0;  // a stop that becomes a kill
+  uint64_t ask_again_ns_ = 0;    // for an instance, when the engine had none
   Timers::Id timer_{};
+  Timers::Id rest_timer_{};
+  std::atomic<bool> rest_due_{false};  // it has fired
+  bool looks_idle_ = false;            // it has, before this turn
+  uint64_t rest_length_ = 0;           // of the chain when it was set
 
   // A message on its way to another actor, from the first attempt to take room until it is handed over, or answered.
   struct Talk {

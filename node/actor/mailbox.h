@@ -71,6 +71,7 @@ class Mailbox {
   [[nodiscard]] std::vector<Waker> grant(const ManifestLimits& limits);  // after pop()
   [[nodiscard]] std::vector<Waker> close();                              // whoever waits asks again, and is refused
 
+  bool is_unused() const { return held_ == nullptr; }  // no message, no room taken, nobody waits for some
   size_t size() const { return held_ == nullptr ? 0 : held_->messages.size(); }
   uint64_t bytes() const { return held_ == nullptr ? 0 : held_->bytes; }
 

@@ -39,6 +39,9 @@ void read_limits(const Config::Table& root, ManifestLimits& limits) {
   limits.mailbox_bytes = table->size_bytes("mailbox_bytes", limits.mailbox_bytes, 1, uint64_t{1} << 30);
   limits.mailbox_waits = table->choice("mailbox_full", {"wait", "refuse"}, "wait") == "wait";
   limits.wait_timeout_ms = table->duration_ms("wait_timeout", limits.wait_timeout_ms, 1, kDayMs);
+  constexpr uint64_t kNotSaid = UINT64_MAX;
+  const uint64_t passivate_after_ms = table->duration_ms("passivate_after", kNotSaid, 0, 365 * kDayMs);
+  if (passivate_after_ms != kNotSaid) limits.passivate_after_ms = passivate_after_ms;
   limits.message_bytes = table->size_bytes("message_bytes", limits.message_bytes, 1, uint64_t{64} << 20);
 }
 
@@ -116,6 +119,9 @@ const std::vector<ManifestKey>& manifest_keys() {
       {"limits.wait_timeout", "duration", "5 s",
        "How long this actor waits for room in a mailbox, and for an answer unless it says otherwise."},
       {"limits.message_bytes", "size", "1 MiB", "The largest message."},
+      {"limits.passivate_after", "duration", "(the node's)",
+       "An actor that has had nothing to do for this long (at most twice as long) gives up its instance and keeps its "
+       "state. `0 s` means never."},
       {"audit.mode", "string", "strict",
        "strict: the actor waits for its auditors; best-effort: it never waits, and what is dropped is marked."},
   };

@@ -4,6 +4,7 @@
 // Every key has its default in manifest_keys(), which docs/configuration.md is held to. Pure functions.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,8 +22,9 @@ struct ManifestLimits {
   uint32_t mailbox_messages = 1'000;
   uint64_t mailbox_bytes = uint64_t{16} << 20;
   uint64_t message_bytes = uint64_t{1} << 20;
-  bool mailbox_waits = true;         // a full mailbox makes actors that send wait; otherwise they are refused
-  uint64_t wait_timeout_ms = 5'000;  // of a send to a full mailbox, and of a request
+  bool mailbox_waits = true;                   // a full mailbox makes actors that send wait; otherwise they are refused
+  uint64_t wait_timeout_ms = 5'000;            // of a send to a full mailbox, and of a request
+  std::optional<uint64_t> passivate_after_ms;  // 0: never; none: what the node says
 };
 
 struct Manifest {

@@ -29,14 +29,18 @@ namespace theater::node {
 template <typename T>
 using Callback = std::function<void(Result<T>)>;
 
+inline constexpr uint64_t kPassivateAfterMs = 5 * 60'000;
+
 struct RuntimeOptions {
   wasm::Engine* engine = nullptr;  // required, as are clock and random
   Clock* clock = nullptr;
   Random* random = nullptr;
   PublicKey identity;  // the node's, stands in each genesis
   std::string name = "node";
-  std::string config_text;                             // for the boot event's configuration hash
-  size_t workers = 0;                                  // 0: one a core
+  std::string config_text;  // for the boot event's configuration hash
+  size_t workers = 0;       // 0: one a core
+  // An idle actor gives up its instance after this, unless its manifest says otherwise. 0: never.
+  uint64_t passivate_after_ms = kPassivateAfterMs;
   std::vector<std::shared_ptr<bus::Outbox>> auditors;  // all chains go to all of them
   std::function<void(const std::string&)> log;         // one line for people; any thread
   std::map<std::string, std::string> environment;      // variables that manifests may grant
@@ -53,7 +57,7 @@ struct SpawnRequest {
 struct ActorInfo {
   ActorId id;
   std::string name;
-  std::string state;      // "starting", "idle", "running", "waiting", "stopping", "ended"
+  std::string state;      // "starting", "idle", "running", "waiting", "passivated", "stopping", "ended"
   std::string waits_for;  // "auditor b", "timer", …; empty if it doesn't
   Hash head;
   uint64_t events = 0;

@@ -40,6 +40,7 @@ RuntimeImpl::RuntimeImpl(RuntimeOptions options)
   }
   context_->clock = options_.clock;
   context_->random = options_.random;
+  context_->passivate_after_ms = options_.passivate_after_ms;
   context_->listener = this;
   context_->log = options_.log;
   context_->environment = options_.environment;

@@ -128,6 +128,36 @@ TEST_F(DifferenceTest, RecordsThatMakeNoSense) {
   replay_with([&](auto& events) { events.erase(events.begin() + 1, events.begin() + 3); });  // without _initialize
 }
 
+TEST_F(DifferenceTest, APassivationLeftOutOrAddedOrWithinACall) {
+  Node node(actions(), str_cat(kManifest, "[limits]\npassivate_after = \"1 ms\"\n"));
+  node.ask("log");
+  ASSERT_TRUE(node::wait_for_state(*node.runtime, node.actor, "passivated"));
+  node.ask("log");
+  const Recording whole = node.recording();
+  expect_same(replay(whole), whole.events.size());
+  const size_t rest = find(whole, BodyKind::kFact, "actor/passivated");
+  const size_t call = find(whole, BodyKind::kWasmCall, "handle-request");
+  const auto at = [](auto& events, size_t i) { return events.begin() + static_cast<ptrdiff_t>(i); };
+  ASSERT_EQ(find(whole, BodyKind::kWasmCall, "_initialize", 1), rest + 1);
+
+  const Recording without_fact = forge(whole, [&](auto& events) { events.erase(at(events, rest)); });
+  expect_diverged_at(replay(without_fact), rest);
+  const Recording without_initialize =
+      forge(whole, [&](auto& events) { events.erase(at(events, rest + 1), at(events, rest + 3)); });
+  expect_diverged_at(replay(without_initialize), rest + 1);
+  const auto with_another_before = [&](size_t i) {
+    return forge(whole, [&](auto& events) {
+      auto fact = events[rest];
+      fact.header.time_ns = events[i].header.time_ns;
+      events.insert(at(events, i), std::move(fact));
+    });
+  };
+  expect_diverged_at(replay(with_another_before(call)), call + 1);
+  expect_diverged_at(replay(with_another_before(call + 1)), call + 1);  // before the first host call,
+  expect_diverged_at(replay(with_another_before(call + 2)), call + 2);  // between two of them,
+  expect_diverged_at(replay(with_another_before(call + 4)), call + 4);  // before the result
+}
+
 TEST_F(DifferenceTest, AnotherEngineProfileIsSaidAndIsNoDifference) {
   const Recording recording = forge(record({"log", "random"}), [](auto& events) {
     std::get<schema::Genesis>(events[0].body).engine_profile.bytes[0] ^= 1;

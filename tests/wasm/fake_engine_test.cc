@@ -104,7 +104,7 @@ TEST_F(FakeEngineTest, WrongTypesAreHostFailuresAndTheInstanceLimitIsNamed) {
   auto module = engine.compile(kPackage);
   auto first = (*module)->instantiate(host_, {});
   ASSERT_TRUE(first.ok());
-  EXPECT_EQ((*module)->instantiate(host_, {}).error().code, ErrorCode::kRefused);
+  EXPECT_EQ((*module)->instantiate(host_, {}).error().code, ErrorCode::kUnavailable);
   first->reset();
   EXPECT_TRUE((*module)->instantiate(host_, {}).ok());
 }

@@ -505,7 +505,7 @@ TEST_F(HostileTest, InstancesBeyondTheLimitAreRefusedByName) {
   auto second = (*module)->instantiate(host_, {});
   ASSERT_TRUE(first.ok() && second.ok());
   const auto third = (*module)->instantiate(host_, {});
-  EXPECT_EQ(third.error().code, ErrorCode::kRefused);
+  EXPECT_EQ(third.error().code, ErrorCode::kUnavailable);
   EXPECT_SAYS(third.error().message, "2 actors are alive");
   first->reset();
   EXPECT_TRUE((*module)->instantiate(host_, {}).ok());
