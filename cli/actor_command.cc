@@ -29,11 +29,25 @@ std::string state_text(const RemoteActor& actor) {
 
 std::string short_id(const std::string& id) { return id.substr(0, 12); }
 
+// The arguments of actor.spawn that hold what the files hold.
+std::vector<schema::Value::Field> fields_of(node::Bundle bundle) {
+  using schema::Value;
+  std::vector<Value::Field> fields;
+  fields.push_back({"manifest", Value::string(std::move(bundle.manifest))});
+  fields.push_back({"package", Value::bytes(std::move(bundle.package))});
+  std::vector<Value> children;
+  for (auto& [id, child] : bundle.children) {
+    auto each = fields_of(std::move(child));
+    each.push_back({"id", Value::string(id)});
+    children.push_back(Value::record(std::move(each)));
+  }
+  if (!children.empty()) fields.push_back({"children", Value::list(std::move(children))});
+  return fields;
+}
+
 Result<ExitCode> spawn(const SpawnOptions& options) {
   TRY_ASSIGN(auto manifest, load_manifest(options.manifest));
-  std::vector<schema::Value::Field> args;
-  args.push_back({"manifest", schema::Value::string(std::move(manifest.text))});
-  args.push_back({"package", schema::Value::bytes(std::move(manifest.package))});
+  auto args = fields_of(std::move(manifest.bundle));
   if (options.initial_state) {
     TRY_ASSIGN(auto state, read_argument(*options.initial_state));
     args.push_back({"initial-state", schema::Value::bytes(std::move(state))});

@@ -24,6 +24,40 @@ std::string name_from(const std::string& package_path) {
   return name.empty() ? "actor" : name;
 }
 
+Result<ManifestFile> load(const std::string& path, size_t depth) {
+  if (depth > node::kRecipeDepthMax) {
+    return Error{ErrorCode::kInvalid, str_cat(path, ": children of children of …: more than ", node::kRecipeDepthMax,
+                                              " levels; does a manifest name itself as a child?")};
+  }
+  ManifestFile manifest;
+  manifest.path = std::filesystem::is_directory(path) ? (std::filesystem::path(path) / "manifest.toml").string() : path;
+  if (is_package(manifest.path)) {
+    return Error{
+        ErrorCode::kInvalid,
+        str_cat(path, " is a package; an actor needs a manifest that names it. See: theater package show ", path)};
+  }
+  TRY_ASSIGN(const auto bytes, read_file(manifest.path, Config::kTextMax));
+  manifest.bundle.manifest = as_text(bytes);
+  TRY_ASSIGN(const auto parsed, node::parse_manifest(manifest.bundle.manifest, manifest.path));
+  for (const auto& child : parsed.children()) {
+    auto loaded = load(beside(manifest.path, std::string(as_text(child.start))), depth + 1);
+    if (!loaded.ok()) {
+      return Error{loaded.error().code, str_cat(manifest.path, ": child '", child.id, "': ", loaded.error().message)};
+    }
+    manifest.bundle.children.emplace(child.id, std::move(loaded->bundle));
+  }
+  if (parsed.package.empty() || parsed.package.starts_with("sha256:"))
+    return manifest;  // the node says what it thinks of that
+  const auto& package_path = manifest.package_path = beside(manifest.path, parsed.package);
+  auto content = read_file(package_path);
+  if (!content.ok()) {
+    return Error{content.error().code, str_cat(manifest.path, ": the package it names: ", content.error().message)};
+  }
+  if (content->empty()) return Error{ErrorCode::kInvalid, str_cat(package_path, " is empty, not a WebAssembly module")};
+  manifest.bundle.package = std::move(*content);
+  return manifest;
+}
+
 }  // namespace
 
 bool is_package(const std::string& path) {
@@ -33,28 +67,7 @@ bool is_package(const std::string& path) {
   return file && start == kWasmMagic;
 }
 
-Result<ManifestFile> load_manifest(const std::string& path) {
-  ManifestFile manifest;
-  manifest.path = std::filesystem::is_directory(path) ? (std::filesystem::path(path) / "manifest.toml").string() : path;
-  if (is_package(manifest.path)) {
-    return Error{
-        ErrorCode::kInvalid,
-        str_cat(path, " is a package; an actor needs a manifest that names it. See: theater package show ", path)};
-  }
-  TRY_ASSIGN(const auto bytes, read_file(manifest.path, Config::kTextMax));
-  manifest.text = as_text(bytes);
-  TRY_ASSIGN(const auto parsed, node::parse_manifest(manifest.text, manifest.path));
-  if (parsed.package.empty() || parsed.package.starts_with("sha256:"))
-    return manifest;  // the node says what it thinks of that
-  const auto& package_path = manifest.package_path = beside(manifest.path, parsed.package);
-  auto content = read_file(package_path);
-  if (!content.ok()) {
-    return Error{content.error().code, str_cat(manifest.path, ": the package it names: ", content.error().message)};
-  }
-  if (content->empty()) return Error{ErrorCode::kInvalid, str_cat(package_path, " is empty, not a WebAssembly module")};
-  manifest.package = std::move(*content);
-  return manifest;
-}
+Result<ManifestFile> load_manifest(const std::string& path) { return load(path, 1); }
 
 Error about_files(const Error& error, const std::string& manifest_path, const std::string& package_path) {
   if (error.code != ErrorCode::kInvalid) return error;

@@ -7,15 +7,15 @@
 
 #include "base/result.h"
 #include "base/text.h"
+#include "node/actor/recipe.h"
 #include "wasm/engine.h"
 
 namespace theater::cli {
 
 struct ManifestFile {
   std::string path;
-  std::string text;
-  std::string package_path;  // empty if the manifest names it by hash
-  Bytes package;             // empty if the manifest names it by hash
+  std::string package_path;  // empty if there is none, or the manifest names it by hash
+  node::Bundle bundle;       // what is to be sent: text and package, and the same of each child that it names
 };
 
 // A node knows no paths: this is its error with the files that it is about.

@@ -78,8 +78,7 @@ class ActorRun {
   Result<bool> spawn(ManifestFile manifest) {
     const auto manifest_path = manifest.path, package_path = manifest.package_path;
     node::SpawnRequest request;
-    request.manifest = std::move(manifest.text);
-    request.package = std::move(manifest.package);
+    static_cast<node::Bundle&>(request) = std::move(manifest.bundle);
     request.requested_by = schema::Operator{PublicKey{}, "spawn"};
     if (log_ != nullptr) request.subscribers.push_back(log_->subscriber());
     auto spawned = wait_for<node::ActorInfo>(

@@ -42,7 +42,7 @@ struct ChainSummary {
   std::vector<SequenceRange> missing;  // kPartial
   PublicKey node;
   uint64_t first_time_ns = 0, last_time_ns = 0;
-  bool is_node_chain = false;  // the node's own chain: no package
+  bool is_node_chain = false;  // the node's own chain: neither package nor manifest
 };
 
 class EventCursor {

@@ -115,7 +115,7 @@ Result<void> Rules::on_genesis(const PublicKey& node, BytesView bytes, const sch
   row.name = genesis.name;
   row.first_time_ns = view.header.time_ns;
   row.has_genesis = true;
-  row.is_node_chain = genesis.package.is_zero();
+  row.is_node_chain = genesis.package.is_zero() && genesis.manifest.is_zero();
   return on_next(begin(std::move(row)), node, bytes, view, hash, offset);
 }
 

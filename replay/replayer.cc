@@ -121,7 +121,9 @@ Result<void> Replay::begin_life(const Tape::Entry& recorded) {
   const uint64_t time_ns = recorded.view.header.time_ns;
   tape_->pop();
   if (genesis.package.is_zero()) {
-    report_.reason = "a node's own chain: it states what the host did, there is no guest to replay";
+    report_.reason = genesis.manifest.is_zero()
+                         ? "a node's own chain: it states what the host did, there is no guest to replay"
+                         : "a supervisor without code: it states what was decided, there is no guest to replay";
     return Ok{};
   }
   check_profile(genesis.engine_profile);

@@ -18,9 +18,30 @@ constexpr std::string_view kMessageClient = "theater:simple/message-server-clien
 constexpr std::string_view kMessageHost = "theater:simple/message-server-host@0.1.0";
 constexpr std::string_view kNames = "theater:simple/names@0.1.0";
 constexpr std::string_view kEnvironment = "theater:simple/environment@0.1.0";
+constexpr std::string_view kSupervisor = "theater:simple/supervisor@0.1.0";
+constexpr std::string_view kSupervisorClient = "theater:simple/supervisor-client@0.1.0";
+constexpr std::string_view kLinks = "theater:simple/links@0.1.0";
+constexpr std::string_view kLinksClient = "theater:simple/links-client@0.1.0";
 constexpr std::string_view kPreview1 = "wasi_snapshot_preview1";
 
 Type bytes() { return Type::list(Type::u8()); }
+
+Type child_spec() {
+  return Type::record(
+      {{"id", Type::string()},
+       {"manifest", Type::string()},
+       {"package", Type::option(bytes())},
+       {"state", Type::option(bytes())},
+       {"restart", Type::enumeration({"permanent", "transient", "temporary"})},
+       {"shutdown", Type::option(Type::variant(
+                        {{"brutal-kill", std::nullopt}, {"timeout-ms", Type::u64()}, {"infinity", std::nullopt}}))}});
+}
+
+Type child_info() {
+  return Type::record({{"id", Type::string()},
+                       {"actor", Type::option(Type::string())},
+                       {"state", Type::enumeration({"undefined", "starting", "running", "restarting", "stopping"})}});
+}
 
 struct Traits {
   bool recorded = true;
@@ -81,6 +102,41 @@ std::vector<HostFunction> make_host_functions() {
                     "environment"),
       host_function(kEnvironment, "list", {{}, Type::list(Type::string())}, Effect::kNone, "environment"),
 
+      host_function(kSupervisor, "spawn", {{{"spec", child_spec()}}, Type::result(Type::string(), error)},
+                    Effect::kNone, "supervisor", {.waits = true}),
+      host_function(kSupervisor, "spawn-and-wait",
+                    {{{"spec", child_spec()}, {"timeout-ns", Type::option(Type::u64())}},
+                     Type::result(Type::option(bytes()), error)},
+                    Effect::kNone, "supervisor", {.waits = true}),
+      host_function(kSupervisor, "start-child",
+                    {{{"state", Type::option(bytes())}}, Type::result(Type::string(), error)}, Effect::kNone,
+                    "supervisor", {.waits = true}),
+      host_function(kSupervisor, "restart-child", {{{"child", Type::string()}}, Type::result(Type::string(), error)},
+                    Effect::kNone, "supervisor", {.waits = true}),
+      host_function(kSupervisor, "resume",
+                    {{{"child", Type::string()}, {"state", bytes()}}, Type::result(Type::string(), error)},
+                    Effect::kNone, "supervisor", {.waits = true}),
+      host_function(kSupervisor, "stop-child", {{{"child", Type::string()}}, Type::result(std::nullopt, error)},
+                    Effect::kNone, "supervisor", {.waits = true}),
+      host_function(kSupervisor, "delete-child", {{{"child", Type::string()}}, Type::result(std::nullopt, error)},
+                    Effect::kNone, "supervisor", {.waits = true}),
+      host_function(kSupervisor, "list-children", {{}, Type::list(child_info())}, Effect::kNone, "supervisor"),
+      host_function(kSupervisor, "get-child-state",
+                    {{{"child", Type::string()}}, Type::result(Type::option(bytes()), error)}, Effect::kNone,
+                    "supervisor", {.waits = true}),
+      host_function(kSupervisor, "subscribe-to-child", {{{"child", Type::string()}}, Type::result(std::nullopt, error)},
+                    Effect::kNone, "supervisor"),
+      host_function(kSupervisor, "unsubscribe-from-child",
+                    {{{"child", Type::string()}}, Type::result(std::nullopt, error)}, Effect::kNone, "supervisor"),
+
+      host_function(kLinks, "link", {{{"target", Type::string()}}, Type::result(std::nullopt, error)}, Effect::kNone,
+                    "links"),
+      host_function(kLinks, "unlink", {{{"target", Type::string()}}, Type::result(std::nullopt, error)}, Effect::kNone,
+                    "links"),
+      host_function(kLinks, "monitor", {{{"target", Type::string()}}, Type::result(Type::u64(), error)}, Effect::kNone,
+                    "links"),
+      host_function(kLinks, "demonitor", {{{"monitor", Type::u64()}}, Type::boolean()}, Effect::kNone, "links"),
+
       host_function(kPreview1, "random_get", {{{"len", Type::u32()}}, bytes()}, Effect::kNone, "wasi"),
       host_function(kPreview1, "fd_write", {{{"fd", Type::u32()}, {"data", bytes()}}, Type::u16()}, Effect::kNone,
                     "wasi"),
@@ -100,6 +156,14 @@ ExportFunction export_function(std::string_view interface, std::string_view name
   return ExportFunction{str_cat(interface, "#", name), str_cat(interface, "/", name), std::move(type)};
 }
 
+// What the host tells an actor of its own accord.
+ExportFunction callback(std::string_view interface, std::string_view name, std::vector<Type> params) {
+  const Type state = Type::option(bytes());
+  return export_function(interface, name,
+                         {{{"state", state}, {"params", Type::tuple(std::move(params))}},
+                          Type::result(Type::tuple({state}), Type::string())});
+}
+
 std::vector<ExportFunction> make_export_functions() {
   const Type state = Type::option(bytes());
   const Type message = Type::tuple({Type::string(), bytes()});
@@ -112,7 +176,21 @@ std::vector<ExportFunction> make_export_functions() {
       export_function(kMessageClient, "handle-send", {{{"state", state}, {"params", message}}, next_state}),
       export_function(kMessageClient, "handle-request",
                       {{{"state", state}, {"params", message}}, next_state_and_reply}),
+      callback(kSupervisorClient, "handle-child-error", {Type::string(), Type::string(), Type::string()}),
+      callback(kSupervisorClient, "handle-child-exit", {Type::string(), Type::string(), Type::option(bytes())}),
+      callback(kSupervisorClient, "handle-child-external-stop", {Type::string(), Type::string()}),
+      callback(kSupervisorClient, "handle-child-event",
+               {Type::string(), Type::u64(), Type::string(), bytes(), Type::u64()}),
+      callback(kLinksClient, "handle-exit", {Type::string(), Type::string()}),
+      callback(kLinksClient, "handle-down", {Type::u64(), Type::string(), Type::string()}),
   };
+}
+
+// Of the table, for whoever calls it often.
+const ExportFunction& known_export(std::string_view interface, std::string_view name) {
+  const ExportFunction* function = find_export_function(str_cat(interface, "/", name));
+  CHECK(function != nullptr, interface, "/", name, " isn't in the table");
+  return *function;
 }
 
 }  // namespace
@@ -155,5 +233,29 @@ const ExportFunction& initialize_function() { return export_functions()[0]; }
 const ExportFunction& init_function() { return export_functions()[1]; }
 const ExportFunction& handle_send_function() { return export_functions()[2]; }
 const ExportFunction& handle_request_function() { return export_functions()[3]; }
+const ExportFunction& handle_child_error_function() {
+  static const ExportFunction& function = known_export(kSupervisorClient, "handle-child-error");
+  return function;
+}
+const ExportFunction& handle_child_exit_function() {
+  static const ExportFunction& function = known_export(kSupervisorClient, "handle-child-exit");
+  return function;
+}
+const ExportFunction& handle_child_external_stop_function() {
+  static const ExportFunction& function = known_export(kSupervisorClient, "handle-child-external-stop");
+  return function;
+}
+const ExportFunction& handle_child_event_function() {
+  static const ExportFunction& function = known_export(kSupervisorClient, "handle-child-event");
+  return function;
+}
+const ExportFunction& handle_exit_function() {
+  static const ExportFunction& function = known_export(kLinksClient, "handle-exit");
+  return function;
+}
+const ExportFunction& handle_down_function() {
+  static const ExportFunction& function = known_export(kLinksClient, "handle-down");
+  return function;
+}
 
 }  // namespace theater::wasm

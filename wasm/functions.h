@@ -45,5 +45,11 @@ const ExportFunction& initialize_function();  // type "_initialize", no paramete
 const ExportFunction& init_function();
 const ExportFunction& handle_send_function();
 const ExportFunction& handle_request_function();
+const ExportFunction& handle_child_error_function();
+const ExportFunction& handle_child_exit_function();
+const ExportFunction& handle_child_external_stop_function();
+const ExportFunction& handle_child_event_function();
+const ExportFunction& handle_exit_function();
+const ExportFunction& handle_down_function();
 
 }  // namespace theater::wasm

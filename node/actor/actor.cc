@@ -33,14 +33,15 @@ std::unique_ptr<schema::Secrets> secrets_of(const Manifest& manifest,
 
 }  // namespace
 
-Actor::Actor(std::shared_ptr<ActorContext> context, std::shared_ptr<const Manifest> manifest,
-             std::shared_ptr<wasm::Module> module, std::unique_ptr<Birth> birth,
-             std::vector<std::shared_ptr<Subscriber>> subscribers)
+Actor::Actor(std::shared_ptr<ActorContext> context, std::shared_ptr<wasm::Module> module, LifeRequest life,
+             std::unique_ptr<Birth> birth, std::vector<std::shared_ptr<Subscriber>> subscribers)
     : Task(context->scheduler),
       context_(std::move(context)),
-      manifest_(std::move(manifest)),
+      manifest_(life.recipe->manifest),
       module_(std::move(module)),
-      answers_later_(imports(*module_, "theater:simple/message-server-host@0.1.0/respond-to-request")),
+      parent_(std::move(life.parent)),
+      answers_later_(module_ != nullptr &&
+                     imports(*module_, "theater:simple/message-server-host@0.1.0/respond-to-request")),
       birth_(std::move(birth)),
       chain_(*context_->clock, [this] {
         return [weak = weak_from_this()] {
@@ -51,6 +52,10 @@ Actor::Actor(std::shared_ptr<ActorContext> context, std::shared_ptr<const Manife
   for (auto& subscriber : subscribers) chain_.add(std::move(subscriber));
   published_.name = name();
   published_.state = "starting";
+  if (!manifest_->supervisor && !manifest_->grants("supervisor")) return;
+  auto made = Supervisor::make(*this, std::move(life.recipe), *context_->random);
+  CHECK(made.ok(), made.ok() ? "" : made.error().message);  // the manifest was checked
+  supervisor_ = std::move(made).value();
 }
 
 Actor::~Actor() {
@@ -68,6 +73,14 @@ bool Actor::post(Order order) {
   return true;
 }
 
+void Actor::post_always(Order order) {
+  {
+    std::lock_guard lock(mutex_);
+    orders_.push_back(std::move(order));
+  }
+  wake();
+}
+
 ActorInfo Actor::info() const {
   std::lock_guard lock(mutex_);
   ActorInfo info = published_;
@@ -83,6 +96,7 @@ Task::Next Actor::turn(Worker& worker) {
   host_calls_ = 0;
   look_at_rest_timer();
   run_orders();
+  if (supervisor_ != nullptr) supervisor_->turn();
   const Next next = advance();
   arm_timer();
   arm_rest_timer();
@@ -118,10 +132,15 @@ Task::Next Actor::advance() {
         if (phase_ == Phase::kTerminal && abandoned_) abandon();
         return Next::kWait;
       case Phase::kRunning:
-        if (const Next next = run_guest(); phase_ == Phase::kRunning) return next;
+        if (const Next next = run_guest(); phase_ == Phase::kRunning) {
+          // What it asked for may have to be stated first.
+          if (next == Next::kAgain || facts_ == nullptr || chain_.emitting()) return next;
+        }
         break;
       case Phase::kIdle:
-        if (shutdown_asked_) {
+        if (supervisor_ != nullptr && !supervise()) {
+          if (facts_ == nullptr && phase_ == Phase::kIdle) return Next::kWait;
+        } else if (shutdown_asked_) {
           std::vector<Value> data;
           if (last_word_) data.push_back(std::move(*last_word_));
           last_word_.reset();
@@ -141,9 +160,11 @@ Task::Next Actor::advance() {
 }
 
 void Actor::be_born() {
-  auto instance = module_->instantiate(*this, limits().instance);
-  if (!instance.ok()) return vanish(std::move(instance).error());
-  instance_ = std::move(instance).value();
+  if (module_ != nullptr) {
+    auto instance = module_->instantiate(*this, limits().instance);
+    if (!instance.ok()) return vanish(std::move(instance).error());
+    instance_ = std::move(instance).value();
+  }
   chain_.begin(schema::kTypeGenesis, birth_->genesis, std::move(birth_->blobs));
   phase_ = Phase::kGenesis;
   {
@@ -151,7 +172,8 @@ void Actor::be_born() {
     published_.id = chain_.id();
   }
   const auto self = std::static_pointer_cast<Actor>(shared_from_this());
-  const auto added = context_->directory.add(self, chain_.id(), manifest_->registered_name);
+  const ActorId heir_of = parent_ == nullptr ? ActorId{} : parent_->previous;
+  const auto added = context_->directory.add(self, chain_.id(), manifest_->registered_name, heir_of);
   if (!added.ok())
     return vanish(Error{added.error().code, str_cat("'register' of '", name(), "': ", added.error().message)});
 }
@@ -170,6 +192,8 @@ void Actor::emitted() {
     case Phase::kGenesis:
       genesis_time_ns_ = chain_.time_ns();
       context_->listener->on_born(*this, birth_->genesis.package);
+      phase_ = Phase::kIdle;
+      if (module_ == nullptr) return;
       return begin_call(wasm::initialize_function(), {}, {});
     case Phase::kCall:
       call_sequence_ = chain_.length() - 1;
@@ -211,6 +235,7 @@ bool Actor::begin_message() {
       std::lock_guard lock(mutex_);
       if (!orders_.empty()) return false;  // they came first, and brought a wake-up
       signal = signals_.pop();
+      if (!signal) signal = next_child_event();
       if (!signal) message = mailbox_.pop();
       if (message) wakers = mailbox_.grant(limits());
     }
@@ -243,7 +268,7 @@ void Actor::begin_signal(Signal signal) {
 }
 
 void Actor::signal(Signal signal) {
-  if (!module_->exports(*signal.function)) return;
+  if (!exports(*signal.function)) return;
   {
     std::lock_guard lock(mutex_);
     if (closed_) return;
@@ -317,12 +342,7 @@ void Actor::result_emitted() {
     }
   }
   chain_.forget_values();
-  if (birth_) {
-    auto done = std::move(birth_->done);
-    birth_.reset();
-    publish();
-    if (done) done(info());
-  }
+  if (birth_ && supervisor_ == nullptr) born();
 }
 
 void Actor::state_fact(std::string_view type, schema::Value value, std::function<void()> then) {
@@ -398,8 +418,13 @@ void Actor::arm_timer() {
   } else if (phase_ == Phase::kRunning && talk_ != nullptr && !talk_->has_room && !chain_.emitting()) {
     consider(talk_->until_ns);
     consider(deadline_ns_);
+  } else if (phase_ == Phase::kRunning && supervisor_ != nullptr && supervisor_->is_asked()) {
+    consider(deadline_ns_);
   }
-  if (phase_ != Phase::kTerminal && phase_ != Phase::kEnded) consider(grace_until_ns_);
+  if (phase_ != Phase::kTerminal && phase_ != Phase::kEnded) {
+    consider(grace_until_ns_);
+    if (supervisor_ != nullptr) consider(supervisor_->wake_at_ns());
+  }
   if (phase_ == Phase::kIdle) consider(ask_again_ns_);
   if (earliest == timer_.first) return;
   context_->timers.cancel(timer_);

@@ -22,11 +22,13 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "bus/outbox.h"
 #include "node/actor/directory.h"
+#include "node/actor/life.h"
 #include "node/actor/mailbox.h"
 #include "node/actor/signals.h"
 #include "node/chain/chain.h"
@@ -35,6 +37,7 @@
 #include "node/runtime/runtime.h"
 #include "node/runtime/scheduler.h"
 #include "node/runtime/timers.h"
+#include "node/supervise/supervisor.h"
 
 namespace theater::node {
 
@@ -44,8 +47,9 @@ class Actor;
 class ActorListener {
  public:
   virtual ~ActorListener() = default;
-  virtual void on_born(Actor& actor, const Hash& package) = 0;  // genesis is emitted
-  virtual void on_ended(const ActorInfo& info) = 0;             // nothing of it will be emitted any more
+  virtual void on_born(Actor& actor, const Hash& package) = 0;              // genesis is emitted
+  virtual void on_ended(const ActorInfo& info) = 0;                         // nothing of it will be emitted any more
+  virtual void spawn_life(LifeRequest life, Callback<ActorInfo> done) = 0;  // as Runtime::spawn
 };
 
 // What all actors of a runtime share. Owned by the runtime and by each of them: a waker on another thread may be the
@@ -75,11 +79,12 @@ struct Birth {
   Callback<ActorInfo> done;
 };
 
-class Actor final : public Task, private wasm::Host, private Services {
+class Actor final : public Task, private wasm::Host, private Services, private Household {
  public:
-  Actor(std::shared_ptr<ActorContext> context, std::shared_ptr<const Manifest> manifest,
-        std::shared_ptr<wasm::Module> module, std::unique_ptr<Birth> birth,
-        std::vector<std::shared_ptr<Subscriber>> subscribers);
+  // `module` is null for a supervisor without code. `life` is what it begins with; the recipe stays with supervisors
+  // only.
+  Actor(std::shared_ptr<ActorContext> context, std::shared_ptr<wasm::Module> module, LifeRequest life,
+        std::unique_ptr<Birth> birth, std::vector<std::shared_ptr<Subscriber>> subscribers);
   ~Actor() override;
 
   const ActorId& id() const { return chain_.id(); }  // from on_begun on
@@ -101,7 +106,11 @@ class Actor final : public Task, private wasm::Host, private Services {
   // Done on the actor's worker at its next turn. False if too many orders wait.
   using Order = std::function<void(Actor&)>;
   bool post(Order order);
+  // The same for what must not be refused, because nobody would ask again: at most a few for each actor that is
+  // related.
+  void post_always(Order order);
   ActorInfo info() const;
+  const Parentage* parent() const { return parent_.get(); }
 
   // Orders.
   void stop(const schema::Origin& origin, const std::string& reason, uint64_t grace_ms);
@@ -133,11 +142,13 @@ class Actor final : public Task, private wasm::Host, private Services {
   void emitted();
   void too_large();
   void begin_call(const wasm::ExportFunction& function, std::vector<schema::Value> args, schema::Origin origin);
+  bool exports(const wasm::ExportFunction& function) const { return module_ != nullptr && module_->exports(function); }
   bool begin_message();
   void begin_signal(Signal signal);
   void call_returned();
   void result_emitted();
   void answer(std::shared_ptr<Reply> reply, Result<std::optional<Bytes>> result, bool claimed = false);
+  schema::Cause newest_event() const { return {id(), chain_.length() - 1, *chain_.head()}; }
   bool begin_fact();
   bool step_fact();
   void wait_for_room();
@@ -155,10 +166,42 @@ class Actor final : public Task, private wasm::Host, private Services {
   void look_at_rest_timer();
   void arm_rest_timer();
 
+  // actor_supervise.cc: its children, and whose child it is
+  bool supervise();  // false: wait
+  void born();
+  uint64_t now_ns() const override { return context_->clock->monotonic_ns(); }
+  void state(std::string_view type, schema::Value value, std::function<void()> then) override;
+  void start_child(LifeRequest life) override;
+  void stop_child(const ActorId& life, bool at_once, const std::string& why) override;
+  void release_names(const ActorId& life) override { context_->directory.release_names(life); }
+  void tell_guest(const ChildInfo& child, const LifeEnd& end) override;
+  void leave_family(bool unborn);
+  std::optional<Signal> next_child_event();
+  Supervisor* supervisor() override { return supervisor_.get(); }
+  Result<void> may_spawn(const Manifest& child) const override;
+  bool is_descendant(const Actor& other) const;
+  Result<void> watch_child(const ActorId& child, bool watch) override;
+  bool ask_for_state(const ActorId& actor) override;
+
+  // actor_links.cc: links and monitors
+  Result<void> relate(size_t more);  // with the lock: room for them
+  Result<void> link(std::string_view target) override;
+  Result<void> unlink(std::string_view target) override;
+  Result<uint64_t> monitor(std::string_view target) override;
+  bool demonitor(uint64_t number) override;
+  Result<void> linked_by(const ActorId& other);
+  void unlinked_by(const ActorId& other);
+  Result<void> watched_by(const ActorId& other, uint64_t number);
+  void unwatched_by(const ActorId& other, uint64_t number);
+  void linked_ended(const LifeEnd& end);
+  void watched_ended(uint64_t number, const LifeEnd& end);
+  void cut_relations();
+
   // actor_end.cc: how it ends
   bool cut_off_if_due();
   void cut_off(schema::ErrorKind kind, std::string message, schema::Origin origin);
   void fail(schema::ErrorKind kind, std::string message, uint64_t fuel, bool in_call, schema::Origin origin);
+  void note_end(Exit::Kind kind, const schema::Origin& origin);
   void shut_down(std::string reason, std::vector<schema::Value> data, schema::Origin origin);
   void close_mailbox(const Error& why);
   void vanish(Error why);
@@ -186,9 +229,11 @@ class Actor final : public Task, private wasm::Host, private Services {
   void hand_over();
   void drop_talk();
   std::string waiting_cycle() const;
+  std::shared_ptr<Reply> expect_answer();
   void keep_outstanding(std::shared_ptr<Reply> reply);
   Result<bool> send_with_event(std::string_view target, BytesView message) override;
   bool request_with_event(std::string_view target, BytesView message, std::optional<uint64_t> timeout_ns) override;
+  bool asks() const override { return talk_ != nullptr; }
   std::optional<Result<std::optional<Bytes>>> take_answer() override;
   std::optional<uint64_t> current_request() const override;
   std::vector<uint64_t> outstanding_requests() const override;
@@ -200,8 +245,10 @@ class Actor final : public Task, private wasm::Host, private Services {
 
   const std::shared_ptr<ActorContext> context_;
   const std::shared_ptr<const Manifest> manifest_;
-  const std::shared_ptr<wasm::Module> module_;
-  const bool answers_later_;  // it imports respond-to-request
+  const std::shared_ptr<wasm::Module> module_;     // none: a supervisor without code
+  const std::unique_ptr<const Parentage> parent_;  // none: nobody's child
+  std::unique_ptr<Supervisor> supervisor_;         // none: it can have no children; made once, by the constructor
+  const bool answers_later_;                       // it imports respond-to-request
 
   Phase phase_ = Phase::kBirth;
   HostStep host_step_ = HostStep::kRun;
@@ -269,6 +316,7 @@ class Actor final : public Task, private wasm::Host, private Services {
   std::optional<Ending> stop_, kill_;
   std::optional<Error> failure_;  // for who waits for the call or the birth that was cut off
   std::string ended_;             // why, for people
+  std::unique_ptr<LifeEnd> end_;  // from the decision to end on
   std::vector<Callback<ActorInfo>> ended_waiters_;
 
   mutable std::mutex mutex_;  // guards what follows
@@ -276,6 +324,14 @@ class Actor final : public Task, private wasm::Host, private Services {
   Signals signals_;
   std::vector<Order> orders_;
   std::optional<Error> closed_;  // why no message is taken
+  struct Relations {
+    static constexpr size_t kMax = 1'000;  // of all three
+    std::set<ActorId> links;
+    std::map<uint64_t, ActorId> monitors;             // whom it watches
+    std::set<std::pair<ActorId, uint64_t>> watchers;  // who watches it, by which number of theirs
+    uint64_t last_monitor = 0;
+  };
+  std::unique_ptr<Relations> relations_;  // most actors have none
   struct Answer {
     uint64_t number = 0;
     Result<std::optional<Bytes>> result;

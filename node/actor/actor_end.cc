@@ -10,13 +10,12 @@ namespace {
 
 constexpr size_t kReasonMax = 4'000;  // bytes, so that the terminal event fits whatever a guest's backtrace looks like
 
-// Text of an event must be UTF-8, and this comes from anywhere.
+}  // namespace
+
 std::string event_text(std::string text) {
   if (text.size() > kReasonMax) text = text.substr(0, kReasonMax) + "…";
   return is_utf8(as_bytes(text)) ? text : escape(as_bytes(text));
 }
-
-}  // namespace
 
 void Actor::stop(const schema::Origin& origin, const std::string& reason, uint64_t grace_ms) {
   if (phase_ == Phase::kTerminal || phase_ == Phase::kEnded) return;
@@ -56,7 +55,8 @@ bool Actor::cut_off_if_due() {
   }
   if (grace_until_ns_ == 0 && phase_ != Phase::kRunning) return false;
   const uint64_t now_ns = context_->clock->monotonic_ns();
-  if (grace_until_ns_ != 0 && now_ns >= grace_until_ns_ && phase_ != Phase::kIdle) {
+  const bool stops_children = supervisor_ != nullptr && supervisor_->phase() == Supervisor::Phase::kStopping;
+  if (grace_until_ns_ != 0 && now_ns >= grace_until_ns_ && (phase_ != Phase::kIdle || stops_children)) {
     cut_off(ErrorKind::kKilled, str_cat(stop_->reason, ": the call in progress didn't end within the grace period"),
             stop_->origin);
     return true;
@@ -90,6 +90,7 @@ void Actor::fail(ErrorKind kind, std::string message, uint64_t fuel, bool in_cal
   const Error why{ErrorCode::kActorFailed, str_cat("'", name(), "' ended: ", message)};
   close_mailbox(why);
   failure_ = why;  // told when the event that says so is emitted
+  note_end(kind == ErrorKind::kKilled ? Exit::Kind::killed : Exit::Kind::error, origin);
   chain_.begin(schema::kTypeError, schema::ErrorBody{kind, std::move(message), fuel, in_call, std::move(origin)});
   phase_ = Phase::kTerminal;
 }
@@ -98,8 +99,17 @@ void Actor::shut_down(std::string reason, std::vector<schema::Value> data, schem
   instance_.reset();
   ended_ = reason;
   close_mailbox(Error{ErrorCode::kUnavailable, str_cat("'", name(), "' has ended: ", reason)});
+  note_end(shutdown_asked_ ? Exit::Kind::normal : Exit::Kind::shutdown, origin);
+  if (!data.empty()) end_->last_word = *data[0].get<Bytes>();
   chain_.begin(schema::kTypeShutdown, schema::Shutdown{std::move(reason), std::move(data), std::move(origin)});
   phase_ = Phase::kTerminal;
+}
+
+void Actor::note_end(Exit::Kind kind, const schema::Origin& origin) {
+  end_ = std::make_unique<LifeEnd>();
+  end_->kind = kind;
+  end_->origin = origin;
+  end_->reason = ended_;
 }
 
 // Refuses messages that come, and those that wait.
@@ -140,14 +150,21 @@ void Actor::end() {
   publish();
   const auto last = info();
   context_->listener->on_ended(last);
-  context_->directory.end(std::static_pointer_cast<Actor>(shared_from_this()), last);
-  if (birth && birth->done) birth->done(*failure_);
+  // A child's names stay its own until its supervisor has decided.
+  if (end_ != nullptr) {
+    end_->actor = id();
+    end_->terminal = newest_event();
+  }
+  context_->directory.end(std::static_pointer_cast<Actor>(shared_from_this()), last, parent_ != nullptr && !birth);
+  if (birth && birth->done) birth->done(failure_ ? *failure_ : Error{ErrorCode::kUnavailable, ended_});
   if (reply) answer(reply, *failure_);
   if (const auto outstanding = std::move(outstanding_)) {
     const Error gone{ErrorCode::kUnavailable, str_cat("'", name(), "' ended before it answered: ", ended_)};
     for (const auto& [number, waiting] : *outstanding) answer(waiting, gone);
   }
   for (auto& waiter : std::exchange(ended_waiters_, {})) waiter(last);
+  cut_relations();
+  leave_family(birth != nullptr);
 }
 
 }  // namespace theater::node

@@ -28,7 +28,7 @@ Result<void> Actor::accepts(bool request) const {
                          grant_line("message-server"))};
   }
   const auto& wanted = request ? wasm::handle_request_function() : wasm::handle_send_function();
-  if (module_->exports(wanted)) return Ok{};
+  if (exports(wanted)) return Ok{};
   return Error{ErrorCode::kRefused, str_cat("the package of '", name(), "' doesn't export ", wanted.name,
                                             request ? "; it takes no requests" : "; it takes only requests")};
 }
@@ -141,18 +141,22 @@ bool Actor::request_with_event(std::string_view target, BytesView message, std::
     talk_->answer = std::move(taken).error();
     return true;
   }
-  talk_->message.reply =
-      std::make_shared<Reply>([weak = std::weak_ptr(std::static_pointer_cast<Actor>(shared_from_this())),
-                               number = ++talks_](Result<std::optional<Bytes>> result) {
-        const auto self = weak.lock();
-        if (self == nullptr) return;
-        {
-          std::lock_guard lock(self->mutex_);
-          self->answer_ = Answer{number, std::move(result)};
-        }
-        self->wake();
-      });
+  talk_->message.reply = expect_answer();
   return true;
+}
+
+// An answer to this actor itself, for take_answer().
+std::shared_ptr<Reply> Actor::expect_answer() {
+  return std::make_shared<Reply>([weak = std::weak_ptr(std::static_pointer_cast<Actor>(shared_from_this())),
+                                  number = ++talks_](Result<std::optional<Bytes>> result) {
+    const auto self = weak.lock();
+    if (self == nullptr) return;
+    {
+      std::lock_guard lock(self->mutex_);
+      self->answer_ = Answer{number, std::move(result)};
+    }
+    self->wake();
+  });
 }
 
 // Right after the event was emitted, in the same turn: nothing can come between.
@@ -163,7 +167,7 @@ void Actor::hand_over() {
   }
   if (talk_ == nullptr || !talk_->has_room) return;
   talk_->has_room = false;
-  talk_->message.origin = schema::Cause{id(), chain_.length() - 1, *chain_.head()};
+  talk_->message.origin = newest_event();
   const auto to = talk_->to;
   talk_->reply = talk_->message.reply;
   Message message = std::move(talk_->message);

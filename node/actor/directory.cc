@@ -45,25 +45,41 @@ void Directory::begin(const ActorPtr& actor) {
   starting_.insert(actor);
 }
 
-Result<void> Directory::add(const ActorPtr& actor, const ActorId& id, const std::string& name) {
+Result<void> Directory::add(const ActorPtr& actor, const ActorId& id, const std::string& name, const ActorId& heir_of) {
   Entry entry{actor, {}};
   std::unique_lock lock(mutex_);
+  if (auto kept = kept_names_.extract(heir_of)) {
+    entry.names = std::move(kept.mapped());
+    for (const auto& each : entry.names) names_[each] = id;
+  }
   if (!name.empty()) TRY(take_name(name, id, entry));
   starting_.erase(actor);
   actors_.emplace(id, std::move(entry));
   return Ok{};
 }
 
-void Directory::end(const ActorPtr& actor, const ActorInfo& info) {
+void Directory::end(const ActorPtr& actor, const ActorInfo& info, bool keep_names) {
   std::unique_lock lock(mutex_);
   starting_.erase(actor);
   if (const auto found = actors_.find(info.id); found != actors_.end()) {
-    for (const auto& name : found->second.names) names_.erase(name);
+    auto& names = found->second.names;
+    if (keep_names && !names.empty()) {
+      kept_names_.emplace(info.id, std::move(names));
+    } else {
+      for (const auto& name : names) names_.erase(name);
+    }
     actors_.erase(found);
   }
   if (info.events > 0) ended_.push_back(info);
   if (ended_.size() > kEndedMax) ended_.pop_front();
   if (is_empty()) emptied_.notify_all();
+}
+
+void Directory::release_names(const ActorId& ended) {
+  std::unique_lock lock(mutex_);
+  const auto kept = kept_names_.extract(ended);
+  if (!kept) return;
+  for (const auto& name : kept.mapped()) names_.erase(name);
 }
 
 void Directory::close() {
@@ -137,6 +153,9 @@ Result<Directory::ActorPtr> Directory::resolve(std::string_view target) const {
   }
   const auto found = actors_.find(id);
   if (found != actors_.end()) return found->second.actor;
+  if (kept_names_.contains(id)) {
+    return Error{ErrorCode::kUnavailable, str_cat("'", escape(as_bytes(target)), "' is being restarted; try again")};
+  }
   return Error{ErrorCode::kNotFound, str_cat("there is no living actor ", id.short_hex(), " on this node")};
 }
 

@@ -1,5 +1,5 @@
 // Who lives on this node: actors from the spawn that makes them to their end, by id and by registered name, and what is
-// remembered of those that have ended. A name belongs to one living actor.
+// remembered of those that have ended. A name belongs to one living actor, or to one that is about to be restarted.
 //
 // Any thread; every method takes one short lock, and none calls back. Bounds: kEndedMax ended actors are remembered,
 // kNamesMax names an actor.
@@ -35,9 +35,12 @@ class Directory {
   bool expect();
   void give_up();
   void begin(const ActorPtr& actor);
-  // kRefused if `name` (empty: none) belongs to another one; the actor isn't added then.
-  Result<void> add(const ActorPtr& actor, const ActorId& id, const std::string& name);
-  void end(const ActorPtr& actor, const ActorInfo& info);  // with all its names
+  // kRefused if `name` (empty: none) belongs to another one; the actor isn't added then. The names that were kept for
+  // the heir of `heir_of` (zero: of nobody) are its own from now on.
+  Result<void> add(const ActorPtr& actor, const ActorId& id, const std::string& name, const ActorId& heir_of = {});
+  // Its names are free again, or kept for its heir until release_names().
+  void end(const ActorPtr& actor, const ActorInfo& info, bool keep_names = false);
+  void release_names(const ActorId& ended);
 
   void close();  // no more spawns
   bool closed() const;
@@ -70,6 +73,7 @@ class Directory {
   std::unordered_set<ActorPtr> starting_;
   std::unordered_map<ActorId, Entry> actors_;
   std::unordered_map<std::string, ActorId> names_;
+  std::unordered_map<ActorId, std::vector<std::string>> kept_names_;  // of who has ended and has an heir
   std::deque<ActorInfo> ended_;
   size_t expected_ = 0;
   bool closed_ = false;

@@ -45,6 +45,64 @@ void read_limits(const Config::Table& root, ManifestLimits& limits) {
   limits.message_bytes = table->size_bytes("message_bytes", limits.message_bytes, 1, uint64_t{64} << 20);
 }
 
+std::optional<Shutdown> read_shutdown(const Config::Table& child) {
+  const auto text = child.optional_text("shutdown");
+  if (!text) return std::nullopt;
+  if (*text == "brutal_kill") return Shutdown{Shutdown::Kind::brutal_kill, 0};
+  if (*text == "infinity") return Shutdown{Shutdown::Kind::infinity, 0};
+  const auto time_ms = parse_duration_ms(*text);
+  if (!time_ms) child.fail("shutdown", "'shutdown' is a duration such as \"5 s\", \"brutal_kill\" or \"infinity\"");
+  return Shutdown{Shutdown::Kind::timeout, time_ms.value_or(0)};
+}
+
+template <typename Enum>
+Enum read_choice(const Config::Table& table, std::string_view key, const char* (*name_of)(Enum),
+                 std::initializer_list<Enum> all, Enum otherwise) {
+  const auto text = table.optional_text(key);
+  if (!text) return otherwise;
+  std::string names;
+  for (const Enum each : all) {
+    if (*text == name_of(each)) return each;
+    names += str_cat(names.empty() ? "" : ", ", name_of(each));
+  }
+  table.fail(key, str_cat("'", key, "' is one of ", names, "; here it is \"", escape(as_bytes(*text)), "\""));
+  return otherwise;
+}
+
+void read_supervisor(const Config::Table& root, Manifest& manifest) {
+  std::vector<ChildSpec> children;
+  for (const auto& child : root.tables("child")) {
+    ChildSpec each;
+    each.id = child.required_text("id");
+    each.start = to_bytes(child.required_text("manifest"));
+    each.restart = read_choice(child, "restart", restart_name,
+                               {Restart::permanent, Restart::transient, Restart::temporary}, each.restart);
+    each.shutdown = read_shutdown(child);
+    children.push_back(std::move(each));
+  }
+  const auto table = root.table("supervisor");
+  if (!table && !children.empty()) {
+    root.fail("child", "[[child]] stands in a supervisor's manifest: add a table [supervisor]");
+  }
+  if (!table) return;
+  auto& spec = manifest.supervisor.emplace();
+  spec.strategy =
+      read_choice(*table, "strategy", strategy_name,
+                  {Strategy::one_for_one, Strategy::one_for_all, Strategy::rest_for_one, Strategy::simple_one_for_one},
+                  spec.strategy);
+  spec.intensity = static_cast<uint32_t>(table->number("intensity", spec.intensity, 0, kIntensityMax));
+  spec.period_ms = table->duration_ms("period", spec.period_ms, 1, kSuperviseMsMax);
+  spec.max_children = table->number("max_children", spec.max_children, 0, kSupervisedChildrenMax);
+  if (const auto backoff = table->table("backoff")) {
+    auto& delays = spec.backoff.emplace();
+    delays.initial_ms = backoff->duration_ms("initial", delays.initial_ms, 1, kSuperviseMsMax);
+    delays.max_ms = backoff->duration_ms("max", delays.max_ms, 1, kSuperviseMsMax);
+    delays.jitter_percent = static_cast<uint32_t>(backoff->number("jitter", delays.jitter_percent, 0, 100));
+  }
+  spec.children = std::move(children);
+  if (auto good = check(spec); !good.ok()) table->fail("strategy", good.error().message);
+}
+
 // Empty if there is none.
 std::string read_name(const Config::Table& root, const std::string& key, std::string name) {
   if (!name.empty() && !is_actor_name(name)) {
@@ -81,6 +139,7 @@ Result<Manifest> parse_manifest(std::string_view text, const std::string& path) 
   }
   read_handlers(root, manifest);
   read_limits(root, manifest.limits);
+  read_supervisor(root, manifest);
   if (const auto audit = root.table("audit")) {
     const auto mode = audit->choice("mode", {"strict", "best-effort"}, "strict");
     manifest.audit_mode = mode == "strict" ? schema::AuditMode::kStrict : schema::AuditMode::kBestEffort;
@@ -90,8 +149,17 @@ Result<Manifest> parse_manifest(std::string_view text, const std::string& path) 
 }
 
 const std::vector<std::string_view>& handler_types() {
-  static const std::vector<std::string_view> types = {"runtime", "timing", "random",     "message-server",
-                                                      "names",   "wasi",   "environment"};
+  static const std::vector<std::string_view> types = {
+      "runtime",      //
+      "timing",       //
+      "random",       //
+      "message-server",
+      "names",        //
+      "supervisor",   //
+      "links",        //
+      "environment",  //
+      "wasi",         //
+  };
   return types;
 }
 
@@ -103,8 +171,7 @@ const std::vector<ManifestKey>& manifest_keys() {
        "A name by which other actors of the node reach it; refused while another living actor has it."},
       {"initial_state", "string", "(none)", "What the first call, init, gets as its state."},
       {"handler.type", "string", "(required)",
-       "One [[handler]] for each thing the actor may use: runtime, timing, random, message-server, names, wasi, "
-       "environment."},
+       "One [[handler]] for each thing the actor may use; docs/guest-abi.md lists them."},
       {"handler.variables", "list of strings", "(none)", "environment: variables of the node that the actor may read."},
       {"handler.secrets", "list of strings", "(none)",
        "environment: the same, but the record holds only a commitment to the value, wherever it stands."},
@@ -122,6 +189,25 @@ const std::vector<ManifestKey>& manifest_keys() {
       {"limits.passivate_after", "duration", "(the node's)",
        "An actor that has had nothing to do for this long (at most twice as long) gives up its instance and keeps its "
        "state. `0 s` means never."},
+      {"supervisor.strategy", "string", "one_for_one",
+       "Who is restarted when a child ends: one_for_one, one_for_all, rest_for_one, or simple_one_for_one, whose one "
+       "[[child]] is the pattern of all children."},
+      {"supervisor.intensity", "number", "1", "More restarts than this within the period end the supervisor."},
+      {"supervisor.period", "duration", "5 s", "The period in which restarts are counted."},
+      {"supervisor.max_children", "number", "10000", "Children that it may have."},
+      {"supervisor.backoff.initial", "duration", "100 ms",
+       "With a table [supervisor.backoff]: the wait before the first restart in a row; each further one waits twice as "
+       "long. Without: no wait."},
+      {"supervisor.backoff.max", "duration", "10 s", "The longest of these waits."},
+      {"supervisor.backoff.jitter", "number", "20", "Up to so many percent are taken off a wait by chance."},
+      {"child.id", "string", "(required)",
+       "One [[child]] for each child, in the order of starting: what its supervisor calls it."},
+      {"child.manifest", "string", "(required)", "The child's manifest: a path beside this one."},
+      {"child.restart", "string", "permanent",
+       "permanent: always restarted; transient: if it ended abnormally; temporary: never."},
+      {"child.shutdown", "string", "5 s",
+       "How long it may take to stop before it is killed: a duration, brutal_kill (at once), or infinity (the default "
+       "of a child that is a supervisor itself)."},
       {"audit.mode", "string", "strict",
        "strict: the actor waits for its auditors; best-effort: it never waits, and what is dropped is marked."},
   };

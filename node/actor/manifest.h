@@ -5,12 +5,14 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/result.h"
 #include "node/actor/permissions.h"
+#include "node/supervise/spec.h"
 #include "schema/event.h"
 #include "wasm/engine.h"
 
@@ -37,8 +39,14 @@ struct Manifest {
   Permissions permissions;            // what their tables grant
   ManifestLimits limits;
   schema::AuditMode audit_mode = schema::AuditMode::kStrict;
+  // From [supervisor] and [[child]]. A child's `start` is the path of its manifest, beside this one.
+  std::optional<SupervisorSpec> supervisor;
 
   bool grants(std::string_view handler) const;
+  std::span<ChildSpec> children() { return supervisor ? supervisor->children : std::span<ChildSpec>(); }
+  std::span<const ChildSpec> children() const {
+    return supervisor ? supervisor->children : std::span<const ChildSpec>();
+  }
 };
 
 inline constexpr size_t kActorNameMax = 64;

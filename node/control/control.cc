@@ -127,6 +127,23 @@ class RuntimeControl final : public bus::ControlHandler {
   Answers answers_;
 };
 
+// A manifest, its package, and the children that it names, with theirs. A Value isn't deep enough to go on for long.
+Result<Bundle> read_bundle(const Value& record) {
+  Bundle bundle;
+  TRY_ASSIGN(bundle.manifest, bus::text_field(record, "manifest"));
+  TRY_ASSIGN(bundle.package, bus::bytes_field(record, "package"));
+  const Value* children = bus::find_field(record, "children");
+  if (children == nullptr) return bundle;
+  const auto* list = children->get<Value::List>();
+  if (list == nullptr) return Error{ErrorCode::kInvalid, "'children' must be a list of records"};
+  for (const Value& each : list->items) {
+    TRY_ASSIGN(auto id, bus::text_field(each, "id"));
+    TRY_ASSIGN(auto child, read_bundle(each));
+    bundle.children.emplace(std::move(id), std::move(child));
+  }
+  return bundle;
+}
+
 // A callback that answers with an empty record.
 Callback<Ok> nothing_but(const ExchangePtr& exchange) {
   return [exchange](Result<Ok> result) {
@@ -192,12 +209,9 @@ void RuntimeControl::with_actor(const ExchangePtr& exchange, std::function<void(
 
 void RuntimeControl::spawn(const ExchangePtr& exchange) {
   SpawnRequest request;
-  auto manifest = bus::text_field(exchange->args(), "manifest");
-  if (!manifest.ok()) return exchange->done(std::move(manifest).error());
-  auto package = bus::bytes_field(exchange->args(), "package");
-  if (!package.ok()) return exchange->done(std::move(package).error());
-  request.manifest = std::move(*manifest);
-  request.package = std::move(*package);
+  auto bundle = read_bundle(exchange->args());
+  if (!bundle.ok()) return exchange->done(std::move(bundle).error());
+  static_cast<Bundle&>(request) = std::move(*bundle);
   if (bus::find_field(exchange->args(), "initial-state") != nullptr) {
     auto state = bus::bytes_field(exchange->args(), "initial-state");
     if (!state.ok()) return exchange->done(std::move(state).error());

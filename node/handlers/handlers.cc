@@ -14,6 +14,8 @@ const HandlerEntry* find_implementation(const wasm::HostFunction& function) {
   if (function.handler == "message-server") entries = message_server_handler();
   if (function.handler == "names") entries = names_handler();
   if (function.handler == "environment") entries = environment_handler();
+  if (function.handler == "supervisor") entries = supervisor_handler();
+  if (function.handler == "links") entries = links_handler();
   for (const auto& entry : entries) {
     if (entry.function == function.name) return &entry;
   }
@@ -21,6 +23,18 @@ const HandlerEntry* find_implementation(const wasm::HostFunction& function) {
 }
 
 std::string grant_line(std::string_view handler) { return str_cat("[[handler]]\ntype = \"", handler, "\""); }
+
+Result<void> check_child_grants(const Manifest& parent, const Manifest& child) {
+  for (const auto& handler : child.handlers) {
+    if (parent.grants(handler)) continue;
+    return Error{
+        ErrorCode::kRefused,
+        str_cat("the manifest of '", child.name, "' grants ", handler, ", which that of its parent '", parent.name,
+                "' doesn't have; a child gets at most what its parent has. Add to the parent's manifest:\n",
+                grant_line(handler))};
+  }
+  return Ok{};
+}
 
 Result<void> check_grants(const Manifest& manifest, const wasm::Module& module) {
   for (const auto* import : module.imports()) {

@@ -18,6 +18,7 @@
 namespace theater::node {
 
 class Directory;
+class Supervisor;
 struct Manifest;
 
 // What a handler may ask of the actor that called it.
@@ -38,6 +39,7 @@ class Services {
   virtual Result<bool> send_with_event(std::string_view target, BytesView message) = 0;
   // The same for a request. An error becomes the answer.
   virtual bool request_with_event(std::string_view target, BytesView message, std::optional<uint64_t> timeout_ns) = 0;
+  virtual bool asks() const = 0;  // an answer is awaited
   // What came back. No value: nothing yet; return kParked.
   virtual std::optional<Result<std::optional<Bytes>>> take_answer() = 0;
   // Requests made to this actor, by number.
@@ -46,6 +48,20 @@ class Services {
   // The answer goes to whoever asked in the same step as the call's event. An error says why it can't.
   virtual Result<void> answer_with_event(uint64_t request, Result<std::optional<Bytes>> answer) = 0;
   virtual Directory& directory() = 0;
+
+  // Children. Null without the handler `supervisor`.
+  virtual Supervisor* supervisor() = 0;
+  virtual Result<void> may_spawn(const Manifest& child) const = 0;  // kRefused: it grants more than this actor has
+  virtual Result<void> watch_child(const ActorId& child,
+                                   bool watch) = 0;  // its events; kRefused if it is no descendant
+  // Asks another actor for its state: take_answer() has it. False: there is no such actor.
+  virtual bool ask_for_state(const ActorId& actor) = 0;
+  // Links and monitors. A target is an id or a name.
+  virtual Result<void> link(std::string_view target) = 0;
+  virtual Result<void> unlink(std::string_view target) = 0;
+  virtual Result<uint64_t> monitor(std::string_view target) = 0;
+  virtual bool demonitor(uint64_t number) = 0;
+
   virtual const Manifest& manifest() const = 0;  // what the actor was granted
   // Of the node's environment, granted or not; nullptr if it isn't set.
   virtual const std::string* variable(const std::string& name) const = 0;
@@ -67,6 +83,9 @@ const HandlerEntry* find_implementation(const wasm::HostFunction& function);
 // that is granted message-server without an export that takes messages.
 Result<void> check_grants(const Manifest& manifest, const wasm::Module& module);
 
+// A child gets at most what its parent has: kRefused, naming what it would have beyond that.
+Result<void> check_child_grants(const Manifest& parent, const Manifest& child);
+
 // The line to add to a manifest, for messages.
 std::string grant_line(std::string_view handler);
 
@@ -78,6 +97,8 @@ std::span<const HandlerEntry> wasi_handler();
 std::span<const HandlerEntry> message_server_handler();
 std::span<const HandlerEntry> names_handler();
 std::span<const HandlerEntry> environment_handler();
+std::span<const HandlerEntry> supervisor_handler();
+std::span<const HandlerEntry> links_handler();
 Result<void> check_message_server(const Manifest& manifest, const wasm::Module& module);
 
 inline constexpr uint64_t kRandomBytesMax = uint64_t{1} << 20;

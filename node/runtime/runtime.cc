@@ -199,55 +199,59 @@ void RuntimeImpl::spawn(SpawnRequest request, Callback<ActorInfo> done) {
         Error{ErrorCode::kUnavailable, str_cat("the node's own chain waits for ", node_chain_->status().waits_for,
                                                ", so that no spawn could be recorded; see theater node status")});
   }
-  auto parsed = parse_manifest(request.manifest);
-  if (!parsed.ok()) return done(std::move(parsed).error());
-  const auto manifest = std::make_shared<const Manifest>(std::move(parsed).value());
-  if (request.package.empty()) {
-    return done(Error{ErrorCode::kInvalid, str_cat("no package came with the manifest of '", manifest->name,
-                                                   "'; name one in it: package = \"FILE.wasm\"")});
-  }
+  auto recipe = make_recipe(std::move(static_cast<Bundle&>(request)));
+  if (!recipe.ok()) return done(std::move(recipe).error());
+  LifeRequest life;
+  life.recipe = std::move(recipe).value();
+  life.initial_state = std::move(request.initial_state);
+  life.requested_by = std::move(request.requested_by);
+  life.subscribers = std::move(request.subscribers);
+  spawn_life(std::move(life), std::move(done));
+}
 
+void RuntimeImpl::spawn_life(LifeRequest life, Callback<ActorInfo> done) {
+  const auto recipe = life.recipe;
+  const auto& manifest = *recipe->manifest;
   auto birth = std::make_unique<Birth>();
-  const auto package = std::make_shared<const Bytes>(std::move(request.package));
-  const auto text = std::make_shared<const Bytes>(to_bytes(request.manifest));
   auto& genesis = birth->genesis;
-  genesis.name = manifest->name;
-  genesis.package = sha256(*package);
-  genesis.package_length = package->size();
-  genesis.manifest = sha256(*text);
-  genesis.manifest_length = text->size();
+  genesis.name = manifest.name;
+  genesis.manifest = recipe->text_hash;
+  genesis.manifest_length = recipe->text->size();
   genesis.node = options_.identity;
   genesis.engine_profile = options_.engine->profile().hash;
-  genesis.audit = {manifest->audit_mode, 0, static_cast<uint16_t>(options_.auditors.size()), false};
+  genesis.audit = {manifest.audit_mode, 0, static_cast<uint16_t>(options_.auditors.size()), false};
   options_.random->fill(genesis.nonce);
-  genesis.requested_by = std::move(request.requested_by);
-  birth->blobs = {Blob{genesis.package, package}, Blob{genesis.manifest, text}};
-  birth->initial_state = std::move(request.initial_state);
-  if (!birth->initial_state && manifest->has_initial_state) birth->initial_state = to_bytes(manifest->initial_state);
+  genesis.requested_by = std::move(life.requested_by);
+  genesis.previous_life = life.previous_life;
+  birth->blobs = {Blob{recipe->text_hash, recipe->text}};
+  birth->initial_state = std::move(life.initial_state);
+  if (!birth->initial_state && manifest.has_initial_state) birth->initial_state = to_bytes(manifest.initial_state);
   birth->done = std::move(done);
 
   if (!context_->directory.expect()) return birth->done(stopping());
-  auto shared = std::make_shared<std::unique_ptr<Birth>>(std::move(birth));
-  const Hash hash = (*shared)->genesis.package;
-  modules_->get(hash, package,
-                [this, shared, manifest,
-                 subscribers = std::move(request.subscribers)](Result<std::shared_ptr<wasm::Module>> module) {
-                  auto created = module.ok() ? create(manifest, std::move(module).value(), *shared, subscribers)
-                                             : Result<void>(std::move(module).error());
-                  if (created.ok()) return;
-                  context_->directory.give_up();
-                  (*shared)->done(std::move(created).error());
-                });
+  const auto spawning = std::make_shared<Spawning>(Spawning{std::move(life), std::move(birth)});
+  const auto go_on = [this, spawning](Result<std::shared_ptr<wasm::Module>> module) {
+    auto created = module.ok() ? create(std::move(module).value(), *spawning) : Result<void>(std::move(module).error());
+    if (created.ok()) return;
+    context_->directory.give_up();
+    spawning->birth->done(std::move(created).error());
+  };
+  if (recipe->package == nullptr) return go_on(std::shared_ptr<wasm::Module>());
+  genesis.package = recipe->package_hash;
+  genesis.package_length = recipe->package->size();
+  spawning->birth->blobs.push_back(Blob{recipe->package_hash, recipe->package});
+  modules_->get(recipe->package_hash, recipe->package, go_on);
 }
 
-Result<void> RuntimeImpl::create(const std::shared_ptr<const Manifest>& manifest, std::shared_ptr<wasm::Module> module,
-                                 std::unique_ptr<Birth>& birth,
-                                 const std::vector<std::shared_ptr<Subscriber>>& subscribers) {
+Result<void> RuntimeImpl::create(std::shared_ptr<wasm::Module> module, Spawning& spawning) {
   if (context_->directory.closed()) return stopping();
-  TRY(check_grants(*manifest, *module));
-  auto all = links(manifest->audit_mode);
-  all.insert(all.end(), subscribers.begin(), subscribers.end());
-  auto actor = std::make_shared<Actor>(context_, manifest, std::move(module), std::move(birth), std::move(all));
+  const auto& manifest = *spawning.life.recipe->manifest;
+  if (module != nullptr) TRY(check_grants(manifest, *module));
+  auto subscribers = links(manifest.audit_mode);
+  auto& more = spawning.life.subscribers;
+  subscribers.insert(subscribers.end(), more.begin(), more.end());
+  auto actor = std::make_shared<Actor>(context_, std::move(module), std::move(spawning.life), std::move(spawning.birth),
+                                       std::move(subscribers));
   context_->directory.begin(actor);
   // If the node began to stop just now, it may not have seen this one.
   if (context_->directory.closed()) actor->post([](Actor& self) { self.stop({}, "node stop", 0); });

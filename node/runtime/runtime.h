@@ -20,6 +20,7 @@
 #include "base/random.h"
 #include "base/result.h"
 #include "bus/outbox.h"
+#include "node/actor/recipe.h"
 #include "node/chain/subscriber.h"
 #include "schema/event.h"
 #include "wasm/engine.h"
@@ -46,9 +47,7 @@ struct RuntimeOptions {
   std::map<std::string, std::string> environment;      // variables that manifests may grant
 };
 
-struct SpawnRequest {
-  std::string manifest;  // TOML text; its `package` is ignored if `package` below isn't empty
-  Bytes package;         // the module's bytes
+struct SpawnRequest : Bundle {
   std::optional<Bytes> initial_state;
   schema::Origin requested_by;
   std::vector<std::shared_ptr<Subscriber>> subscribers;  // beside the auditors; these see genesis and init, too

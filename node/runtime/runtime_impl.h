@@ -42,6 +42,7 @@ class RuntimeImpl final : public Runtime, private ActorListener {
   // ActorListener: called on workers.
   void on_born(Actor& actor, const Hash& package) override;
   void on_ended(const ActorInfo& info) override;
+  void spawn_life(LifeRequest life, Callback<ActorInfo> done) override;
   void defer(std::function<void()> work) { context_->commands.push(std::move(work)); }  // to the command thread
 
   // Finds the living actor and gives it an order; `done` gets the error otherwise.
@@ -51,9 +52,12 @@ class RuntimeImpl final : public Runtime, private ActorListener {
   void order_to_end(const ActorId& actor, uint64_t wait_ms, Callback<Ok> done, const Actor::Order& what);
 
   void run_commands();
-  // Takes `birth` if it succeeds.
-  Result<void> create(const std::shared_ptr<const Manifest>& manifest, std::shared_ptr<wasm::Module> module,
-                      std::unique_ptr<Birth>& birth, const std::vector<std::shared_ptr<Subscriber>>& subscribers);
+  struct Spawning {
+    LifeRequest life;
+    std::unique_ptr<Birth> birth;  // its `done` is called once
+  };
+  // Takes both parts if it succeeds.
+  Result<void> create(std::shared_ptr<wasm::Module> module, Spawning& spawning);
   std::vector<std::shared_ptr<Subscriber>> links(schema::AuditMode mode) const;
   schema::Genesis node_genesis();
   void boot();

@@ -90,7 +90,11 @@ bool RuntimeImpl::stop(uint64_t grace_ms) {
   grace_ms = std::min(grace_ms, kLongestWaitMs);
 
   context_->directory.close();
-  for_each_actor([grace_ms](Actor& actor) { actor.stop({}, "node stop", grace_ms); });
+  // Whoever has a supervisor is stopped by that, in its order.
+  for_each_actor([this, grace_ms](Actor& actor) {
+    const auto* parent = actor.parent();
+    if (parent == nullptr || find(parent->supervisor) == nullptr) actor.stop({}, "node stop", grace_ms);
+  });
   bool clean = context_->directory.wait_until_empty(std::chrono::milliseconds(grace_ms + kAfterGraceMs));
   if (!clean) {
     for_each_actor([](Actor& actor) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <fstream>
 #include <map>
+#include <regex>
 #include <sstream>
 
 #include "tests/wasm/guest_test_util.h"
@@ -20,6 +21,26 @@ Bytes test_guest(const std::string& name) {
   return std::move(*bytes);
 }
 
+// Named types are put in where they are used, as the table has them.
+std::string without_named_types(std::string text) {
+  const std::regex definition("(enum|variant|record) +([a-z-]+) *[{]([^}]*)[}]");
+  std::vector<std::pair<std::string, std::string>> types;
+  for (std::smatch found; std::regex_search(text, found, definition);) {
+    std::string body = std::regex_replace(found[3].str(), std::regex(" +"), " ");
+    body = std::regex_replace(body, std::regex("^ | *,? *$|%"), "");
+    types.emplace_back(found[2], found[1].str() + " {" + body + "}");
+    text = found.prefix().str() + found.suffix().str();
+  }
+  const auto put_in = [&](std::string& where) {
+    for (const auto& [name, type] : types) {
+      where = std::regex_replace(where, std::regex("([^a-z-])" + name + "(?![a-z-]| *:)"), "$1" + type);
+    }
+  };
+  for (auto& [name, type] : types) put_in(type);
+  put_in(text);
+  return text;
+}
+
 // "theater:simple/runtime@0.1.0/log" -> "func(msg: string)", read from the WIT itself.
 std::map<std::string, std::string> functions_in_wit() {
   std::ifstream file(std::string(THEATER_SOURCE_DIR) + "/sdk/wit/theater.wit");
@@ -28,6 +49,7 @@ std::map<std::string, std::string> functions_in_wit() {
   for (std::string line; std::getline(file, line);) {
     if (line.find("///") == std::string::npos) text += line + " ";
   }
+  text = without_named_types(std::move(text));
   std::map<std::string, std::string> found;
   std::string interface;
   std::string statement;

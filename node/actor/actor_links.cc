@@ -1,0 +1,166 @@
+// Links and monitors, by Erlang's rules: a link goes both ways, and who is linked to an actor that ends other than
+// normally ends too, unless it exports handle-exit and is told instead. A monitor goes one way and only tells.
+//
+// What others may touch (whom this actor is linked to, who watches it) is guarded by the lock.
+#include "node/actor/actor.h"
+
+namespace theater::node {
+
+using schema::Value;
+
+namespace {
+
+constexpr std::string_view kFactLinked = "link";
+constexpr std::string_view kFactUnlinked = "unlink";
+
+}  // namespace
+
+Result<void> Actor::relate(size_t more) {
+  if (relations_ == nullptr) relations_ = std::make_unique<Relations>();
+  const size_t all = relations_->links.size() + relations_->watchers.size() + relations_->monitors.size();
+  if (all + more <= Relations::kMax) return Ok{};
+  return Error{ErrorCode::kRefused,
+               str_cat("'", name(), "' has ", all, " links and monitors; at most ", Relations::kMax, " are allowed")};
+}
+
+// --- what this actor's guest asks; in its turn ---
+
+Result<void> Actor::link(std::string_view target) {
+  TRY_ASSIGN(const auto other, context_->directory.resolve(target));
+  if (other.get() == this) return Ok{};
+  {
+    std::lock_guard lock(mutex_);
+    TRY(relate(1));
+    if (!relations_->links.insert(other->id()).second) return Ok{};
+  }
+  auto linked = other->linked_by(id());
+  if (linked.ok()) return Ok{};
+  std::lock_guard lock(mutex_);
+  relations_->links.erase(other->id());
+  return linked;
+}
+
+Result<void> Actor::unlink(std::string_view target) {
+  TRY_ASSIGN(const auto other, context_->directory.resolve(target));
+  {
+    std::lock_guard lock(mutex_);
+    if (relations_ == nullptr || relations_->links.erase(other->id()) == 0) return Ok{};
+  }
+  other->unlinked_by(id());
+  return Ok{};
+}
+
+Result<uint64_t> Actor::monitor(std::string_view target) {
+  TRY_ASSIGN(const auto other, context_->directory.resolve(target));
+  uint64_t number;
+  {
+    std::lock_guard lock(mutex_);
+    TRY(relate(1));
+    number = ++relations_->last_monitor;
+    relations_->monitors.emplace(number, other->id());
+  }
+  auto watched = other->watched_by(id(), number);
+  if (watched.ok()) return number;
+  std::lock_guard lock(mutex_);
+  relations_->monitors.erase(number);
+  return std::move(watched).error();
+}
+
+// No news of it comes after this.
+bool Actor::demonitor(uint64_t number) {
+  ActorId target;
+  {
+    std::lock_guard lock(mutex_);
+    if (relations_ == nullptr) return false;
+    const auto found = relations_->monitors.find(number);
+    if (found == relations_->monitors.end()) return signals_.take_back(wasm::handle_down_function(), number);
+    target = found->second;
+    relations_->monitors.erase(found);
+  }
+  if (const auto other = context_->directory.find(target)) other->unwatched_by(id(), number);
+  return true;
+}
+
+// --- what others do to it; any thread ---
+
+Result<void> Actor::linked_by(const ActorId& other) {
+  {
+    std::lock_guard lock(mutex_);
+    if (closed_) return *closed_;
+    TRY(relate(1));
+    relations_->links.insert(other);
+  }
+  post_always(
+      [other](Actor& self) { self.state_fact(kFactLinked, Value::record({{"actor", Value::string(other.hex())}})); });
+  return Ok{};
+}
+
+void Actor::unlinked_by(const ActorId& other) {
+  {
+    std::lock_guard lock(mutex_);
+    if (closed_ || relations_ == nullptr || relations_->links.erase(other) == 0) return;
+  }
+  post_always(
+      [other](Actor& self) { self.state_fact(kFactUnlinked, Value::record({{"actor", Value::string(other.hex())}})); });
+}
+
+Result<void> Actor::watched_by(const ActorId& other, uint64_t number) {
+  std::lock_guard lock(mutex_);
+  if (closed_) return *closed_;
+  TRY(relate(1));
+  relations_->watchers.emplace(other, number);
+  return Ok{};
+}
+
+void Actor::unwatched_by(const ActorId& other, uint64_t number) {
+  std::lock_guard lock(mutex_);
+  if (relations_ != nullptr) relations_->watchers.erase({other, number});
+}
+
+void Actor::linked_ended(const LifeEnd& end) {
+  {
+    std::lock_guard lock(mutex_);
+    if (closed_ || relations_ == nullptr || relations_->links.erase(end.actor) == 0) return;
+  }
+  if (exports(wasm::handle_exit_function())) {
+    return signal(Signal{
+        &wasm::handle_exit_function(), {Value::string(end.actor.hex()), Value::string(end.reason)}, end.terminal, 0});
+  }
+  if (end.kind == Exit::Kind::normal) return;
+  post_always([end](Actor& self) {
+    self.kill(end.terminal, str_cat("it was linked to ", end.actor.short_hex(), ", which ended: ", end.reason));
+  });
+}
+
+void Actor::watched_ended(uint64_t number, const LifeEnd& end) {
+  {
+    std::lock_guard lock(mutex_);
+    if (closed_ || relations_ == nullptr || relations_->monitors.erase(number) == 0) return;
+  }
+  signal(Signal{&wasm::handle_down_function(),
+                {Value::u64(number), Value::string(end.actor.hex()), Value::string(end.reason)},
+                end.terminal,
+                number});
+}
+
+// --- its own end ---
+
+void Actor::cut_relations() {
+  std::unique_ptr<Relations> relations;
+  {
+    std::lock_guard lock(mutex_);
+    relations = std::move(relations_);
+  }
+  if (relations == nullptr || end_ == nullptr) return;
+  for (const auto& id_of_other : relations->links) {
+    if (const auto other = context_->directory.find(id_of_other)) other->linked_ended(*end_);
+  }
+  for (const auto& [watcher, number] : relations->watchers) {
+    if (const auto other = context_->directory.find(watcher)) other->watched_ended(number, *end_);
+  }
+  for (const auto& [number, target] : relations->monitors) {
+    if (const auto other = context_->directory.find(target)) other->unwatched_by(id(), number);
+  }
+}
+
+}  // namespace theater::node

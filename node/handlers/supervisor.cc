@@ -1,0 +1,227 @@
+// The handler `supervisor`: an actor starts, watches and stops children by code. What comes of it is decided by
+// node/supervise; a call waits here until that has answered.
+#include "node/supervise/supervisor.h"
+
+#include "node/handlers/handlers.h"
+
+namespace theater::node {
+
+using schema::Value;
+using wasm::HostCall;
+using wasm::HostStatus;
+
+namespace {
+
+const std::string& text(const Value& value) { return *value.get<std::string>(); }
+
+std::optional<Bytes> optional_bytes(const Value& value) {
+  const auto& payload = value.get<Value::Option>()->payload;
+  if (payload == nullptr) return std::nullopt;
+  return *payload->get<Bytes>();
+}
+
+std::optional<uint64_t> optional_number(const Value& value) {
+  const auto& payload = value.get<Value::Option>()->payload;
+  if (payload == nullptr) return std::nullopt;
+  return *payload->get<uint64_t>();
+}
+
+HostStatus finish(HostCall& call, Value result) {
+  call.results.push_back(std::move(result));
+  return HostStatus::kDone;
+}
+HostStatus refuse(HostCall& call, const Error& why) { return finish(call, Value::err(Value::string(why.message))); }
+
+// What the supervisor answered, once it has; begins with `ask` before that.
+template <typename Ask, typename Show>
+HostStatus converse(Services& services, HostCall& call, Ask ask, Show show) {
+  auto& supervisor = *services.supervisor();
+  if (!supervisor.is_asked()) {
+    if (Result<void> asked = ask(supervisor); !asked.ok()) return refuse(call, asked.error());
+  }
+  const auto answer = supervisor.take_answer();
+  if (!answer) return HostStatus::kParked;
+  if (!answer->ok()) return refuse(call, answer->error());
+  return finish(call, Value::ok(show(**answer)));
+}
+
+Value show_life(const Supervisor::Answer& answer) { return Value::string(answer.life.hex()); }
+Value show_last_word(const Supervisor::Answer& answer) {
+  return answer.last_word ? Value::some(Value::bytes(*answer.last_word)) : Value::none();
+}
+
+// Without a value in its ok.
+template <typename Ask>
+HostStatus command(Services& services, HostCall& call, Ask ask) {
+  auto& supervisor = *services.supervisor();
+  if (!supervisor.is_asked()) ask(supervisor);
+  const auto answer = supervisor.take_answer();
+  if (!answer) return HostStatus::kParked;
+  return answer->ok() ? finish(call, Value::ok()) : refuse(call, answer->error());
+}
+
+Result<Shutdown> shutdown_of(const Value& value) {
+  const auto& variant = *value.get<Value::Variant>();
+  if (variant.name == "brutal-kill") return Shutdown{Shutdown::Kind::brutal_kill, 0};
+  if (variant.name == "infinity") return Shutdown{Shutdown::Kind::infinity, 0};
+  return Shutdown{Shutdown::Kind::timeout, *variant.payload->get<uint64_t>()};
+}
+
+Restart restart_of(const Value& value) {
+  const auto& name = value.get<Value::Enum>()->name;
+  return name == "permanent" ? Restart::permanent : name == "transient" ? Restart::transient : Restart::temporary;
+}
+
+// A child specification as the guest gives it: id, manifest, package, state, restart, shutdown.
+Result<void> spawn_child(Services& services, Supervisor& supervisor, const Value& given, bool and_wait,
+                         std::optional<uint64_t> timeout_ns) {
+  const auto& fields = given.get<Value::Record>()->fields;
+  Bundle bundle;
+  bundle.manifest = text(fields[1].value);
+  if (auto package = optional_bytes(fields[2].value)) {
+    bundle.package = std::move(*package);
+  } else {
+    TRY_ASSIGN(const auto manifest, parse_manifest(bundle.manifest));
+    const std::string_view named = manifest.package;
+    const auto hash = named.starts_with("sha256:") ? Hash::from_hex_text(named.substr(7)) : std::nullopt;
+    const auto known = hash ? supervisor.find_package(*hash) : nullptr;
+    if (known == nullptr) {
+      return Error{ErrorCode::kInvalid,
+                   str_cat("the child's package: give its bytes, or name one that this actor or a child of its has: "
+                           "package = \"sha256:…\"; here it is \"",
+                           escape(as_bytes(named.substr(0, 100))), "\"")};
+    }
+    bundle.package = *known;
+  }
+  TRY_ASSIGN(auto recipe, make_recipe(std::move(bundle)));
+  TRY(services.may_spawn(*recipe->manifest));
+  ChildSpec spec;
+  spec.id = text(fields[0].value);
+  spec.restart = restart_of(fields[4].value);
+  spec.is_supervisor = recipe->manifest->supervisor.has_value();
+  if (const auto& shutdown = fields[5].value.get<Value::Option>()->payload) {
+    TRY_ASSIGN(spec.shutdown, shutdown_of(*shutdown));
+  }
+  supervisor.spawn(std::move(spec), {std::move(recipe), optional_bytes(fields[3].value)}, and_wait, timeout_ns);
+  return Ok{};
+}
+
+HostStatus spawn(Services& services, HostCall& call) {
+  return converse(
+      services, call,
+      [&](Supervisor& supervisor) { return spawn_child(services, supervisor, call.args[0], false, std::nullopt); },
+      show_life);
+}
+
+HostStatus spawn_and_wait(Services& services, HostCall& call) {
+  return converse(
+      services, call,
+      [&](Supervisor& supervisor) {
+        return spawn_child(services, supervisor, call.args[0], true, optional_number(call.args[1]));
+      },
+      show_last_word);
+}
+
+HostStatus start_child(Services& services, HostCall& call) {
+  return converse(
+      services, call,
+      [&](Supervisor& supervisor) {
+        supervisor.start_from_pattern(optional_bytes(call.args[0]));
+        return Result<void>(Ok{});
+      },
+      show_life);
+}
+
+HostStatus restart_child(Services& services, HostCall& call) {
+  return converse(
+      services, call,
+      [&](Supervisor& supervisor) {
+        supervisor.restart_child(text(call.args[0]), std::nullopt);
+        return Result<void>(Ok{});
+      },
+      show_life);
+}
+
+HostStatus resume(Services& services, HostCall& call) {
+  return converse(
+      services, call,
+      [&](Supervisor& supervisor) {
+        supervisor.restart_child(text(call.args[0]), *call.args[1].get<Bytes>());
+        return Result<void>(Ok{});
+      },
+      show_life);
+}
+
+HostStatus stop_child(Services& services, HostCall& call) {
+  return command(services, call, [&](Supervisor& supervisor) { supervisor.stop_child(text(call.args[0])); });
+}
+
+HostStatus delete_child(Services& services, HostCall& call) {
+  return command(services, call, [&](Supervisor& supervisor) { supervisor.delete_child(text(call.args[0])); });
+}
+
+const char* state_name(ChildState state) {
+  switch (state) {
+    case ChildState::undefined: return "undefined";
+    case ChildState::starting: return "starting";
+    case ChildState::running: return "running";
+    case ChildState::restarting: return "restarting";
+    case ChildState::stopping: return "stopping";
+  }
+  return "undefined";
+}
+
+HostStatus list_children(Services& services, HostCall& call) {
+  std::vector<Value> children;
+  for (const auto& child : services.supervisor()->children()) {
+    children.push_back(
+        Value::record({{"id", Value::string(child.id)},
+                       {"actor", child.life ? Value::some(Value::string(child.life->hex())) : Value::none()},
+                       {"state", Value::enumeration(state_name(child.state))}}));
+  }
+  return finish(call, Value::list(std::move(children)));
+}
+
+HostStatus get_child_state(Services& services, HostCall& call) {
+  if (!services.asks()) {
+    const auto life = services.supervisor()->life_of(text(call.args[0]));
+    if (!life || !services.ask_for_state(*life)) {
+      return refuse(call, Error{ErrorCode::kNotFound, str_cat("no child '", text(call.args[0]), "' is running")});
+    }
+  }
+  auto answer = services.take_answer();
+  if (!answer) return HostStatus::kParked;
+  if (!answer->ok()) return refuse(call, answer->error());
+  return finish(call, Value::ok(**answer ? Value::some(Value::bytes(std::move(***answer))) : Value::none()));
+}
+
+HostStatus watch(Services& services, HostCall& call, bool on) {
+  const auto actor = ActorId::from_hex_text(text(call.args[0]));
+  const auto child = actor ? actor : services.supervisor()->life_of(text(call.args[0]));
+  if (!child)
+    return refuse(call, Error{ErrorCode::kNotFound, str_cat("no child '", text(call.args[0]), "' is running")});
+  const auto done = services.watch_child(*child, on);
+  return done.ok() ? finish(call, Value::ok()) : refuse(call, done.error());
+}
+HostStatus subscribe(Services& services, HostCall& call) { return watch(services, call, true); }
+HostStatus unsubscribe(Services& services, HostCall& call) { return watch(services, call, false); }
+
+constexpr HandlerEntry kEntries[] = {
+    {"spawn", spawn},
+    {"spawn-and-wait", spawn_and_wait},
+    {"start-child", start_child},
+    {"restart-child", restart_child},
+    {"resume", resume},
+    {"stop-child", stop_child},
+    {"delete-child", delete_child},
+    {"list-children", list_children},
+    {"get-child-state", get_child_state},
+    {"subscribe-to-child", subscribe},
+    {"unsubscribe-from-child", unsubscribe},
+};
+
+}  // namespace
+
+std::span<const HandlerEntry> supervisor_handler() { return kEntries; }
+
+}  // namespace theater::node
