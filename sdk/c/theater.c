@@ -126,6 +126,30 @@ IMPORT("names", "register") void import_register(const char *name, size_t size, 
 IMPORT("names", "unregister") void import_unregister(const char *name, size_t size, tagged_view *result);
 IMPORT("names", "whereis") void import_whereis(const char *name, size_t size, tagged_view *result);
 
+#define SPEC_PARAMETERS                                                                                  \
+  const char *id, size_t id_size, const char *manifest, size_t manifest_size, int32_t has_package,       \
+      const char *package, size_t package_size, int32_t has_state, const char *state, size_t state_size, \
+      int32_t restart, int32_t has_shutdown, int32_t shutdown, uint64_t shutdown_ms
+IMPORT("supervisor", "spawn") void import_spawn(SPEC_PARAMETERS, tagged_view *result);
+IMPORT("supervisor", "spawn-and-wait")
+void import_spawn_and_wait(SPEC_PARAMETERS, int32_t has_timeout, uint64_t timeout_ns, void *result);
+IMPORT("supervisor", "start-child")
+void import_start_child(int32_t present, const char *state, size_t size, tagged_view *result);
+IMPORT("supervisor", "restart-child") void import_restart_child(const char *child, size_t size, tagged_view *result);
+IMPORT("supervisor", "resume")
+void import_resume_child(const char *child, size_t child_size, const char *state, size_t size, tagged_view *result);
+IMPORT("supervisor", "stop-child") void import_stop_child(const char *child, size_t size, tagged_view *result);
+IMPORT("supervisor", "delete-child") void import_delete_child(const char *child, size_t size, tagged_view *result);
+IMPORT("supervisor", "list-children") void import_children(void *result);
+IMPORT("supervisor", "get-child-state") void import_child_state(const char *child, size_t size, void *result);
+IMPORT("supervisor", "subscribe-to-child") void import_subscribe(const char *child, size_t size, tagged_view *result);
+IMPORT("supervisor", "unsubscribe-from-child")
+void import_unsubscribe(const char *child, size_t size, tagged_view *result);
+IMPORT("links", "link") void import_link(const char *target, size_t size, tagged_view *result);
+IMPORT("links", "unlink") void import_unlink(const char *target, size_t size, tagged_view *result);
+IMPORT("links", "monitor") void import_monitor(const char *target, size_t size, void *result);
+IMPORT("links", "demonitor") int32_t import_demonitor(uint64_t monitor);
+
 static theater_outcome outcome_of(const tagged_view *result, bool has_value) {
   const theater_view nothing = {NULL, 0};
   const bool failed = (result->tag & 0xff) != 0;  // the upper bytes of a tag are undefined
@@ -274,6 +298,133 @@ size_t theater_variables(const theater_view **names) {
   *names = (const theater_view *)(const void *)list.data;
   return list.size;
 }
+
+#define SPEC_ARGUMENTS(spec)                                                                                   \
+  (spec)->id.data, (spec)->id.size, (spec)->manifest.data, (spec)->manifest.size, (spec)->package.present,     \
+      (spec)->package.bytes.data, (spec)->package.bytes.size, (spec)->state.present, (spec)->state.bytes.data, \
+      (spec)->state.bytes.size, (int32_t)(spec)->restart, (spec)->shutdown != THEATER_DEFAULT_SHUTDOWN,        \
+      (spec)->shutdown == THEATER_DEFAULT_SHUTDOWN ? 0 : (int32_t)(spec)->shutdown - 1,                        \
+      (spec)->shutdown == THEATER_TIMEOUT ? (spec)->shutdown_ms : 0
+
+theater_outcome theater_spawn(const theater_child_spec *spec) {
+  tagged_view result;
+  import_spawn(SPEC_ARGUMENTS(spec), &result);
+  return outcome_of(&result, true);
+}
+
+theater_option_outcome theater_spawn_and_wait(const theater_child_spec *spec) {
+  tagged_option result;
+  import_spawn_and_wait(SPEC_ARGUMENTS(spec), 0, 0, &result);
+  return option_outcome_of(&result);
+}
+
+theater_option_outcome theater_spawn_and_wait_within(const theater_child_spec *spec, uint64_t timeout_ns) {
+  tagged_option result;
+  import_spawn_and_wait(SPEC_ARGUMENTS(spec), 1, timeout_ns, &result);
+  return option_outcome_of(&result);
+}
+
+theater_outcome theater_start_child(theater_option state) {
+  tagged_view result;
+  import_start_child(state.present, state.bytes.data, state.bytes.size, &result);
+  return outcome_of(&result, true);
+}
+
+theater_outcome theater_restart_child(theater_view child) {
+  tagged_view result;
+  import_restart_child(child.data, child.size, &result);
+  return outcome_of(&result, true);
+}
+
+theater_outcome theater_resume_child(theater_view child, theater_view state) {
+  tagged_view result;
+  import_resume_child(child.data, child.size, state.data, state.size, &result);
+  return outcome_of(&result, true);
+}
+
+theater_outcome theater_stop_child(theater_view child) {
+  tagged_view result;
+  import_stop_child(child.data, child.size, &result);
+  return outcome_of(&result, false);
+}
+
+theater_outcome theater_delete_child(theater_view child) {
+  tagged_view result;
+  import_delete_child(child.data, child.size, &result);
+  return outcome_of(&result, false);
+}
+
+size_t theater_children(const theater_child **children) {
+  // As the canonical ABI lays out a record of a string, an option of a string and an enum.
+  typedef struct {
+    theater_view id;
+    tagged_view actor;
+    uint32_t state;
+  } item;
+  struct {
+    const item *data;
+    size_t size;
+  } list;
+  import_children(&list);
+  theater_child *all = theater_alloc(list.size * sizeof(theater_child));
+  for (size_t i = 0; i < list.size; i++) {
+    all[i].id = list.data[i].id;
+    all[i].actor = (list.data[i].actor.tag & 0xff) != 0 ? theater_some(list.data[i].actor.content) : theater_none();
+    all[i].state = (theater_child_state)(list.data[i].state & 0xff);
+  }
+  *children = all;
+  return list.size;
+}
+
+theater_option_outcome theater_child_state_of(theater_view child) {
+  tagged_option result;
+  import_child_state(child.data, child.size, &result);
+  return option_outcome_of(&result);
+}
+
+theater_outcome theater_subscribe_to_child(theater_view child) {
+  tagged_view result;
+  import_subscribe(child.data, child.size, &result);
+  return outcome_of(&result, false);
+}
+
+theater_outcome theater_unsubscribe_from_child(theater_view child) {
+  tagged_view result;
+  import_unsubscribe(child.data, child.size, &result);
+  return outcome_of(&result, false);
+}
+
+theater_outcome theater_link(theater_view target) {
+  tagged_view result;
+  import_link(target.data, target.size, &result);
+  return outcome_of(&result, false);
+}
+
+theater_outcome theater_unlink(theater_view target) {
+  tagged_view result;
+  import_unlink(target.data, target.size, &result);
+  return outcome_of(&result, false);
+}
+
+theater_number_outcome theater_monitor(theater_view target) {
+  struct {
+    uint32_t tag;
+    union {
+      theater_view error;
+      uint64_t number;
+    } as;
+  } result;
+  import_monitor(target.data, target.size, &result);
+  theater_number_outcome outcome = {(result.tag & 0xff) != 0, {NULL, 0}, 0};
+  if (outcome.failed) {
+    outcome.error = result.as.error;
+  } else {
+    outcome.number = result.as.number;
+  }
+  return outcome;
+}
+
+bool theater_demonitor(uint64_t monitor) { return import_demonitor(monitor) != 0; }
 
 // --- Decimal numbers ---
 

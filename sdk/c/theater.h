@@ -25,6 +25,67 @@
 
 #ifdef __cplusplus
 extern "C" {
+// --- What the host tells an actor of its own accord ---
+
+#define THEATER_CALLBACK_(name, identifier, parameters, call)                                         \
+  THEATER_EXPORT_("theater:simple/" name)                                                             \
+  void *theater_export_##identifier##_ parameters {                                                   \
+    theater_option option = {present != 0, {state, state_size}};                                      \
+    return theater_return_state_(call);                                                               \
+  }                                                                                                   \
+  THEATER_EXPORT_("cabi_post_theater:simple/" name) void theater_post_##identifier##_(void *answer) { \
+    (void)answer;                                                                                     \
+    theater_end_call_();                                                                              \
+  }
+
+// theater_answer function(theater_option state, theater_view child, theater_view actor, theater_view why)
+#define THEATER_HANDLE_CHILD_ERROR(function)                                                                      \
+  THEATER_CALLBACK_("supervisor-client@0.1.0#handle-child-error", child_error,                                    \
+                    (int32_t present, const char *state, size_t state_size, const char *child, size_t child_size, \
+                     const char *actor, size_t actor_size, const char *why, size_t why_size),                     \
+                    function(option, theater_bytes(child, child_size), theater_bytes(actor, actor_size),          \
+                             theater_bytes(why, why_size)))
+
+// theater_answer function(theater_option state, theater_view child, theater_view actor, theater_option last_word)
+#define THEATER_HANDLE_CHILD_EXIT(function)                                                                       \
+  THEATER_CALLBACK_("supervisor-client@0.1.0#handle-child-exit", child_exit,                                      \
+                    (int32_t present, const char *state, size_t state_size, const char *child, size_t child_size, \
+                     const char *actor, size_t actor_size, int32_t has_word, const char *word, size_t word_size), \
+                    function(option, theater_bytes(child, child_size), theater_bytes(actor, actor_size),          \
+                             has_word != 0 ? theater_some(theater_bytes(word, word_size)) : theater_none()))
+
+// theater_answer function(theater_option state, theater_view child, theater_view actor)
+#define THEATER_HANDLE_CHILD_EXTERNAL_STOP(function)                                                              \
+  THEATER_CALLBACK_("supervisor-client@0.1.0#handle-child-external-stop", child_external_stop,                    \
+                    (int32_t present, const char *state, size_t state_size, const char *child, size_t child_size, \
+                     const char *actor, size_t actor_size),                                                       \
+                    function(option, theater_bytes(child, child_size), theater_bytes(actor, actor_size)))
+
+// theater_answer function(theater_option state, theater_view actor, uint64_t sequence, theater_view type,
+//                         theater_view event, uint64_t lost)
+#define THEATER_HANDLE_CHILD_EVENT(function)                                                                           \
+  THEATER_CALLBACK_(                                                                                                   \
+      "supervisor-client@0.1.0#handle-child-event", child_event,                                                       \
+      (int32_t present, const char *state, size_t state_size, const char *actor, size_t actor_size, uint64_t sequence, \
+       const char *type, size_t type_size, const char *event, size_t event_size, uint64_t lost),                       \
+      function(option, theater_bytes(actor, actor_size), sequence, theater_bytes(type, type_size),                     \
+               theater_bytes(event, event_size), lost))
+
+// theater_answer function(theater_option state, theater_view actor, theater_view why): a linked actor has ended.
+// Whoever has this isn't killed by links.
+#define THEATER_HANDLE_EXIT(function)                                                                             \
+  THEATER_CALLBACK_("links-client@0.1.0#handle-exit", exit,                                                       \
+                    (int32_t present, const char *state, size_t state_size, const char *actor, size_t actor_size, \
+                     const char *why, size_t why_size),                                                           \
+                    function(option, theater_bytes(actor, actor_size), theater_bytes(why, why_size)))
+
+// theater_answer function(theater_option state, uint64_t monitor, theater_view actor, theater_view why)
+#define THEATER_HANDLE_DOWN(function)                                                                            \
+  THEATER_CALLBACK_("links-client@0.1.0#handle-down", down,                                                      \
+                    (int32_t present, const char *state, size_t state_size, uint64_t monitor, const char *actor, \
+                     size_t actor_size, const char *why, size_t why_size),                                       \
+                    function(option, monitor, theater_bytes(actor, actor_size), theater_bytes(why, why_size)))
+
 #endif
 
 // Bytes, or text, that somebody else owns.
@@ -153,6 +214,56 @@ typedef struct {
 theater_option_outcome theater_variable(theater_view name);
 size_t theater_variables(const theater_view **names);  // those that are granted and set
 
+// Handler `supervisor`: children, by OTP's rules. A child is called by the id of its specification; those of a
+// simple_one_for_one supervisor by their actor ids.
+typedef enum { THEATER_PERMANENT, THEATER_TRANSIENT, THEATER_TEMPORARY } theater_restart;
+typedef enum { THEATER_DEFAULT_SHUTDOWN, THEATER_BRUTAL_KILL, THEATER_TIMEOUT, THEATER_INFINITY } theater_shutdown_kind;
+typedef struct {
+  theater_view id;
+  theater_view manifest;   // TOML; grants no more than this actor has
+  theater_option package;  // absent: one that this actor or a child has, named by the manifest as "sha256:…"
+  theater_option state;    // absent: the manifest's initial_state
+  theater_restart restart;
+  theater_shutdown_kind shutdown;
+  uint64_t shutdown_ms;  // of THEATER_TIMEOUT
+} theater_child_spec;
+theater_outcome theater_spawn(const theater_child_spec *spec);  // the value is the child's actor id
+// Starts a child that isn't restarted, and waits for its end: the answer is its last word.
+theater_option_outcome theater_spawn_and_wait(const theater_child_spec *spec);
+theater_option_outcome theater_spawn_and_wait_within(const theater_child_spec *spec, uint64_t timeout_ns);
+theater_outcome theater_start_child(theater_option state);  // of simple_one_for_one
+theater_outcome theater_restart_child(theater_view child);
+theater_outcome theater_resume_child(theater_view child, theater_view state);
+theater_outcome theater_stop_child(theater_view child);
+theater_outcome theater_delete_child(theater_view child);
+typedef enum {
+  THEATER_CHILD_UNDEFINED,
+  THEATER_CHILD_STARTING,
+  THEATER_CHILD_RUNNING,
+  THEATER_CHILD_RESTARTING,
+  THEATER_CHILD_STOPPING
+} theater_child_state;
+typedef struct {
+  theater_view id;
+  theater_option actor;  // its actor id, while it runs
+  theater_child_state state;
+} theater_child;
+size_t theater_children(const theater_child **children);
+theater_option_outcome theater_child_state_of(theater_view child);
+theater_outcome theater_subscribe_to_child(theater_view child);
+theater_outcome theater_unsubscribe_from_child(theater_view child);
+
+// Handler `links`: a link shares an actor's end, a monitor tells of it. A target is an actor's id or a registered name.
+theater_outcome theater_link(theater_view target);
+theater_outcome theater_unlink(theater_view target);
+typedef struct {
+  bool failed;
+  theater_view error;  // if failed
+  uint64_t number;     // if not
+} theater_number_outcome;
+theater_number_outcome theater_monitor(theater_view target);
+bool theater_demonitor(uint64_t monitor);
+
 // --- Exports. Each macro stands once in the whole actor, at file scope, after the function that it names. ---
 
 // Used by the macros only: puts an answer where the host reads it, and ends the call.
@@ -165,6 +276,67 @@ void theater_end_call_(void);
 #define THEATER_EXTERN_C_ extern "C"
 #else
 #define THEATER_EXTERN_C_
+// --- What the host tells an actor of its own accord ---
+
+#define THEATER_CALLBACK_(name, identifier, parameters, call)                                         \
+  THEATER_EXPORT_("theater:simple/" name)                                                             \
+  void *theater_export_##identifier##_ parameters {                                                   \
+    theater_option option = {present != 0, {state, state_size}};                                      \
+    return theater_return_state_(call);                                                               \
+  }                                                                                                   \
+  THEATER_EXPORT_("cabi_post_theater:simple/" name) void theater_post_##identifier##_(void *answer) { \
+    (void)answer;                                                                                     \
+    theater_end_call_();                                                                              \
+  }
+
+// theater_answer function(theater_option state, theater_view child, theater_view actor, theater_view why)
+#define THEATER_HANDLE_CHILD_ERROR(function)                                                                      \
+  THEATER_CALLBACK_("supervisor-client@0.1.0#handle-child-error", child_error,                                    \
+                    (int32_t present, const char *state, size_t state_size, const char *child, size_t child_size, \
+                     const char *actor, size_t actor_size, const char *why, size_t why_size),                     \
+                    function(option, theater_bytes(child, child_size), theater_bytes(actor, actor_size),          \
+                             theater_bytes(why, why_size)))
+
+// theater_answer function(theater_option state, theater_view child, theater_view actor, theater_option last_word)
+#define THEATER_HANDLE_CHILD_EXIT(function)                                                                       \
+  THEATER_CALLBACK_("supervisor-client@0.1.0#handle-child-exit", child_exit,                                      \
+                    (int32_t present, const char *state, size_t state_size, const char *child, size_t child_size, \
+                     const char *actor, size_t actor_size, int32_t has_word, const char *word, size_t word_size), \
+                    function(option, theater_bytes(child, child_size), theater_bytes(actor, actor_size),          \
+                             has_word != 0 ? theater_some(theater_bytes(word, word_size)) : theater_none()))
+
+// theater_answer function(theater_option state, theater_view child, theater_view actor)
+#define THEATER_HANDLE_CHILD_EXTERNAL_STOP(function)                                                              \
+  THEATER_CALLBACK_("supervisor-client@0.1.0#handle-child-external-stop", child_external_stop,                    \
+                    (int32_t present, const char *state, size_t state_size, const char *child, size_t child_size, \
+                     const char *actor, size_t actor_size),                                                       \
+                    function(option, theater_bytes(child, child_size), theater_bytes(actor, actor_size)))
+
+// theater_answer function(theater_option state, theater_view actor, uint64_t sequence, theater_view type,
+//                         theater_view event, uint64_t lost)
+#define THEATER_HANDLE_CHILD_EVENT(function)                                                                           \
+  THEATER_CALLBACK_(                                                                                                   \
+      "supervisor-client@0.1.0#handle-child-event", child_event,                                                       \
+      (int32_t present, const char *state, size_t state_size, const char *actor, size_t actor_size, uint64_t sequence, \
+       const char *type, size_t type_size, const char *event, size_t event_size, uint64_t lost),                       \
+      function(option, theater_bytes(actor, actor_size), sequence, theater_bytes(type, type_size),                     \
+               theater_bytes(event, event_size), lost))
+
+// theater_answer function(theater_option state, theater_view actor, theater_view why): a linked actor has ended.
+// Whoever has this isn't killed by links.
+#define THEATER_HANDLE_EXIT(function)                                                                             \
+  THEATER_CALLBACK_("links-client@0.1.0#handle-exit", exit,                                                       \
+                    (int32_t present, const char *state, size_t state_size, const char *actor, size_t actor_size, \
+                     const char *why, size_t why_size),                                                           \
+                    function(option, theater_bytes(actor, actor_size), theater_bytes(why, why_size)))
+
+// theater_answer function(theater_option state, uint64_t monitor, theater_view actor, theater_view why)
+#define THEATER_HANDLE_DOWN(function)                                                                            \
+  THEATER_CALLBACK_("links-client@0.1.0#handle-down", down,                                                      \
+                    (int32_t present, const char *state, size_t state_size, uint64_t monitor, const char *actor, \
+                     size_t actor_size, const char *why, size_t why_size),                                       \
+                    function(option, monitor, theater_bytes(actor, actor_size), theater_bytes(why, why_size)))
+
 #endif
 
 #define THEATER_EXPORT_(name) THEATER_EXTERN_C_ __attribute__((export_name(name), used, visibility("default")))
@@ -213,5 +385,66 @@ void theater_end_call_(void);
     (void)answer;                                                                                          \
     theater_end_call_();                                                                                   \
   }
+
+// --- What the host tells an actor of its own accord ---
+
+#define THEATER_CALLBACK_(name, identifier, parameters, call)                                         \
+  THEATER_EXPORT_("theater:simple/" name)                                                             \
+  void *theater_export_##identifier##_ parameters {                                                   \
+    theater_option option = {present != 0, {state, state_size}};                                      \
+    return theater_return_state_(call);                                                               \
+  }                                                                                                   \
+  THEATER_EXPORT_("cabi_post_theater:simple/" name) void theater_post_##identifier##_(void *answer) { \
+    (void)answer;                                                                                     \
+    theater_end_call_();                                                                              \
+  }
+
+// theater_answer function(theater_option state, theater_view child, theater_view actor, theater_view why)
+#define THEATER_HANDLE_CHILD_ERROR(function)                                                                      \
+  THEATER_CALLBACK_("supervisor-client@0.1.0#handle-child-error", child_error,                                    \
+                    (int32_t present, const char *state, size_t state_size, const char *child, size_t child_size, \
+                     const char *actor, size_t actor_size, const char *why, size_t why_size),                     \
+                    function(option, theater_bytes(child, child_size), theater_bytes(actor, actor_size),          \
+                             theater_bytes(why, why_size)))
+
+// theater_answer function(theater_option state, theater_view child, theater_view actor, theater_option last_word)
+#define THEATER_HANDLE_CHILD_EXIT(function)                                                                       \
+  THEATER_CALLBACK_("supervisor-client@0.1.0#handle-child-exit", child_exit,                                      \
+                    (int32_t present, const char *state, size_t state_size, const char *child, size_t child_size, \
+                     const char *actor, size_t actor_size, int32_t has_word, const char *word, size_t word_size), \
+                    function(option, theater_bytes(child, child_size), theater_bytes(actor, actor_size),          \
+                             has_word != 0 ? theater_some(theater_bytes(word, word_size)) : theater_none()))
+
+// theater_answer function(theater_option state, theater_view child, theater_view actor)
+#define THEATER_HANDLE_CHILD_EXTERNAL_STOP(function)                                                              \
+  THEATER_CALLBACK_("supervisor-client@0.1.0#handle-child-external-stop", child_external_stop,                    \
+                    (int32_t present, const char *state, size_t state_size, const char *child, size_t child_size, \
+                     const char *actor, size_t actor_size),                                                       \
+                    function(option, theater_bytes(child, child_size), theater_bytes(actor, actor_size)))
+
+// theater_answer function(theater_option state, theater_view actor, uint64_t sequence, theater_view type,
+//                         theater_view event, uint64_t lost)
+#define THEATER_HANDLE_CHILD_EVENT(function)                                                                           \
+  THEATER_CALLBACK_(                                                                                                   \
+      "supervisor-client@0.1.0#handle-child-event", child_event,                                                       \
+      (int32_t present, const char *state, size_t state_size, const char *actor, size_t actor_size, uint64_t sequence, \
+       const char *type, size_t type_size, const char *event, size_t event_size, uint64_t lost),                       \
+      function(option, theater_bytes(actor, actor_size), sequence, theater_bytes(type, type_size),                     \
+               theater_bytes(event, event_size), lost))
+
+// theater_answer function(theater_option state, theater_view actor, theater_view why): a linked actor has ended.
+// Whoever has this isn't killed by links.
+#define THEATER_HANDLE_EXIT(function)                                                                             \
+  THEATER_CALLBACK_("links-client@0.1.0#handle-exit", exit,                                                       \
+                    (int32_t present, const char *state, size_t state_size, const char *actor, size_t actor_size, \
+                     const char *why, size_t why_size),                                                           \
+                    function(option, theater_bytes(actor, actor_size), theater_bytes(why, why_size)))
+
+// theater_answer function(theater_option state, uint64_t monitor, theater_view actor, theater_view why)
+#define THEATER_HANDLE_DOWN(function)                                                                            \
+  THEATER_CALLBACK_("links-client@0.1.0#handle-down", down,                                                      \
+                    (int32_t present, const char *state, size_t state_size, uint64_t monitor, const char *actor, \
+                     size_t actor_size, const char *why, size_t why_size),                                       \
+                    function(option, monitor, theater_bytes(actor, actor_size), theater_bytes(why, why_size)))
 
 #endif

@@ -32,6 +32,63 @@ static theater_answer on_request(theater_option state, theater_view sender, thea
   return theater_reply(state, theater_format_u64(theater_now_ns() + theater_random_u64()));
 }
 
+static theater_answer on_child_error(theater_option state, theater_view child, theater_view actor, theater_view why) {
+  theater_log_view(actor);
+  theater_log_view(why);
+  check(theater_restart_child(child));
+  check(theater_resume_child(child, why));
+  check(theater_stop_child(child));
+  check(theater_delete_child(child));
+  check(theater_subscribe_to_child(child));
+  check(theater_unsubscribe_from_child(child));
+  if (theater_child_state_of(child).failed) theater_log("no state");
+  return theater_ok(state);
+}
+
+static theater_answer on_child_exit(theater_option state, theater_view child, theater_view actor,
+                                    theater_option last_word) {
+  const theater_child_spec spec = {child, actor, last_word, last_word, THEATER_TRANSIENT, THEATER_TIMEOUT, 10};
+  check(theater_spawn(&spec));
+  if (theater_spawn_and_wait(&spec).failed || theater_spawn_and_wait_within(&spec, 1).failed) theater_log("no");
+  check(theater_start_child(last_word));
+  const theater_child *children = NULL;
+  for (size_t i = theater_children(&children); i > 0; i--) theater_log_view(children[i - 1].id);
+  return theater_ok(state);
+}
+
+static theater_answer on_child_stop(theater_option state, theater_view child, theater_view actor) {
+  check(theater_link(child));
+  check(theater_unlink(actor));
+  const theater_number_outcome monitor = theater_monitor(actor);
+  if (!theater_demonitor(monitor.number)) theater_log_view(monitor.error);
+  return theater_ok(state);
+}
+
+static theater_answer on_child_event(theater_option state, theater_view actor, uint64_t sequence, theater_view type,
+                                     theater_view event, uint64_t lost) {
+  theater_log_view(actor);
+  theater_log_view(type);
+  theater_log_view(theater_format_u64(sequence + event.size + lost));
+  return theater_ok(state);
+}
+
+static theater_answer on_exit_of(theater_option state, theater_view actor, theater_view why) {
+  theater_log_view(actor);
+  theater_log_view(why);
+  return theater_ok(state);
+}
+
+static theater_answer on_down(theater_option state, uint64_t monitor, theater_view actor, theater_view why) {
+  theater_log_view(theater_format_u64(monitor));
+  return on_exit_of(state, actor, why);
+}
+
 THEATER_INIT(theater_keep_state)
+THEATER_HANDLE_CHILD_ERROR(on_child_error)
+THEATER_HANDLE_CHILD_EXIT(on_child_exit)
+THEATER_HANDLE_CHILD_EXTERNAL_STOP(on_child_stop)
+THEATER_HANDLE_CHILD_EVENT(on_child_event)
+THEATER_HANDLE_EXIT(on_exit_of)
+THEATER_HANDLE_DOWN(on_down)
 THEATER_HANDLE_SEND(on_send)
 THEATER_HANDLE_REQUEST(on_request)
