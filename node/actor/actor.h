@@ -176,6 +176,7 @@ class Actor final : public Task, private wasm::Host, private Services, private H
   void release_names(const ActorId& life) override { context_->directory.release_names(life); }
   void tell_guest(const ChildInfo& child, const LifeEnd& end) override;
   void leave_family(bool unborn);
+  bool has_child_events() const;
   std::optional<Signal> next_child_event();
   Supervisor* supervisor() override { return supervisor_.get(); }
   Result<void> may_spawn(const Manifest& child) const override;

@@ -32,6 +32,7 @@ bool Actor::is_quiet() {
     if (!outstanding_->empty()) return false;
     outstanding_.reset();
   }
+  if (has_child_events()) return false;
   std::lock_guard lock(mutex_);
   return orders_.empty() && signals_.size() == 0 && mailbox_.is_unused();
 }
@@ -50,7 +51,7 @@ void Actor::drop_instance() { instance_.reset(); }
 bool Actor::activate() {
   {
     std::lock_guard lock(mutex_);
-    if (!orders_.empty() || (signals_.size() == 0 && mailbox_.size() == 0)) return false;
+    if (!orders_.empty() || (signals_.size() == 0 && mailbox_.size() == 0 && !has_child_events())) return false;
   }
   auto instance = module_->instantiate(*this, limits().instance);
   if (!instance.ok() && instance.error().code == ErrorCode::kUnavailable) {

@@ -184,8 +184,12 @@ bool Actor::ask_for_state(const ActorId& actor) {
   return true;
 }
 
+bool Actor::has_child_events() const {
+  return supervisor_ != nullptr && supervisor_->events() != nullptr && !supervisor_->events()->empty();
+}
+
 std::optional<Signal> Actor::next_child_event() {
-  if (supervisor_ == nullptr || supervisor_->events() == nullptr) return std::nullopt;
+  if (!has_child_events()) return std::nullopt;
   const auto event = supervisor_->events()->pop();
   if (!event) return std::nullopt;
   const auto decoded = schema::decode_event(event->bytes);

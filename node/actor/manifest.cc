@@ -150,9 +150,9 @@ Result<Manifest> parse_manifest(std::string_view text, const std::string& path) 
 
 const std::vector<std::string_view>& handler_types() {
   static const std::vector<std::string_view> types = {
-      "runtime",      //
-      "timing",       //
-      "random",       //
+      "runtime",  //
+      "timing",   //
+      "random",   //
       "message-server",
       "names",        //
       "supervisor",   //
@@ -200,12 +200,12 @@ const std::vector<ManifestKey>& manifest_keys() {
        "long. Without: no wait."},
       {"supervisor.backoff.max", "duration", "10 s", "The longest of these waits."},
       {"supervisor.backoff.jitter", "number", "20", "Up to so many percent are taken off a wait by chance."},
-      {"child.id", "string", "(required)",
+      {"child[].id", "string", "(required)",
        "One [[child]] for each child, in the order of starting: what its supervisor calls it."},
-      {"child.manifest", "string", "(required)", "The child's manifest: a path beside this one."},
-      {"child.restart", "string", "permanent",
+      {"child[].manifest", "string", "(required)", "The child's manifest: a path beside this one."},
+      {"child[].restart", "string", "permanent",
        "permanent: always restarted; transient: if it ended abnormally; temporary: never."},
-      {"child.shutdown", "string", "5 s",
+      {"child[].shutdown", "string", "5 s",
        "How long it may take to stop before it is killed: a duration, brutal_kill (at once), or infinity (the default "
        "of a child that is a supervisor itself)."},
       {"audit.mode", "string", "strict",

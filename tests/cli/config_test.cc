@@ -88,14 +88,13 @@ std::map<std::string, std::set<std::string>> by_table(const Keys& keys) {
   for (auto row : rows_of_table(keys)) {
     if (!handler_of(row).empty()) continue;                      // that handler's table has it, and no other
     if (row[0].starts_with("handler.")) row[0].insert(7, "[]");  // an array of tables, as the page says in words
-    const auto dot = row[0].find('.');
-    if (dot == std::string::npos) {
-      tables[""].insert(row[0]);
-      continue;
+    // From the key up to the table that holds all: "supervisor.backoff.max" is a key of three tables.
+    for (std::string path = row[0]; !path.empty();) {
+      const auto dot = path.rfind('.');
+      const auto name = dot == std::string::npos ? path : path.substr(dot + 1);
+      path = dot == std::string::npos ? "" : path.substr(0, dot);
+      tables[path].insert(name.ends_with("[]") ? name.substr(0, name.size() - 2) : name);
     }
-    const auto table = row[0].substr(0, dot);
-    tables[table].insert(row[0].substr(dot + 1));
-    tables[""].insert(table.ends_with("[]") ? table.substr(0, table.size() - 2) : table);
   }
   return tables;
 }
@@ -142,9 +141,12 @@ TEST(ConfigurationParsers, KnowExactlyTheKeysOfTheirTables) {
                               [](const std::string& text) { return parse_auditor_config(text, "auditor.toml"); });
   expect_parser_knows_exactly(context_keys(), {"", {{"context[]", "name = \"c\"\n"}}, ""},
                               [](const std::string& text) { return parse_contexts(text, "contexts.toml"); });
-  expect_parser_knows_exactly(node::manifest_keys(),
-                              {"name = \"x\"\npackage = \"x.wasm\"\n", {{"handler[]", "type = \"runtime\"\n"}}, ""},
-                              [](const std::string& text) { return node::parse_manifest(text, "manifest.toml"); });
+  expect_parser_knows_exactly(
+      node::manifest_keys(),
+      {"name = \"x\"\npackage = \"x.wasm\"\n",
+       {{"handler[]", "type = \"runtime\"\n"}, {"child[]", "id = \"a\"\nmanifest = \"a.toml\"\n[supervisor]\n"}},
+       ""},
+      [](const std::string& text) { return node::parse_manifest(text, "manifest.toml"); });
 }
 
 TEST(ConfigurationParsers, EachHandlerKnowsExactlyItsKeys) {

@@ -61,21 +61,25 @@ TEST(ManifestTest, TheTableHasEveryKeyWithItsDefault) {
   const auto bare = parse_manifest("name = \"x\"\n");
   ASSERT_TRUE(bare.ok());
   // Writing each default out changes nothing, and the parser knows each key of the table.
-  std::string top = "name = \"x\"\n", limits, audit;
+  std::string top = "name = \"x\"\n", limits, audit, supervisor;
   for (const auto& key : manifest_keys()) {
     if (key.otherwise.starts_with("(") || key.otherwise.empty()) continue;
     const bool quoted = key.type != "number";
     const std::string value = quoted ? str_cat("\"", key.otherwise, "\"") : std::string(key.otherwise);
     if (key.key.starts_with("handler.")) continue;  // each belongs to one handler; see below
+    if (key.key.starts_with("child[].")) continue;  // each stands in a child of its own
     if (key.key.starts_with("limits.")) {
       limits += str_cat(key.key.substr(7), " = ", value, "\n");
+    } else if (key.key.starts_with("supervisor.")) {
+      supervisor += str_cat(key.key.substr(11), " = ", value, "\n");
     } else if (key.key.starts_with("audit.")) {
       audit += str_cat(key.key.substr(6), " = ", value, "\n");
     } else {
       top += str_cat(key.key, " = ", value, "\n");
     }
   }
-  const auto full = parse_manifest(str_cat(top, "[limits]\n", limits, "[audit]\n", audit));
+  const auto full =
+      parse_manifest(str_cat(top, "[limits]\n", limits, "[audit]\n", audit, "[supervisor]\n", supervisor));
   ASSERT_TRUE(full.ok()) << full.error().message;
   EXPECT_EQ(full->limits.instance.memory_bytes, bare->limits.instance.memory_bytes);
   EXPECT_EQ(full->limits.instance.table_elements, bare->limits.instance.table_elements);
@@ -86,6 +90,14 @@ TEST(ManifestTest, TheTableHasEveryKeyWithItsDefault) {
   EXPECT_EQ(full->limits.mailbox_waits, bare->limits.mailbox_waits);
   EXPECT_EQ(full->limits.wait_timeout_ms, bare->limits.wait_timeout_ms);
   EXPECT_EQ(full->audit_mode, bare->audit_mode);
+  const SupervisorSpec otp;
+  EXPECT_EQ(full->supervisor->strategy, otp.strategy);
+  EXPECT_EQ(full->supervisor->intensity, otp.intensity);
+  EXPECT_EQ(full->supervisor->period_ms, otp.period_ms);
+  EXPECT_EQ(full->supervisor->max_children, otp.max_children);
+  EXPECT_EQ(full->supervisor->backoff->initial_ms, Backoff{}.initial_ms);
+  EXPECT_EQ(full->supervisor->backoff->max_ms, Backoff{}.max_ms);
+  EXPECT_EQ(full->supervisor->backoff->jitter_percent, Backoff{}.jitter_percent);
   // And the parser knows no key that the table hasn't: it lists what it knows for a key far from all of them.
   const auto known = error_of("name = \"x\"\n[limits]\nzzzzzzzzzzzzzzzzzzzz = 1\n");
   size_t in_table = 0;
@@ -95,6 +107,33 @@ TEST(ManifestTest, TheTableHasEveryKeyWithItsDefault) {
     EXPECT_THAT(known, HasSubstr(std::string(key.key.substr(7))));
   }
   EXPECT_EQ(std::count(known.begin(), known.end(), ','), static_cast<ptrdiff_t>(in_table) - 1) << known;
+}
+
+TEST(ManifestTest, ASupervisorAndItsChildren) {
+  const std::string top = "name = \"x\"\n[supervisor]\n";
+  const auto manifest =
+      parse_manifest(top +
+                     "strategy = \"rest_for_one\"\n[supervisor.backoff]\njitter = 5\n"
+                     "[[child]]\nid = \"a\"\nmanifest = \"a.toml\"\nshutdown = \"brutal_kill\"\n"
+                     "[[child]]\nid = \"b\"\nmanifest = \"b.toml\"\nrestart = \"transient\"\nshutdown = \"2 s\"\n");
+  ASSERT_TRUE(manifest.ok()) << manifest.error().message;
+  EXPECT_EQ(manifest->supervisor->strategy, Strategy::rest_for_one);
+  EXPECT_EQ(manifest->supervisor->backoff->jitter_percent, 5u);
+  ASSERT_EQ(manifest->children().size(), 2u);
+  EXPECT_EQ(manifest->children()[0].shutdown->kind, Shutdown::Kind::brutal_kill);
+  EXPECT_EQ(manifest->children()[0].restart, Restart::permanent);
+  EXPECT_EQ(as_text(manifest->children()[0].start), "a.toml");
+  EXPECT_EQ(manifest->children()[1].shutdown->timeout_ms, 2'000u);
+  EXPECT_EQ(manifest->children()[1].restart, Restart::transient);
+
+  const std::string child = "[[child]]\nid = \"a\"\nmanifest = \"a.toml\"\n";
+  EXPECT_THAT(error_of(top + "strategy = \"one\"\n"), HasSubstr("3:12: 'strategy' is one of one_for_one, one_for_all"));
+  EXPECT_THAT(error_of(top + child + "restart = \"always\"\n"), HasSubstr("6:11: 'restart' is one of permanent"));
+  EXPECT_THAT(error_of(top + child + "shutdown = \"soon\"\n"), HasSubstr("'shutdown' is a duration"));
+  EXPECT_THAT(error_of(top + child + child), HasSubstr("duplicate_child_name"));
+  EXPECT_THAT(error_of(top + "strategy = \"simple_one_for_one\"\n"), HasSubstr("exactly one child specification"));
+  EXPECT_THAT(error_of(top + "max_children = 0\n" + child), HasSubstr("max_children is 0"));
+  EXPECT_THAT(error_of("name = \"x\"\n" + child), HasSubstr("add a table [supervisor]"));
 }
 
 TEST(ManifestTest, WhatTheEnvironmentHandlerGrants) {
