@@ -88,6 +88,15 @@ Result<ActorId> NodeRig::spawn(const Package& package, std::shared_ptr<node::Sub
   return info->id;
 }
 
+Result<ActorId> NodeRig::spawn(node::Bundle bundle) {
+  node::SpawnRequest request;
+  static_cast<node::Bundle&>(request) = std::move(bundle);
+  request.requested_by = origin();
+  TRY_ASSIGN(const auto info,
+             wait_for<node::ActorInfo>([&](auto done) { runtime_->spawn(std::move(request), std::move(done)); }));
+  return info.id;
+}
+
 Result<void> NodeRig::burst(const ActorId& actor, uint64_t calls, bool durable) {
   TRY(wait_for<std::optional<Bytes>>([&](auto done) {
     runtime_->request(actor, to_bytes(str_cat(calls)), origin(), kRequestTimeoutMs, durable, std::move(done));

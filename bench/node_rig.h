@@ -39,6 +39,7 @@ class NodeRig {
   // `told_ns`, if given: when the runtime said that init has returned.
   Result<ActorId> spawn(const Package& package, std::shared_ptr<node::Subscriber> subscriber,
                         uint64_t* told_ns = nullptr);
+  Result<ActorId> spawn(node::Bundle bundle);
   // `calls` log calls, and its answer; with `durable`, once all is acknowledged.
   Result<void> burst(const ActorId& actor, uint64_t calls, bool durable);
   // One burst of each, at most `in_flight` at a time, in this order; the answers count, not their durability.
