@@ -50,6 +50,9 @@ struct SupervisorSpec {
   std::vector<ChildSpec> children = {};  // in start order; simple_one_for_one: exactly one, the pattern of all
 };
 
+// Why a supervisor ended that had more restarts than its intensity allows: OTP's words.
+inline constexpr const char* kGaveUp = "reached_max_restart_intensity";
+
 inline constexpr size_t kChildIdMax = 255;
 inline constexpr size_t kStartArgumentsMax = 64 * 1024;  // bytes of ChildSpec::start, and of extra arguments
 inline constexpr uint32_t kIntensityMax = 100'000;

@@ -350,9 +350,9 @@ void Supervision::restart(ChildRef ref, std::string why) {
   restarts_.push_back(now_ns_);
   Child& child = children_.at(ref);
   if (restarts_.size() > spec_.intensity) {
-    emit(What::kGiveUp, ref, str_cat("reached_max_restart_intensity: ", why));
+    emit(What::kGiveUp, ref, str_cat(kGaveUp, ": ", why));
     child.state = State::kDown;
-    return begin_end(EndReason::shutdown, "reached_max_restart_intensity");
+    return begin_end(EndReason::shutdown, kGaveUp);
   }
   const uint64_t delay_ns = next_delay_ns(child);
   emit(What::kRestart, ref, why).delay_ns = delay_ns;
