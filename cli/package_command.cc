@@ -21,6 +21,7 @@ std::vector<const wasm::ExportFunction*> exports_of(const wasm::Module& module) 
   for (const auto& function : wasm::export_functions()) {
     if (function.type_name != schema::kTypeInitialize && module.exports(function)) found.push_back(&function);
   }
+  for (const auto& function : module.callables()) found.push_back(&function);
   return found;
 }
 

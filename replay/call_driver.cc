@@ -74,10 +74,23 @@ void CallDriver::forget_instance() {
   initialized_ = false;
 }
 
+const wasm::ExportFunction* CallDriver::find_function(std::string_view type_name) const {
+  if (const auto* known = wasm::find_export_function(type_name)) return known;
+  for (const auto& callable : module_->callables()) {
+    if (callable.type_name == type_name) return &callable;
+  }
+  return nullptr;
+}
+
 Result<CallDriver::Verdict> CallDriver::run_call(const Tape::Entry& recorded) {
   TRY_ASSIGN(auto event, schema::decode_event(recorded.bytes));
   const uint64_t sequence = event.header.sequence;
-  function_ = wasm::find_export_function(event.header.type);
+  function_ = find_function(event.header.type);
+  if (function_ == nullptr && wasm::is_callable_type_name(event.header.type)) {
+    comparer_.differs(recorded,
+                      str_cat("the package doesn't export ", event.header.type, " as ", wasm::callable_type().wit()));
+    return Verdict{};
+  }
   if (function_ == nullptr)
     return Verdict{str_cat("event ", sequence, ": no call ", event.header.type, " is known here")};
   const bool initializes = function_ == &wasm::initialize_function();

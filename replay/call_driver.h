@@ -43,6 +43,7 @@ class CallDriver {
  private:
   enum class Step : uint8_t { kGoOn, kEnd };
 
+  const wasm::ExportFunction* find_function(std::string_view type_name) const;
   Result<void> drive(Verdict& verdict);
   Result<Step> before_run();
   Result<Step> after_run(wasm::Instance::Progress progress, Verdict& verdict);

@@ -111,6 +111,8 @@ class Module {
   virtual const Hash& package() const = 0;  // SHA-256 of the bytes it was compiled from
   virtual const std::vector<const HostFunction*>& imports() const = 0;
   virtual bool exports(const ExportFunction& function) const = 0;
+  // What `rpc` may call; at the same addresses as long as the module lives.
+  virtual const std::vector<ExportFunction>& callables() const = 0;
   // kUnavailable at the engine's instance limit, naming it. `host` must outlive the instance.
   virtual Result<std::unique_ptr<Instance>> instantiate(Host& host, const Limits& limits) = 0;
 };

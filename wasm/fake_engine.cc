@@ -95,14 +95,18 @@ class FakeInstance final : public Instance {
  private:
   enum class State : uint8_t { kIdle, kRunning, kWaiting, kDone };
 
-  // Takes a step's fuel, all or as much as the slice and the stop leave; true when all is paid.
+  // Takes a step's fuel, all or as much as the slice and the stop leave; true when all is paid. A host call that is
+  // paid for just where the guest is to be stopped is still made: a guest is also killed while it waits in one.
   bool pay(FakeCall::Step& step) {
+    if (stop_at_ != 0 && fuel_ >= stop_at_ && step.fuel > 0) return false;
     uint64_t share = std::min(step.fuel, slice_fuel_ - slice_used_);
     if (stop_at_ > fuel_) share = std::min(share, stop_at_ - fuel_);
     fuel_ += share;
     slice_used_ += share;
     step.fuel -= share;
-    if (step.fuel == 0 && slice_used_ < slice_fuel_ && (stop_at_ == 0 || fuel_ != stop_at_)) return true;
+    if (step.fuel == 0 && slice_used_ < slice_fuel_ &&
+        (stop_at_ == 0 || fuel_ < stop_at_ || step.kind == FakeCall::Step::Kind::kHost))
+      return true;
     slice_used_ = 0;
     return false;
   }
@@ -203,11 +207,18 @@ class FakeModule final : public Module {
   FakeModule(Hash package, std::shared_ptr<const FakeModuleSpec> spec, MakeInstance make)
       : package_(package), spec_(std::move(spec)), make_(std::move(make)) {
     for (const std::string& name : spec_->imports) imports_.push_back(find_host_function_by_type(name));
+    for (const auto& [type_name, script] : spec_->exports) {
+      const size_t mark = type_name.rfind('/');
+      if (mark == std::string::npos) continue;
+      auto function = callable_function(str_cat(type_name.substr(0, mark), "#", type_name.substr(mark + 1)));
+      if (function) callables_.push_back(std::move(*function));
+    }
   }
 
   const Hash& package() const override { return package_; }
   const std::vector<const HostFunction*>& imports() const override { return imports_; }
   bool exports(const ExportFunction& function) const override { return spec_->exports.contains(function.type_name); }
+  const std::vector<ExportFunction>& callables() const override { return callables_; }
   Result<std::unique_ptr<Instance>> instantiate(Host& host, const Limits&) override { return make_(host); }
 
  private:
@@ -215,6 +226,7 @@ class FakeModule final : public Module {
   std::shared_ptr<const FakeModuleSpec> spec_;
   MakeInstance make_;
   std::vector<const HostFunction*> imports_;
+  std::vector<ExportFunction> callables_;
 };
 
 }  // namespace
@@ -244,7 +256,8 @@ Result<std::shared_ptr<Module>> FakeEngine::compile(BytesView package) {
   auto make = [shared = shared_, spec = found->second](Host& host) -> Result<std::unique_ptr<Instance>> {
     if (shared->instances.fetch_add(1) >= shared->options.instances_max) {
       shared->instances.fetch_sub(1);
-      return Error{ErrorCode::kUnavailable, str_cat(shared->options.instances_max, " actors are alive, which is the most")};
+      return Error{ErrorCode::kUnavailable,
+                   str_cat(shared->options.instances_max, " actors are alive, which is the most")};
     }
     std::shared_ptr<void> count(nullptr, [shared](void*) { shared->instances.fetch_sub(1); });
     return std::unique_ptr<Instance>(std::make_unique<FakeInstance>(spec, shared->options, host, std::move(count)));

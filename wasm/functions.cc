@@ -10,12 +10,16 @@ namespace {
 
 using schema::Effect;
 
+constexpr std::string_view kOurPackage = "theater:simple/";
 constexpr std::string_view kRuntime = "theater:simple/runtime@0.1.0";
 constexpr std::string_view kTiming = "theater:simple/timing@0.1.0";
 constexpr std::string_view kRandom = "theater:simple/random@0.1.0";
 constexpr std::string_view kActor = "theater:simple/actor@0.1.0";
 constexpr std::string_view kMessageClient = "theater:simple/message-server-client@0.1.0";
 constexpr std::string_view kMessageHost = "theater:simple/message-server-host@0.1.0";
+constexpr std::string_view kTimer = "theater:simple/timer@0.1.0";
+constexpr std::string_view kTimerClient = "theater:simple/timer-client@0.1.0";
+constexpr std::string_view kRpc = "theater:simple/rpc@0.1.0";
 constexpr std::string_view kNames = "theater:simple/names@0.1.0";
 constexpr std::string_view kEnvironment = "theater:simple/environment@0.1.0";
 constexpr std::string_view kSupervisor = "theater:simple/supervisor@0.1.0";
@@ -89,6 +93,33 @@ std::vector<HostFunction> make_host_functions() {
                     "message-server"),
       host_function(kMessageHost, "cancel-request", {{{"request", Type::u64()}}, Type::result(std::nullopt, error)},
                     Effect::kNone, "message-server"),
+      host_function(kMessageHost, "open-channel",
+                    {{{"target", Type::string()}, {"msg", bytes()}, {"timeout-ns", Type::option(Type::u64())}},
+                     Type::result(Type::tuple({Type::u64(), Type::option(bytes())}), error)},
+                    Effect::kOutside, "message-server", {.waits = true}),
+      host_function(kMessageHost, "send-on-channel",
+                    {{{"channel", Type::u64()}, {"msg", bytes()}}, Type::result(std::nullopt, error)}, Effect::kNone,
+                    "message-server", {.waits = true}),
+      host_function(kMessageHost, "close-channel", {{{"channel", Type::u64()}}, Type::result(std::nullopt, error)},
+                    Effect::kNone, "message-server"),
+
+      host_function(kTimer, "set-interval",
+                    {{{"period-ns", Type::u64()}, {"data", bytes()}}, Type::result(Type::u64(), error)}, Effect::kNone,
+                    "timer"),
+      host_function(kTimer, "set-once",
+                    {{{"delay-ns", Type::u64()}, {"data", bytes()}}, Type::result(Type::u64(), error)}, Effect::kNone,
+                    "timer"),
+      host_function(kTimer, "cancel", {{{"id", Type::u64()}}, Type::result(std::nullopt, error)}, Effect::kNone,
+                    "timer"),
+      host_function(kTimer, "list", {{}, Type::list(Type::u64())}, Effect::kNone, "timer"),
+
+      host_function(kRpc, "call",
+                    {{{"target", Type::string()},
+                      {"function", Type::string()},
+                      {"args", bytes()},
+                      {"timeout-ns", Type::option(Type::u64())}},
+                     Type::result(Type::option(bytes()), error)},
+                    Effect::kOutside, "rpc", {.waits = true}),
 
       host_function(kNames, "register", {{{"name", Type::string()}}, Type::result(std::nullopt, error)}, Effect::kNone,
                     "names"),
@@ -164,18 +195,20 @@ ExportFunction callback(std::string_view interface, std::string_view name, std::
                           Type::result(Type::tuple({state}), Type::string())});
 }
 
+Type next_state_and_reply() {
+  return Type::result(Type::tuple({Type::option(bytes()), Type::tuple({Type::option(bytes())})}), Type::string());
+}
+
 std::vector<ExportFunction> make_export_functions() {
   const Type state = Type::option(bytes());
   const Type message = Type::tuple({Type::string(), bytes()});
   const Type next_state = Type::result(Type::tuple({state}), Type::string());
-  const Type next_state_and_reply =
-      Type::result(Type::tuple({state, Type::tuple({Type::option(bytes())})}), Type::string());
   return {
       ExportFunction{std::string(schema::kTypeInitialize), std::string(schema::kTypeInitialize), {}},
       export_function(kActor, "init", {{{"state", state}, {"params", Type::tuple({Type::string()})}}, next_state}),
       export_function(kMessageClient, "handle-send", {{{"state", state}, {"params", message}}, next_state}),
       export_function(kMessageClient, "handle-request",
-                      {{{"state", state}, {"params", message}}, next_state_and_reply}),
+                      {{{"state", state}, {"params", message}}, next_state_and_reply()}),
       callback(kSupervisorClient, "handle-child-error", {Type::string(), Type::string(), Type::string()}),
       callback(kSupervisorClient, "handle-child-exit", {Type::string(), Type::string(), Type::option(bytes())}),
       callback(kSupervisorClient, "handle-child-external-stop", {Type::string(), Type::string()}),
@@ -183,6 +216,13 @@ std::vector<ExportFunction> make_export_functions() {
                {Type::string(), Type::u64(), Type::string(), bytes(), Type::u64()}),
       callback(kLinksClient, "handle-exit", {Type::string(), Type::string()}),
       callback(kLinksClient, "handle-down", {Type::u64(), Type::string(), Type::string()}),
+      export_function(
+          kMessageClient, "handle-channel-open",
+          {{{"state", state}, {"params", Type::tuple({Type::string(), Type::u64(), bytes()})}},
+           Type::result(Type::tuple({state, Type::tuple({Type::boolean(), Type::option(bytes())})}), Type::string())}),
+      callback(kMessageClient, "handle-channel-message", {Type::u64(), bytes()}),
+      callback(kMessageClient, "handle-channel-close", {Type::u64(), Type::string()}),
+      callback(kTimerClient, "handle-tick", {Type::u64(), bytes()}),
   };
 }
 
@@ -229,6 +269,26 @@ const ExportFunction* find_export_function(std::string_view type_name) {
   return nullptr;
 }
 
+const FunctionType& callable_type() {
+  static const FunctionType type{{{"state", Type::option(bytes())}, {"params", Type::tuple({bytes()})}},
+                                 next_state_and_reply()};
+  return type;
+}
+
+std::optional<ExportFunction> callable_function(std::string_view export_name) {
+  const size_t mark = export_name.find('#');
+  if (mark == 0 || mark == std::string_view::npos || mark + 1 == export_name.size()) return std::nullopt;
+  if (export_name.find('/', mark) != std::string_view::npos) return std::nullopt;  // types must tell them apart
+  if (export_name.size() > schema::kEventTypeMax || !is_utf8(as_bytes(export_name))) return std::nullopt;
+  const std::string_view interface = export_name.substr(0, mark);
+  if (interface.starts_with(kOurPackage) || interface.starts_with("cabi_post_")) return std::nullopt;
+  return export_function(interface, export_name.substr(mark + 1), callable_type());
+}
+
+bool is_callable_type_name(std::string_view type_name) {
+  return type_name.find('/') != std::string_view::npos && !type_name.starts_with(kOurPackage);
+}
+
 const ExportFunction& initialize_function() { return export_functions()[0]; }
 const ExportFunction& init_function() { return export_functions()[1]; }
 const ExportFunction& handle_send_function() { return export_functions()[2]; }
@@ -255,6 +315,22 @@ const ExportFunction& handle_exit_function() {
 }
 const ExportFunction& handle_down_function() {
   static const ExportFunction& function = known_export(kLinksClient, "handle-down");
+  return function;
+}
+const ExportFunction& handle_tick_function() {
+  static const ExportFunction& function = known_export(kTimerClient, "handle-tick");
+  return function;
+}
+const ExportFunction& handle_channel_open_function() {
+  static const ExportFunction& function = known_export(kMessageClient, "handle-channel-open");
+  return function;
+}
+const ExportFunction& handle_channel_message_function() {
+  static const ExportFunction& function = known_export(kMessageClient, "handle-channel-message");
+  return function;
+}
+const ExportFunction& handle_channel_close_function() {
+  static const ExportFunction& function = known_export(kMessageClient, "handle-channel-close");
   return function;
 }
 

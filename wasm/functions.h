@@ -3,6 +3,7 @@
 // host function does is not here but in node/handlers (live) and replay/ (from the record).
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -41,6 +42,14 @@ const HostFunction* find_host_function_by_type(std::string_view type_name);
 // The exports that Theater knows how to call.
 const std::vector<ExportFunction>& export_functions();
 const ExportFunction* find_export_function(std::string_view type_name);
+
+// What `rpc` may call of a package: every export INTERFACE#FUNCTION of this type,
+// func(state: option<list<u8>>, params: tuple<list<u8>>) -> result<tuple<option<list<u8>>, tuple<option<list<u8>>>>,
+// string>, whose interface isn't one of theater:simple's. Which ones there are, the module says.
+const FunctionType& callable_type();
+std::optional<ExportFunction> callable_function(std::string_view export_name);  // none: it can't be one
+bool is_callable_type_name(std::string_view type_name);                         // whether it may name one
+
 const ExportFunction& initialize_function();  // type "_initialize", no parameters, no result
 const ExportFunction& init_function();
 const ExportFunction& handle_send_function();
@@ -51,5 +60,9 @@ const ExportFunction& handle_child_external_stop_function();
 const ExportFunction& handle_child_event_function();
 const ExportFunction& handle_exit_function();
 const ExportFunction& handle_down_function();
+const ExportFunction& handle_tick_function();
+const ExportFunction& handle_channel_open_function();
+const ExportFunction& handle_channel_message_function();
+const ExportFunction& handle_channel_close_function();
 
 }  // namespace theater::wasm

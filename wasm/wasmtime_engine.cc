@@ -69,6 +69,7 @@ class WasmtimeModule final : public Module {
   bool exports(const ExportFunction& function) const override {
     return state_->export_signature(function.name) != nullptr;
   }
+  const std::vector<ExportFunction>& callables() const override { return state_->callables; }
 
   Result<std::unique_ptr<Instance>> instantiate(Host& host, const Limits& limits) override {
     return make_instance(state_, host, limits);

@@ -77,6 +77,8 @@ struct ModuleState {
   std::vector<const HostFunction*> imports;
   std::vector<std::string> export_names;  // functions, sorted
   std::vector<CoreSignature> export_signatures;
+  std::vector<std::string> other_exports;  // of another type than rpc calls, says a `component-type` section
+  std::vector<ExportFunction> callables;
   uint64_t memory_min_bytes = 0;
   bool has_initialize = false;
 
@@ -84,8 +86,8 @@ struct ModuleState {
 };
 
 // Refuses exceptions, and functions whose WIT types in a `component-type` section aren't those of the tables. `package`
-// has a module's header; its other bytes may be anything.
-Result<void> check_sections(const EngineState& engine, BytesView package);
+// has a module's header; its other bytes may be anything. Notes the module's other_exports.
+Result<void> check_sections(const EngineState& engine, BytesView package, ModuleState& module);
 
 Result<std::shared_ptr<ModuleState>> compile_module(const std::shared_ptr<EngineState>& engine, BytesView package);
 

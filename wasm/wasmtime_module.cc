@@ -153,6 +153,21 @@ Result<void> check_exports(const ModuleState& module) {
   return Ok{};
 }
 
+// Exports that can't be told apart from what rpc calls. Any other is left alone.
+void find_callables(ModuleState& module) {
+  static const CoreSignature entry = lay_out(callable_type()).export_signature;
+  static const CoreSignature post{entry.results, {}};
+  for (size_t i = 0; i < module.export_names.size(); ++i) {
+    const std::string& name = module.export_names[i];
+    auto function = callable_function(name);
+    if (!function || module.export_signatures[i] != entry) continue;
+    const CoreSignature* clean_up = module.export_signature("cabi_post_" + name);
+    if (clean_up != nullptr && *clean_up != post) continue;
+    const auto& others = module.other_exports;
+    if (std::find(others.begin(), others.end(), name) == others.end()) module.callables.push_back(std::move(*function));
+  }
+}
+
 template <typename Vec, void (*Delete)(Vec*)>
 struct VecOf {
   Vec vec{};
@@ -170,8 +185,8 @@ const CoreSignature* ModuleState::export_signature(std::string_view name) const 
 
 Result<std::shared_ptr<ModuleState>> compile_module(const std::shared_ptr<EngineState>& engine, BytesView package) {
   TRY(check_header(package));
-  TRY(check_sections(*engine, package));
   auto module = std::make_shared<ModuleState>();
+  TRY(check_sections(*engine, package, *module));
   module->engine = engine;
   module->package = sha256(package);
 
@@ -191,6 +206,7 @@ Result<std::shared_ptr<ModuleState>> compile_module(const std::shared_ptr<Engine
   for (size_t i = 0; i < exports.vec.size; ++i) note_export(*module, exports.vec.data[i], &has_memory);
   if (!has_memory) return refuse("doesn't export its memory under the name `memory`");
   TRY(check_exports(*module));
+  find_callables(*module);
   module->has_initialize = module->export_signature("_initialize") != nullptr;
 
   wasmtime_instance_pre_t* pre = nullptr;

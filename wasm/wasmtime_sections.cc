@@ -35,6 +35,7 @@ std::optional<Section> take_section(BytesView& rest) {
 
 struct WorldCheck {
   const EngineState& engine;
+  ModuleState& module;
   std::string difference;  // the first one; empty: none
 };
 
@@ -57,7 +58,11 @@ void visit_function(void* env, bool exported, const char* interface_data, size_t
   const std::string_view theirs(wit_data, wit_size);
   // What isn't in the tables is either not used by the module, or named when its imports are checked.
   const FunctionType* known = known_type(check.engine, exported, interface, name);
-  if (known == nullptr) return;
+  if (known == nullptr) {
+    if (exported && theirs != callable_type().wit())
+      check.module.other_exports.push_back(str_cat(interface, "#", name));
+    return;
+  }
   const std::string ours = known->wit();
   if (ours == theirs) return;
   constexpr size_t kShownMax = 1'000;
@@ -65,8 +70,8 @@ void visit_function(void* env, bool exported, const char* interface_data, size_t
                              theirs.substr(0, kShownMax), theirs.size() > kShownMax ? "…" : "", ", but it is ", ours);
 }
 
-Result<void> check_world(const EngineState& engine, std::string_view section, BytesView world) {
-  WorldCheck check{engine, {}};
+Result<void> check_world(const EngineState& engine, std::string_view section, BytesView world, ModuleState& module) {
+  WorldCheck check{engine, module, {}};
   wasmtime_error_t* error = theater_world_functions(world.data(), world.size(), visit_function, &check);
   const std::string reason = take_message(error);
   const std::string where = str_cat("its custom section ", escape(as_bytes(section.substr(0, 200))));
@@ -81,7 +86,7 @@ Result<void> check_world(const EngineState& engine, std::string_view section, By
 
 }  // namespace
 
-Result<void> check_sections(const EngineState& engine, BytesView package) {
+Result<void> check_sections(const EngineState& engine, BytesView package, ModuleState& module) {
   constexpr uint8_t kCustom = 0;
   constexpr uint8_t kTag = 13;
   BytesView rest = package.subspan(8);
@@ -94,7 +99,7 @@ Result<void> check_sections(const EngineState& engine, BytesView package) {
     const auto name_size = take_size(body);
     if (!name_size || *name_size > body.size()) continue;
     const std::string_view name = as_text(body.first(*name_size));
-    if (name.starts_with("component-type")) TRY(check_world(engine, name, body.subspan(*name_size)));
+    if (name.starts_with("component-type")) TRY(check_world(engine, name, body.subspan(*name_size), module));
   }
   return Ok{};
 }

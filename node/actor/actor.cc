@@ -236,35 +236,45 @@ bool Actor::begin_message() {
       if (!orders_.empty()) return false;  // they came first, and brought a wake-up
       signal = signals_.pop();
       if (!signal) signal = next_child_event();
+      if (!signal && timers_ != nullptr && !(ticked_last_ && mailbox_.size() > 0)) signal = due_tick();
       if (!signal) message = mailbox_.pop();
       if (message) wakers = mailbox_.grant(limits());
     }
+    ticked_last_ = signal && signal->function == &wasm::handle_tick_function();
     if (signal) {
-      begin_signal(std::move(*signal));
+      begin_export(*signal->function, std::move(signal->params), std::move(signal->origin));
       return true;
     }
     for (const auto& waker : wakers) waker();
     if (!message) return false;
     if (message->reply && message->reply->answered()) continue;  // timed out before its turn: it leaves no trace
+    if (message->channel != nullptr && !take_up(*message)) continue;
     reply_ = std::move(message->reply);
-    const auto* cause = std::get_if<schema::Cause>(&message->origin);
-    std::vector<Value> params;
-    params.push_back(Value::string(cause == nullptr ? "operator" : cause->actor.hex()));
-    params.push_back(Value::bytes(std::move(message->bytes)));
-    std::vector<Value> args;
-    args.push_back(state_);
-    args.push_back(Value::tuple(std::move(params)));
-    begin_call(reply_ ? wasm::handle_request_function() : wasm::handle_send_function(), std::move(args),
-               std::move(message->origin));
+    begin_export(*message->function, std::move(message->params), std::move(message->origin));
     return true;
   }
 }
 
-void Actor::begin_signal(Signal signal) {
+bool Actor::has_due_tick() const {
+  return timers_ != nullptr && timers_->next_due_ns().value_or(UINT64_MAX) <= context_->clock->monotonic_ns();
+}
+
+// Ticks come before messages, but not all of them: a short interval must not keep messages out.
+std::optional<Signal> Actor::due_tick() {
+  auto tick = timers_->take_due(context_->clock->monotonic_ns());
+  if (!tick) return std::nullopt;
+  Signal signal{&wasm::handle_tick_function(), {}, std::move(tick->origin)};
+  signal.params.push_back(Value::u64(tick->timer));
+  signal.params.push_back(Value::bytes(std::move(tick->data)));
+  return signal;
+}
+
+void Actor::begin_export(const wasm::ExportFunction& function, std::vector<Value> params, schema::Origin origin) {
   std::vector<Value> args;
+  args.reserve(2);
   args.push_back(state_);
-  args.push_back(Value::tuple(std::move(signal.params)));
-  begin_call(*signal.function, std::move(args), std::move(signal.origin));
+  args.push_back(Value::tuple(std::move(params)));
+  begin_call(function, std::move(args), std::move(origin));
 }
 
 void Actor::signal(Signal signal) {
@@ -323,6 +333,7 @@ void Actor::result_emitted() {
   if (!result.ok) {
     const std::string text = *result.payload->get<std::string>();
     if (birth_) return fail(ErrorKind::kGuestError, str_cat("init: ", text), 0, false, {});
+    if (offered_ != nullptr) refuse_offer();
     if (reply) {
       answer(reply, Error{ErrorCode::kActorFailed, text});
     } else if (context_->log) {
@@ -332,9 +343,11 @@ void Actor::result_emitted() {
   } else {
     const auto& next = result.payload->get<Value::Tuple>()->items;
     state_ = next[0];
-    if (reply) {
+    if (offered_ != nullptr) {
+      answer_offer(reply, next[1]);
+    } else if (reply) {
       const auto& bytes = next[1].get<Value::Tuple>()->items[0].get<Value::Option>()->payload;
-      if (bytes == nullptr && answers_later_) {
+      if (bytes == nullptr && answers_later_ && function == &wasm::handle_request_function()) {
         keep_outstanding(reply);
       } else {
         answer(reply, bytes == nullptr ? std::nullopt : std::optional(*bytes->get<Bytes>()));
@@ -425,6 +438,7 @@ void Actor::arm_timer() {
     consider(grace_until_ns_);
     if (supervisor_ != nullptr) consider(supervisor_->wake_at_ns());
   }
+  if (phase_ == Phase::kIdle && timers_ != nullptr && ask_again_ns_ == 0) consider(timers_->next_due_ns().value_or(0));
   if (phase_ == Phase::kIdle) consider(ask_again_ns_);
   if (earliest == timer_.first) return;
   context_->timers.cancel(timer_);

@@ -27,6 +27,8 @@
 #include <vector>
 
 #include "bus/outbox.h"
+#include "node/actor/actor_timers.h"
+#include "node/actor/channel.h"
 #include "node/actor/directory.h"
 #include "node/actor/life.h"
 #include "node/actor/mailbox.h"
@@ -61,6 +63,7 @@ struct ActorContext {
   Timers timers;
   Scheduler scheduler;
   Directory directory;
+  std::atomic<uint64_t> channels{0};  // ever made: the newest one's number
   Clock* clock = nullptr;
   Random* random = nullptr;
   ActorListener* listener = nullptr;
@@ -101,6 +104,8 @@ class Actor final : public Task, private wasm::Host, private Services, private H
   // The host's own calls (signals.h). To an actor that is ending nothing is delivered.
   void signal(Signal signal);
   bool take_back_signal(const wasm::ExportFunction& function, uint64_t key);
+  // The word that the other side of a channel has closed it: behind what it sent, without need of room.
+  void put_close(const std::shared_ptr<Channel>& channel, const schema::Origin& origin);
   // Whom it waits for: an answer, or room in a mailbox.
   std::optional<ActorId> waits_on() const;
   // Done on the actor's worker at its next turn. False if too many orders wait.
@@ -144,7 +149,9 @@ class Actor final : public Task, private wasm::Host, private Services, private H
   void begin_call(const wasm::ExportFunction& function, std::vector<schema::Value> args, schema::Origin origin);
   bool exports(const wasm::ExportFunction& function) const { return module_ != nullptr && module_->exports(function); }
   bool begin_message();
-  void begin_signal(Signal signal);
+  bool has_due_tick() const;
+  std::optional<Signal> due_tick();
+  void begin_export(const wasm::ExportFunction& function, std::vector<schema::Value> params, schema::Origin origin);
   void call_returned();
   void result_emitted();
   void answer(std::shared_ptr<Reply> reply, Result<std::optional<Bytes>> result, bool claimed = false);
@@ -225,8 +232,13 @@ class Actor final : public Task, private wasm::Host, private Services, private H
   void end_after_call(std::optional<Bytes> data) override;
 
   // actor_messages.cc: between actors
-  Result<void> accepts(bool request) const;
-  Result<bool> take_room(std::string_view target, BytesView message, bool request, uint64_t timeout_ns);
+  Result<void> accepts(const wasm::ExportFunction& function) const;
+  Result<const wasm::ExportFunction*> callable(std::string_view name) const;
+  Result<std::shared_ptr<Actor>> resolve_other(std::string_view target) const;
+  void begin_talk(std::shared_ptr<Actor> to, const wasm::ExportFunction& function, size_t bytes,
+                  std::optional<uint64_t> timeout_ns);
+  Result<bool> take_room();
+  bool may_go(Result<bool> has_room);
   void hand_over();
   void drop_talk();
   std::string waiting_cycle() const;
@@ -234,11 +246,33 @@ class Actor final : public Task, private wasm::Host, private Services, private H
   void keep_outstanding(std::shared_ptr<Reply> reply);
   Result<bool> send_with_event(std::string_view target, BytesView message) override;
   bool request_with_event(std::string_view target, BytesView message, std::optional<uint64_t> timeout_ns) override;
+  bool call_with_event(std::string_view target, std::string_view function, BytesView args,
+                       std::optional<uint64_t> timeout_ns) override;
   bool asks() const override { return talk_ != nullptr; }
   std::optional<Result<std::optional<Bytes>>> take_answer() override;
   std::optional<uint64_t> current_request() const override;
   std::vector<uint64_t> outstanding_requests() const override;
   Result<void> answer_with_event(uint64_t request, Result<std::optional<Bytes>> answer) override;
+
+  // actor_channels.cc: likewise
+  Result<void> room_for_channel();
+  void keep_channel(const std::shared_ptr<Channel>& channel);
+  void forget_channel(uint64_t number);
+  Result<std::shared_ptr<Channel>> find_channel(uint64_t number) const;
+  bool take_up(const Message& message);
+  void answer_offer(const std::shared_ptr<Reply>& reply, const schema::Value& answer);
+  void refuse_offer();
+  void close_channel(const std::shared_ptr<Channel>& channel, const std::string& why, const schema::Cause& cause);
+  void hand_over_close(const std::shared_ptr<Channel>& channel);
+  void end_channels();
+  bool open_channel_with_event(std::string_view target, BytesView message, std::optional<uint64_t> timeout_ns) override;
+  std::optional<Result<OpenedChannel>> take_channel() override;
+  Result<bool> send_on_channel_with_event(uint64_t number, BytesView message) override;
+  Result<void> close_channel_with_event(uint64_t number) override;
+
+  Result<uint64_t> set_timer(uint64_t delay_ns, bool repeats, BytesView data) override;
+  Result<void> cancel_timer(uint64_t timer) override;
+  std::vector<uint64_t> timers() const override;
   Directory& directory() override { return context_->directory; }
   const Manifest& manifest() const override { return *manifest_; }
   const std::string* variable(const std::string& name) const override;
@@ -259,6 +293,7 @@ class Actor final : public Task, private wasm::Host, private Services, private H
   bool shutdown_asked_ = false;  // by the guest
   bool stating_ = false;         // the first of facts_ is being emitted
   bool abandoned_ = false;
+  bool ticked_last_ = false;  // the last call was a tick: it is a message's turn
   Worker* worker_ = nullptr;  // during a turn
   std::unique_ptr<Birth> birth_;
   std::unique_ptr<wasm::Instance> instance_;
@@ -285,14 +320,15 @@ class Actor final : public Task, private wasm::Host, private Services, private H
   // A message on its way to another actor, from the first attempt to take room until it is handed over, or answered.
   struct Talk {
     std::shared_ptr<Actor> to;
-    size_t bytes = 0;
     bool waits = false;  // for room
     bool has_room = false;
     Message message;
     std::shared_ptr<Reply> reply;  // handed over; an answer is awaited
     uint64_t until_ns = 0;
     uint64_t timeout_ms = 0;
-    std::optional<Error> answer;  // of a request that couldn't be made
+    std::optional<Error> answer;       // of a request that couldn't be made
+    std::shared_ptr<Channel> channel;  // that it opens
+    std::shared_ptr<Channel> closes;   // instead of all this: the next event closes it
   };
   std::unique_ptr<Talk> talk_;
   struct Answering {
@@ -309,6 +345,10 @@ class Actor final : public Task, private wasm::Host, private Services, private H
     std::function<void()> then;
   };
   std::unique_ptr<std::deque<Fact>> facts_;  // most actors have none
+  std::unique_ptr<ActorTimers> timers_;      // likewise
+  using Channels = std::map<uint64_t, std::shared_ptr<Channel>>;
+  std::unique_ptr<Channels> channels_;  // likewise; also those that the other side has closed, until this one is told
+  std::shared_ptr<Channel> offered_;    // by the call in progress
 
   struct Ending {
     schema::Origin origin;

@@ -12,9 +12,10 @@ constexpr size_t kReasonMax = 4'000;  // bytes, so that the terminal event fits 
 
 }  // namespace
 
-std::string event_text(std::string text) {
-  if (text.size() > kReasonMax) text = text.substr(0, kReasonMax) + "…";
-  return is_utf8(as_bytes(text)) ? text : escape(as_bytes(text));
+std::string event_text(std::string_view text) {
+  std::string short_text(text.substr(0, kReasonMax));
+  if (text.size() > kReasonMax) short_text += "…";
+  return is_utf8(as_bytes(short_text)) ? short_text : escape(as_bytes(short_text));
 }
 
 void Actor::stop(const schema::Origin& origin, const std::string& reason, uint64_t grace_ms) {
@@ -82,10 +83,11 @@ void Actor::fail(ErrorKind kind, std::string message, uint64_t fuel, bool in_cal
   instance_.reset();
   drop_talk();
   facts_.reset();
+  timers_.reset();
   stating_ = false;
   wait_until_ns_ = 0;
   no_room_ = false;
-  message = chain_.hidden(event_text(std::move(message)));
+  message = chain_.hidden(event_text(message));
   ended_ = str_cat(schema::kTypeError, ": ", message);
   const Error why{ErrorCode::kActorFailed, str_cat("'", name(), "' ended: ", message)};
   close_mailbox(why);
@@ -97,6 +99,7 @@ void Actor::fail(ErrorKind kind, std::string message, uint64_t fuel, bool in_cal
 
 void Actor::shut_down(std::string reason, std::vector<schema::Value> data, schema::Origin origin) {
   instance_.reset();
+  timers_.reset();
   ended_ = reason;
   close_mailbox(Error{ErrorCode::kUnavailable, str_cat("'", name(), "' has ended: ", reason)});
   note_end(shutdown_asked_ ? Exit::Kind::normal : Exit::Kind::shutdown, origin);
@@ -147,6 +150,7 @@ void Actor::end() {
   chain_.give_up();
   chain_.forget_values();
   facts_.reset();
+  end_channels();
   publish();
   const auto last = info();
   context_->listener->on_ended(last);

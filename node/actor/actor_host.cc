@@ -113,6 +113,19 @@ bool Actor::wait_ns(uint64_t duration_ns) {
   return true;
 }
 
+Result<uint64_t> Actor::set_timer(uint64_t delay_ns, bool repeats, BytesView data) {
+  if (timers_ == nullptr) timers_ = std::make_unique<ActorTimers>();
+  return timers_->set(context_->clock->monotonic_ns(), delay_ns, repeats, data, limits());
+}
+
+Result<void> Actor::cancel_timer(uint64_t timer) {
+  return timers_ == nullptr ? ActorTimers().cancel(timer) : timers_->cancel(timer);
+}
+
+std::vector<uint64_t> Actor::timers() const {
+  return timers_ == nullptr ? std::vector<uint64_t>{} : timers_->numbers();
+}
+
 void Actor::end_after_call(std::optional<Bytes> data) {
   shutdown_asked_ = true;
   last_word_.reset();

@@ -21,23 +21,44 @@ std::string quoted(const Actor& actor) { return str_cat("'", actor.name(), "' ",
 
 // --- the receiver's side: called on senders' workers ---
 
-Result<void> Actor::accepts(bool request) const {
+Result<void> Actor::accepts(const wasm::ExportFunction& function) const {
   if (!manifest_->grants("message-server")) {
     return Error{ErrorCode::kRefused,
                  str_cat("'", name(), "' takes no messages: its manifest doesn't grant that; add to it:\n",
                          grant_line("message-server"))};
   }
-  const auto& wanted = request ? wasm::handle_request_function() : wasm::handle_send_function();
-  if (exports(wanted)) return Ok{};
-  return Error{ErrorCode::kRefused, str_cat("the package of '", name(), "' doesn't export ", wanted.name,
-                                            request ? "; it takes no requests" : "; it takes only requests")};
+  if (exports(function)) return Ok{};
+  return Error{ErrorCode::kRefused, str_cat("the package of '", name(), "' doesn't export ", function.name)};
+}
+
+// By another actor's rpc.
+Result<const wasm::ExportFunction*> Actor::callable(std::string_view name) const {
+  const std::string shown = escape(as_bytes(name.substr(0, 300)));
+  const auto refuse = [](std::string why) { return Error{ErrorCode::kRefused, std::move(why)}; };
+  if (!manifest_->grants("rpc")) {
+    return refuse(str_cat("'", this->name(), "' can't be called: its manifest doesn't grant that; add to it:\n",
+                          grant_line("rpc")));
+  }
+  if (const auto& granted = manifest_->permissions.rpc.functions) {
+    if (std::find(granted->begin(), granted->end(), name) == granted->end()) {
+      return refuse(str_cat("the manifest of '", this->name(), "' doesn't let others call '", shown,
+                            "' (functions of its handler rpc)"));
+    }
+  }
+  if (module_ != nullptr) {
+    for (const auto& function : module_->callables()) {
+      if (function.name == name) return &function;
+    }
+  }
+  return Error{ErrorCode::kNotFound, str_cat("the package of '", this->name(), "' has no export '", shown,
+                                             "' that can be called: ", wasm::callable_type().wit())};
 }
 
 Result<void> Actor::offer(Message message) {
   {
     std::lock_guard lock(mutex_);
     if (closed_) return *closed_;
-    TRY(accepts(message.reply != nullptr));
+    TRY(accepts(*message.function));
     TRY(mailbox_.push(std::move(message), limits()));
     published_.mailbox = mailbox_.size();
   }
@@ -78,7 +99,8 @@ void Actor::put(Message message) {
     std::lock_guard lock(mutex_);
     closed = closed_;
     if (closed) {
-      CHECK(mailbox_.release(message.bytes.size(), limits()).empty(), "somebody waits for a closed mailbox");
+      if (message.needs_room)
+        CHECK(mailbox_.release(message.bytes, limits()).empty(), "somebody waits for a closed mailbox");
     } else {
       mailbox_.push_reserved(std::move(message));
       published_.mailbox = mailbox_.size();
@@ -90,37 +112,41 @@ void Actor::put(Message message) {
 
 // --- the sender's side ---
 
-// Takes room, now or after a while. False: it waits.
-Result<bool> Actor::take_room(std::string_view target, BytesView message, bool request, uint64_t timeout_ns) {
+Result<std::shared_ptr<Actor>> Actor::resolve_other(std::string_view target) const {
+  TRY_ASSIGN(auto to, context_->directory.resolve(target));
+  if (to.get() != this) return to;
+  return Error{ErrorCode::kRefused, "an actor that asks itself would never be answered"};
+}
+
+void Actor::begin_talk(std::shared_ptr<Actor> to, const wasm::ExportFunction& function, size_t bytes,
+                       std::optional<uint64_t> timeout_ns) {
   const uint64_t now_ns = context_->clock->monotonic_ns();
-  if (talk_ == nullptr) {
-    TRY_ASSIGN(auto to, context_->directory.resolve(target));
-    if (request && to.get() == this) {
-      return Error{ErrorCode::kRefused, "an actor that asks itself would never be answered"};
-    }
-    TRY(to->accepts(request));
-    talk_ = std::make_unique<Talk>();
-    talk_->to = std::move(to);
-    talk_->bytes = message.size();
-    talk_->until_ns = timeout_ns > UINT64_MAX - now_ns ? UINT64_MAX : now_ns + timeout_ns;
-    talk_->timeout_ms = timeout_ns / 1'000'000;
-  }
+  const uint64_t wait_ns = timeout_ns.value_or(limits().wait_timeout_ms * 1'000'000);
+  talk_ = std::make_unique<Talk>();
+  talk_->to = std::move(to);
+  talk_->message.function = &function;
+  talk_->message.bytes = bytes;
+  talk_->until_ns = wait_ns > UINT64_MAX - now_ns ? UINT64_MAX : now_ns + wait_ns;
+  talk_->timeout_ms = wait_ns / 1'000'000;
+}
+
+// Takes room for the message of the talk, now or after a while. False: it waits. After an error there is no talk.
+Result<bool> Actor::take_room() {
   Talk& talk = *talk_;
-  auto taken = talk.to->reserve_room(id(), message.size(), std::exchange(talk.waits, true), [this] {
+  auto taken = talk.to->reserve_room(id(), talk.message.bytes, std::exchange(talk.waits, true), [this] {
     return [weak = weak_from_this()] {
       if (const auto self = weak.lock()) self->wake();
     };
   });
   if (taken.ok() && *taken) {
     talk.has_room = true;
-    talk.message.bytes.assign(message.begin(), message.end());
     return true;
   }
   if (taken.ok() && talk.to.get() == this) {
     taken = Error{ErrorCode::kUnavailable, "this actor's own mailbox is full"};
   } else if (taken.ok() && !talk.to->limits().mailbox_waits) {
     taken = Error{ErrorCode::kUnavailable, str_cat("the mailbox of ", quoted(*talk.to), " is full")};
-  } else if (taken.ok() && now_ns >= talk.until_ns) {
+  } else if (taken.ok() && context_->clock->monotonic_ns() >= talk.until_ns) {
     taken = Error{ErrorCode::kDeadline, str_cat("no room in the mailbox of ", quoted(*talk.to), " within ",
                                                 talk.timeout_ms, " ms", waiting_cycle())};
   }
@@ -130,17 +156,54 @@ Result<bool> Actor::take_room(std::string_view target, BytesView message, bool r
 }
 
 Result<bool> Actor::send_with_event(std::string_view target, BytesView message) {
-  return take_room(target, message, false, limits().wait_timeout_ms * 1'000'000);
+  if (talk_ == nullptr) {
+    TRY_ASSIGN(auto to, context_->directory.resolve(target));
+    TRY(to->accepts(wasm::handle_send_function()));
+    begin_talk(std::move(to), wasm::handle_send_function(), message.size(), std::nullopt);
+  }
+  TRY_ASSIGN(const bool has_room, take_room());
+  if (has_room) talk_->message = make_message(id().hex(), Bytes(message.begin(), message.end()), {}, nullptr);
+  return has_room;
 }
 
 bool Actor::request_with_event(std::string_view target, BytesView message, std::optional<uint64_t> timeout_ns) {
-  auto taken = take_room(target, message, true, timeout_ns.value_or(limits().wait_timeout_ms * 1'000'000));
-  if (taken.ok() && !*taken) return false;
-  if (!taken.ok()) {
+  const auto begin = [&]() -> Result<bool> {
+    if (talk_ == nullptr) {
+      TRY_ASSIGN(auto to, resolve_other(target));
+      TRY(to->accepts(wasm::handle_request_function()));
+      begin_talk(std::move(to), wasm::handle_request_function(), message.size(), timeout_ns);
+    }
+    return take_room();
+  };
+  if (!may_go(begin())) return false;
+  if (talk_->answer) return true;
+  talk_->message = make_message(id().hex(), Bytes(message.begin(), message.end()), {}, std::move(talk_->message.reply));
+  return true;
+}
+
+bool Actor::call_with_event(std::string_view target, std::string_view function, BytesView args,
+                            std::optional<uint64_t> timeout_ns) {
+  const auto begin = [&]() -> Result<bool> {
+    if (talk_ == nullptr) {
+      TRY_ASSIGN(auto to, resolve_other(target));
+      TRY_ASSIGN(const auto* found, to->callable(function));
+      begin_talk(std::move(to), *found, args.size(), timeout_ns);
+    }
+    return take_room();
+  };
+  if (!may_go(begin())) return false;
+  if (talk_->answer == std::nullopt) talk_->message.params.push_back(Value::bytes(Bytes(args.begin(), args.end())));
+  return true;
+}
+
+// Whether the message can go, or needn't any more. An error becomes the answer.
+bool Actor::may_go(Result<bool> has_room) {
+  if (!has_room.ok()) {
     talk_ = std::make_unique<Talk>();
-    talk_->answer = std::move(taken).error();
+    talk_->answer = std::move(has_room).error();
     return true;
   }
+  if (!*has_room) return false;
   talk_->message.reply = expect_answer();
   return true;
 }
@@ -165,7 +228,13 @@ void Actor::hand_over() {
     const auto answering = std::exchange(answering_, std::nullopt);
     answer(answering->reply, answering->result, true);
   }
-  if (talk_ == nullptr || !talk_->has_room) return;
+  if (timers_ != nullptr) timers_->set_by(newest_event());
+  if (talk_ == nullptr) return;
+  if (talk_->closes != nullptr) {
+    const auto closed = std::exchange(talk_, nullptr)->closes;
+    return hand_over_close(closed);
+  }
+  if (!talk_->has_room) return;
   talk_->has_room = false;
   talk_->message.origin = newest_event();
   const auto to = talk_->to;
@@ -211,8 +280,9 @@ void Actor::drop_talk() {
   if (talk_ == nullptr) return;
   const auto talk = std::move(talk_);
   if (talk->reply) talk->reply->give_up();
+  if (talk->reply && talk->channel) keep_channel(talk->channel);  // perhaps accepted: closed at the end like others
   if (talk->to == nullptr) return;
-  if (talk->has_room) talk->to->give_back_room(talk->bytes);
+  if (talk->has_room) talk->to->give_back_room(talk->message.bytes);
   talk->to->forget_sender(id());
 }
 
@@ -239,7 +309,7 @@ std::optional<ActorId> Actor::waits_on() const {
 // --- requests that this actor has to answer ---
 
 std::optional<uint64_t> Actor::current_request() const {
-  if (reply_ == nullptr) return std::nullopt;
+  if (reply_ == nullptr || function_ != &wasm::handle_request_function()) return std::nullopt;
   return call_sequence_;
 }
 
@@ -250,13 +320,13 @@ std::vector<uint64_t> Actor::outstanding_requests() const {
       if (!reply->answered()) numbers.push_back(number);
     }
   }
-  if (reply_ != nullptr && !reply_->answered()) numbers.push_back(call_sequence_);
+  if (current_request() && !reply_->answered()) numbers.push_back(call_sequence_);
   return numbers;
 }
 
 Result<void> Actor::answer_with_event(uint64_t request, Result<std::optional<Bytes>> result) {
   std::shared_ptr<Reply> reply;
-  if (reply_ != nullptr && request == call_sequence_) {
+  if (request == current_request()) {
     reply = reply_;
   } else if (outstanding_ != nullptr) {
     if (const auto found = outstanding_->find(request); found != outstanding_->end()) {

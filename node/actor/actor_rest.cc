@@ -51,7 +51,8 @@ void Actor::drop_instance() { instance_.reset(); }
 bool Actor::activate() {
   {
     std::lock_guard lock(mutex_);
-    if (!orders_.empty() || (signals_.size() == 0 && mailbox_.size() == 0 && !has_child_events())) return false;
+    if (!orders_.empty()) return false;
+    if (signals_.size() == 0 && mailbox_.size() == 0 && !has_child_events() && !has_due_tick()) return false;
   }
   auto instance = module_->instantiate(*this, limits().instance);
   if (!instance.ok() && instance.error().code == ErrorCode::kUnavailable) {

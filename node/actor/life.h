@@ -33,7 +33,7 @@ struct LifeRequest {
 };
 
 // For an event: UTF-8, and cut where it would be too long.
-std::string event_text(std::string text);
+std::string event_text(std::string_view text);
 
 struct LifeEnd {
   ActorId actor;

@@ -25,6 +25,18 @@ bool Reply::expire(Error why) {
   return true;
 }
 
+Message make_message(std::string sender, Bytes bytes, schema::Origin origin, std::shared_ptr<Reply> reply) {
+  Message message;
+  message.function = reply == nullptr ? &wasm::handle_send_function() : &wasm::handle_request_function();
+  message.bytes = bytes.size();
+  message.params.reserve(2);
+  message.params.push_back(schema::Value::string(std::move(sender)));
+  message.params.push_back(schema::Value::bytes(std::move(bytes)));
+  message.origin = std::move(origin);
+  message.reply = std::move(reply);
+  return message;
+}
+
 Mailbox::Held& Mailbox::held() {
   if (held_ == nullptr) held_ = std::make_unique<Held>();
   return *held_;
@@ -39,7 +51,7 @@ void Mailbox::free_if_empty() {
 // One message always fits an empty mailbox: message_bytes bounds it.
 bool Mailbox::fits(size_t bytes, const ManifestLimits& limits) const {
   if (held_ == nullptr) return true;
-  const size_t messages = held_->messages.size() + held_->reserved;
+  const size_t messages = held_->messages.size() - held_->free + held_->reserved;
   const uint64_t all = held_->bytes + held_->reserved_bytes;
   return messages == 0 || (messages < limits.mailbox_messages && all + bytes <= limits.mailbox_bytes);
 }
@@ -74,8 +86,12 @@ Result<bool> Mailbox::reserve(const ActorId& sender, size_t bytes, bool again, c
 }
 
 void Mailbox::push_reserved(Message message) {
-  give_back(message.bytes.size());
-  held_->bytes += message.bytes.size();
+  if (message.needs_room) {
+    give_back(message.bytes);
+    held_->bytes += message.bytes;
+  } else {
+    ++held().free;
+  }
   held_->messages.push_back(std::move(message));
 }
 
@@ -96,7 +112,7 @@ std::vector<Mailbox::Waker> Mailbox::forget(const ActorId& sender, const Manifes
 }
 
 Result<void> Mailbox::push(Message message, const ManifestLimits& limits) {
-  const size_t bytes = message.bytes.size();
+  const size_t bytes = message.bytes;
   TRY(check_size(bytes, limits));
   if (!fits(bytes, limits) || (held_ != nullptr && !held_->waiters.empty())) {
     return Error{
@@ -113,7 +129,11 @@ std::optional<Message> Mailbox::pop() {
   if (size() == 0) return std::nullopt;
   std::optional<Message> message(std::move(held_->messages.front()));
   held_->messages.pop_front();
-  held_->bytes -= message->bytes.size();
+  if (message->needs_room) {
+    held_->bytes -= message->bytes;
+  } else {
+    --held_->free;
+  }
   free_if_empty();
   return message;
 }

@@ -12,14 +12,19 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string>
 #include <unordered_map>
+#include <vector>
 
 #include "base/result.h"
 #include "node/actor/manifest.h"
 #include "node/runtime/runtime.h"
 #include "schema/event.h"
+#include "wasm/functions.h"
 
 namespace theater::node {
+
+class Channel;
 
 // Whoever waits for the answer to a request. Exactly one answer gets through; any thread. Who answers claims it first
 // and completes it when that may be seen; a deadline may come between.
@@ -44,11 +49,19 @@ class Reply {
   Callback<std::optional<Bytes>> callback_;
 };
 
+// A call of one of the actor's exports, when its turn comes: func(state, params: tuple<…>).
 struct Message {
-  Bytes bytes;
+  const wasm::ExportFunction* function = nullptr;
+  std::vector<schema::Value> params;  // the tuple's items
+  size_t bytes = 0;                   // that limits count
   schema::Origin origin;
-  std::shared_ptr<Reply> reply;  // of a request; none for a send
+  std::shared_ptr<Reply> reply;      // if somebody waits for an answer
+  std::shared_ptr<Channel> channel;  // of a channel's
+  bool needs_room = true;            // false for what can't wait: the word that a channel is closed, once for each
 };
+
+// For handle-request, or handle-send if there is no reply. `sender` is an actor's id, or "operator".
+Message make_message(std::string sender, Bytes bytes, schema::Origin origin, std::shared_ptr<Reply> reply);
 
 class Mailbox {
  public:
@@ -58,7 +71,7 @@ class Mailbox {
   // room is set aside for it, to be taken by asking `again`. kRefused if there never will be.
   Result<bool> reserve(const ActorId& sender, size_t bytes, bool again, const ManifestLimits& limits,
                        const std::function<Waker()>& make_waker);
-  // Uses room that was taken.
+  // Uses room that was taken, or needs none.
   void push_reserved(Message message);
   // Gives back room that was taken. Like all that makes room: call what comes back.
   [[nodiscard]] std::vector<Waker> release(size_t bytes, const ManifestLimits& limits);
@@ -86,6 +99,7 @@ class Mailbox {
     std::deque<Waiter> waiters;                   // oldest first
     std::unordered_map<ActorId, size_t> granted;  // room in bytes that is set aside for who waited
     uint64_t bytes = 0;                           // of messages
+    size_t free = 0;                              // messages that need no room
     size_t reserved = 0;
     uint64_t reserved_bytes = 0;
   };

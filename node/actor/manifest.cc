@@ -42,6 +42,8 @@ void read_limits(const Config::Table& root, ManifestLimits& limits) {
   constexpr uint64_t kNotSaid = UINT64_MAX;
   const uint64_t passivate_after_ms = table->duration_ms("passivate_after", kNotSaid, 0, 365 * kDayMs);
   if (passivate_after_ms != kNotSaid) limits.passivate_after_ms = passivate_after_ms;
+  limits.timers = static_cast<uint32_t>(table->number("timers", limits.timers, 1, 10'000));
+  limits.channels = static_cast<uint32_t>(table->number("channels", limits.channels, 1, 10'000));
   limits.message_bytes = table->size_bytes("message_bytes", limits.message_bytes, 1, uint64_t{64} << 20);
 }
 
@@ -154,6 +156,8 @@ const std::vector<std::string_view>& handler_types() {
       "timing",   //
       "random",   //
       "message-server",
+      "timer",        //
+      "rpc",          //
       "names",        //
       "supervisor",   //
       "links",        //
@@ -175,6 +179,8 @@ const std::vector<ManifestKey>& manifest_keys() {
       {"handler.variables", "list of strings", "(none)", "environment: variables of the node that the actor may read."},
       {"handler.secrets", "list of strings", "(none)",
        "environment: the same, but the record holds only a commitment to the value, wherever it stands."},
+      {"handler.functions", "list of strings", "(all)",
+       "rpc: exports INTERFACE#FUNCTION that others may call. [] lets this actor call others and be called by none."},
       {"limits.memory", "size", "64 MiB", "The linear memory may grow to this and no further."},
       {"limits.table_elements", "number", "100000", "Elements that a table may have."},
       {"limits.call_timeout", "duration", "30 s",
@@ -189,6 +195,8 @@ const std::vector<ManifestKey>& manifest_keys() {
       {"limits.passivate_after", "duration", "(the node's)",
        "An actor that has had nothing to do for this long (at most twice as long) gives up its instance and keeps its "
        "state. `0 s` means never."},
+      {"limits.channels", "number", "100", "Open channels, at most 10000; one more is refused."},
+      {"limits.timers", "number", "100", "Timers that may wait, at most 10000; one more is refused."},
       {"supervisor.strategy", "string", "one_for_one",
        "Who is restarted when a child ends: one_for_one, one_for_all, rest_for_one, or simple_one_for_one, whose one "
        "[[child]] is the pattern of all children."},

@@ -27,6 +27,8 @@ struct ManifestLimits {
   bool mailbox_waits = true;                   // a full mailbox makes actors that send wait; otherwise they are refused
   uint64_t wait_timeout_ms = 5'000;            // of a send to a full mailbox, and of a request
   std::optional<uint64_t> passivate_after_ms;  // 0: never; none: what the node says
+  uint32_t timers = 100;
+  uint32_t channels = 100;
 };
 
 struct Manifest {

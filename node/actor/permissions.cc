@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "wasm/functions.h"
+
 namespace theater::node {
 namespace {
 
@@ -27,6 +29,16 @@ std::vector<std::string> read_variables(const Config::Table& handler, const char
   return names;
 }
 
+std::vector<std::string> read_functions(const Config::Table& handler) {
+  auto names = handler.texts("functions");
+  for (const auto& name : names) {
+    if (wasm::callable_function(name)) continue;
+    handler.fail("functions", str_cat("'", escape(as_bytes(name)), "' is no function that others can call: those are ",
+                                      "INTERFACE#FUNCTION, with an interface outside of theater:simple"));
+  }
+  return names;
+}
+
 }  // namespace
 
 bool grants_at_most(const EnvironmentGrant& child, const EnvironmentGrant& parent) {
@@ -42,6 +54,10 @@ bool grants_at_most(const Permissions& child, const Permissions& parent) {
 }
 
 void read_permissions(const Config::Table& handler, std::string_view type, Permissions& permissions) {
+  if (type == "rpc") {
+    auto functions = read_functions(handler);
+    if (handler.has("functions")) permissions.rpc.functions = std::move(functions);
+  }
   if (type == "environment") {
     permissions.environment.variables = read_variables(handler, "variables", {});
     permissions.environment.secrets = read_variables(handler, "secrets", permissions.environment.variables);

@@ -5,6 +5,7 @@
 // data and pure functions.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,8 +23,14 @@ struct EnvironmentGrant {
 // A variable that the parent has only as a secret isn't the child's to record.
 bool grants_at_most(const EnvironmentGrant& child, const EnvironmentGrant& parent);
 
+// What others may call of this actor. Nothing that a parent could give to a child.
+struct RpcGrant {
+  std::optional<std::vector<std::string>> functions;  // as exports are named; none: all
+};
+
 struct Permissions {
   EnvironmentGrant environment;
+  RpcGrant rpc;
 };
 
 bool grants_at_most(const Permissions& child, const Permissions& parent);

@@ -12,6 +12,8 @@ const HandlerEntry* find_implementation(const wasm::HostFunction& function) {
   if (function.handler == "random") entries = random_handler();
   if (function.handler == "wasi") entries = wasi_handler();
   if (function.handler == "message-server") entries = message_server_handler();
+  if (function.handler == "timer") entries = timer_handler();
+  if (function.handler == "rpc") entries = rpc_handler();
   if (function.handler == "names") entries = names_handler();
   if (function.handler == "environment") entries = environment_handler();
   if (function.handler == "supervisor") entries = supervisor_handler();
@@ -20,6 +22,24 @@ const HandlerEntry* find_implementation(const wasm::HostFunction& function) {
     if (entry.function == function.name) return &entry;
   }
   return nullptr;
+}
+
+wasm::HostStatus give_answer(Services& services, wasm::HostCall& call) {
+  using schema::Value;
+  auto answer = services.take_answer();
+  if (!answer) return wasm::HostStatus::kParked;
+  if (!answer->ok()) {
+    call.results.push_back(Value::err(Value::string(answer->error().message)));
+  } else {
+    auto& bytes = **answer;
+    call.results.push_back(Value::ok(bytes ? Value::some(Value::bytes(std::move(*bytes))) : Value::none()));
+  }
+  return wasm::HostStatus::kDone;
+}
+
+std::optional<uint64_t> optional_u64(const schema::Value& value) {
+  const auto& payload = value.get<schema::Value::Option>()->payload;
+  return payload == nullptr ? std::nullopt : std::optional(*payload->get<uint64_t>());
 }
 
 std::string grant_line(std::string_view handler) { return str_cat("[[handler]]\ntype = \"", handler, "\""); }
@@ -43,6 +63,8 @@ Result<void> check_grants(const Manifest& manifest, const wasm::Module& module) 
                  str_cat("the package of '", manifest.name, "' imports ", import->interface, " ", import->name,
                          ", which its manifest doesn't grant; add to the manifest:\n", grant_line(import->handler))};
   }
+  TRY(check_timer(manifest, module));
+  TRY(check_rpc(manifest, module));
   return check_message_server(manifest, module);
 }
 

@@ -39,6 +39,9 @@ class Services {
   virtual Result<bool> send_with_event(std::string_view target, BytesView message) = 0;
   // The same for a request. An error becomes the answer.
   virtual bool request_with_event(std::string_view target, BytesView message, std::optional<uint64_t> timeout_ns) = 0;
+  // The same for a call of an export of the target's, by its name.
+  virtual bool call_with_event(std::string_view target, std::string_view function, BytesView args,
+                               std::optional<uint64_t> timeout_ns) = 0;
   virtual bool asks() const = 0;  // an answer is awaited
   // What came back. No value: nothing yet; return kParked.
   virtual std::optional<Result<std::optional<Bytes>>> take_answer() = 0;
@@ -47,6 +50,22 @@ class Services {
   virtual std::vector<uint64_t> outstanding_requests() const = 0;
   // The answer goes to whoever asked in the same step as the call's event. An error says why it can't.
   virtual Result<void> answer_with_event(uint64_t request, Result<std::optional<Bytes>> answer) = 0;
+
+  // Channels, by number. As request_with_event and take_answer, as send_with_event, as answer_with_event.
+  struct OpenedChannel {
+    uint64_t number = 0;
+    std::optional<Bytes> said;
+  };
+  virtual bool open_channel_with_event(std::string_view target, BytesView message,
+                                       std::optional<uint64_t> timeout_ns) = 0;
+  virtual std::optional<Result<OpenedChannel>> take_channel() = 0;
+  virtual Result<bool> send_on_channel_with_event(uint64_t channel, BytesView message) = 0;
+  virtual Result<void> close_channel_with_event(uint64_t channel) = 0;
+
+  // Timers of this actor, by number. Errors say why not.
+  virtual Result<uint64_t> set_timer(uint64_t delay_ns, bool repeats, BytesView data) = 0;
+  virtual Result<void> cancel_timer(uint64_t timer) = 0;
+  virtual std::vector<uint64_t> timers() const = 0;
   virtual Directory& directory() = 0;
 
   // Children. Null without the handler `supervisor`.
@@ -79,8 +98,9 @@ struct HandlerEntry {
 // nullptr for functions that never reach the host, and for those that nobody implements.
 const HandlerEntry* find_implementation(const wasm::HostFunction& function);
 
-// Refuses a module that needs what the manifest doesn't grant: kRefused, naming the import and the line to add. And one
-// that is granted message-server without an export that takes messages.
+// Refuses a module that needs what the manifest doesn't grant: kRefused, naming the import and the line to add. One
+// that is granted message-server without an export that takes messages, one that sets timers and takes no ticks, and
+// one without a function that the manifest lets others call.
 Result<void> check_grants(const Manifest& manifest, const wasm::Module& module);
 
 // A child gets at most what its parent has: kRefused, naming what it would have beyond that.
@@ -95,11 +115,19 @@ std::span<const HandlerEntry> timing_handler();
 std::span<const HandlerEntry> random_handler();
 std::span<const HandlerEntry> wasi_handler();
 std::span<const HandlerEntry> message_server_handler();
+std::span<const HandlerEntry> timer_handler();
+std::span<const HandlerEntry> rpc_handler();
 std::span<const HandlerEntry> names_handler();
 std::span<const HandlerEntry> environment_handler();
 std::span<const HandlerEntry> supervisor_handler();
 std::span<const HandlerEntry> links_handler();
 Result<void> check_message_server(const Manifest& manifest, const wasm::Module& module);
+Result<void> check_timer(const Manifest& manifest, const wasm::Module& module);
+Result<void> check_rpc(const Manifest& manifest, const wasm::Module& module);
+
+// Of several handlers: what take_answer() says as a result<option<list<u8>>, string>, and an option<u64>.
+wasm::HostStatus give_answer(Services& services, wasm::HostCall& call);
+std::optional<uint64_t> optional_u64(const schema::Value& value);
 
 inline constexpr uint64_t kRandomBytesMax = uint64_t{1} << 20;
 

@@ -24,23 +24,40 @@ HostStatus send(Services& services, HostCall& call) {
 }
 
 HostStatus prepare_request(Services& services, HostCall& call) {
-  const auto& timeout = call.args[2].get<Value::Option>()->payload;
-  const bool ready =
-      services.request_with_event(*call.args[0].get<std::string>(), *call.args[1].get<Bytes>(),
-                                  timeout == nullptr ? std::nullopt : std::optional(*timeout->get<uint64_t>()));
+  const bool ready = services.request_with_event(*call.args[0].get<std::string>(), *call.args[1].get<Bytes>(),
+                                                 optional_u64(call.args[2]));
   return ready ? HostStatus::kDone : HostStatus::kParked;
 }
 
-HostStatus request(Services& services, HostCall& call) {
-  auto answer = services.take_answer();
-  if (!answer) return HostStatus::kParked;
-  if (!answer->ok()) {
-    call.results.push_back(Value::err(Value::string(answer->error().message)));
+HostStatus prepare_open_channel(Services& services, HostCall& call) {
+  const bool ready = services.open_channel_with_event(*call.args[0].get<std::string>(), *call.args[1].get<Bytes>(),
+                                                      optional_u64(call.args[2]));
+  return ready ? HostStatus::kDone : HostStatus::kParked;
+}
+
+HostStatus open_channel(Services& services, HostCall& call) {
+  auto opened = services.take_channel();
+  if (!opened) return HostStatus::kParked;
+  if (!opened->ok()) {
+    call.results.push_back(Value::err(Value::string(opened->error().message)));
   } else {
-    auto& bytes = **answer;
-    call.results.push_back(Value::ok(bytes ? Value::some(Value::bytes(std::move(*bytes))) : Value::none()));
+    auto& [number, said] = **opened;
+    std::vector<Value> parts;
+    parts.push_back(Value::u64(number));
+    parts.push_back(said ? Value::some(Value::bytes(std::move(*said))) : Value::none());
+    call.results.push_back(Value::ok(Value::tuple(std::move(parts))));
   }
   return HostStatus::kDone;
+}
+
+HostStatus send_on_channel(Services& services, HostCall& call) {
+  const auto sent = services.send_on_channel_with_event(*call.args[0].get<uint64_t>(), *call.args[1].get<Bytes>());
+  if (!sent.ok()) return answer_with(call, sent.error());
+  return *sent ? answer_with(call, Ok{}) : HostStatus::kParked;
+}
+
+HostStatus close_channel(Services& services, HostCall& call) {
+  return answer_with(call, services.close_channel_with_event(*call.args[0].get<uint64_t>()));
 }
 
 HostStatus current_request(Services& services, HostCall& call) {
@@ -68,11 +85,14 @@ HostStatus cancel_request(Services& services, HostCall& call) {
 
 constexpr HandlerEntry kEntries[] = {
     {"send", send},
-    {"request", request, prepare_request},
+    {"request", give_answer, prepare_request},
     {"current-request", current_request},
     {"list-outstanding-requests", list_outstanding_requests},
     {"respond-to-request", respond_to_request},
     {"cancel-request", cancel_request},
+    {"open-channel", open_channel, prepare_open_channel},
+    {"send-on-channel", send_on_channel},
+    {"close-channel", close_channel},
 };
 
 }  // namespace
@@ -81,14 +101,18 @@ std::span<const HandlerEntry> message_server_handler() { return kEntries; }
 
 Result<void> check_message_server(const Manifest& manifest, const wasm::Module& module) {
   if (!manifest.grants("message-server")) return Ok{};
-  if (module.exports(wasm::handle_send_function()) || module.exports(wasm::handle_request_function())) return Ok{};
+  for (const auto* taken :
+       {&wasm::handle_send_function(), &wasm::handle_request_function(), &wasm::handle_channel_open_function()}) {
+    if (module.exports(*taken)) return Ok{};
+  }
   const auto& imports = module.imports();
   if (std::any_of(imports.begin(), imports.end(), [](auto* import) { return import->handler == "message-server"; })) {
     return Ok{};  // it only sends
   }
   return Error{ErrorCode::kRefused,
-               str_cat("the manifest of '", manifest.name, "' grants message-server, but the package exports neither ",
-                       wasm::handle_request_function().name, " nor ", wasm::handle_send_function().name,
+               str_cat("the manifest of '", manifest.name, "' grants message-server, but the package exports none of ",
+                       wasm::handle_request_function().name, ", ", wasm::handle_send_function().name, " and ",
+                       wasm::handle_channel_open_function().name,
                        "; export one of them, or take the handler out of the manifest")};
 }
 

@@ -39,7 +39,7 @@ void RuntimeImpl::send(const ActorId& actor, Bytes message, schema::Origin origi
   if (auto checked = check_origin(origin); !checked.ok()) return done(std::move(checked).error());
   const auto found = find(actor);
   if (found == nullptr) return done(no_such_actor(actor));
-  auto offered = found->offer(Message{std::move(message), std::move(origin), nullptr});
+  auto offered = found->offer(make_message("operator", std::move(message), std::move(origin), nullptr));
   if (!offered.ok()) return done(std::move(offered).error());
   done(Ok{});
 }
@@ -59,7 +59,7 @@ void RuntimeImpl::request(const ActorId& actor, Bytes message, schema::Origin or
                                                         " ms; if the actor has begun with it, it will still finish")});
     });
   }
-  auto offered = found->offer(Message{std::move(message), std::move(origin), reply});
+  auto offered = found->offer(make_message("operator", std::move(message), std::move(origin), reply));
   if (!offered.ok()) reply->answer(std::move(offered).error());
 }
 

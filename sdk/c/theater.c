@@ -91,6 +91,33 @@ void *theater_return_state_and_reply_(theater_answer answer) {
 // The first three fields are all that a function without a reply returns.
 void *theater_return_state_(theater_answer answer) { return theater_return_state_and_reply_(answer); }
 
+void *theater_return_state_and_acceptance_(theater_answer answer) {
+  static struct {
+    uint32_t tag;
+    union {
+      theater_view error;
+      struct {
+        uint32_t state_present;
+        theater_view state;
+        uint32_t accepted;
+        uint32_t said_present;
+        theater_view said;
+      } ok;
+    } as;
+  } area;
+  area.tag = answer.failed;
+  if (answer.failed) {
+    area.as.error = answer.error;
+  } else {
+    area.as.ok.state_present = answer.state.present;
+    area.as.ok.state = answer.state.bytes;
+    area.as.ok.accepted = answer.accepted;
+    area.as.ok.said_present = answer.reply.present;
+    area.as.ok.said = answer.reply.bytes;
+  }
+  return &area;
+}
+
 // --- Host functions ---
 
 #define IMPORT(interface, name) __attribute__((import_module("theater:simple/" interface "@0.1.0"), import_name(name)))
@@ -122,6 +149,20 @@ void import_respond(uint64_t request, const void *data, size_t size, tagged_view
 IMPORT("message-server-host", "cancel-request") void import_cancel_request(uint64_t request, tagged_view *result);
 IMPORT("environment", "get") void import_variable(const char *name, size_t size, void *result);
 IMPORT("environment", "list") void import_variables(theater_view *result);
+IMPORT("message-server-host", "open-channel")
+void import_open_channel(const char *target, size_t target_size, const void *data, size_t size, int32_t has_timeout,
+                         uint64_t timeout_ns, void *result);
+IMPORT("message-server-host", "send-on-channel")
+void import_send_on_channel(uint64_t channel, const void *data, size_t size, tagged_view *result);
+IMPORT("message-server-host", "close-channel") void import_close_channel(uint64_t channel, tagged_view *result);
+IMPORT("rpc", "call")
+void import_call(const char *target, size_t target_size, const char *function, size_t function_size, const void *data,
+                 size_t size, int32_t has_timeout, uint64_t timeout_ns, void *result);
+IMPORT("timer", "set-interval")
+void import_set_interval(uint64_t period_ns, const void *data, size_t size, void *result);
+IMPORT("timer", "set-once") void import_set_once(uint64_t delay_ns, const void *data, size_t size, void *result);
+IMPORT("timer", "cancel") void import_cancel_timer(uint64_t timer, tagged_view *result);
+IMPORT("timer", "list") void import_timers(void *result);
 IMPORT("names", "register") void import_register(const char *name, size_t size, tagged_view *result);
 IMPORT("names", "unregister") void import_unregister(const char *name, size_t size, tagged_view *result);
 IMPORT("names", "whereis") void import_whereis(const char *name, size_t size, tagged_view *result);
@@ -222,13 +263,34 @@ theater_outcome theater_send(theater_view target, theater_view message) {
   return outcome_of(&result, false);
 }
 
+static theater_request_outcome request_outcome_of(const tagged_option *result) {
+  const theater_option_outcome answer = option_outcome_of(result);
+  theater_request_outcome outcome = {answer.failed, answer.error, answer.value};
+  return outcome;
+}
+
 static theater_request_outcome request(theater_view target, theater_view message, bool has_timeout,
                                        uint64_t timeout_ns) {
   tagged_option result;
   import_request(target.data, target.size, message.data, message.size, has_timeout, timeout_ns, &result);
-  const theater_option_outcome answer = option_outcome_of(&result);
-  theater_request_outcome outcome = {answer.failed, answer.error, answer.value};
-  return outcome;
+  return request_outcome_of(&result);
+}
+
+static theater_request_outcome call(theater_view target, theater_view function, theater_view args, bool has_timeout,
+                                    uint64_t timeout_ns) {
+  tagged_option result;
+  import_call(target.data, target.size, function.data, function.size, args.data, args.size, has_timeout, timeout_ns,
+              &result);
+  return request_outcome_of(&result);
+}
+
+theater_request_outcome theater_call(theater_view target, theater_view function, theater_view args) {
+  return call(target, function, args, false, 0);
+}
+
+theater_request_outcome theater_call_within(theater_view target, theater_view function, theater_view args,
+                                            uint64_t timeout_ns) {
+  return call(target, function, args, true, timeout_ns);
 }
 
 theater_request_outcome theater_request(theater_view target, theater_view message) {
@@ -266,6 +328,93 @@ theater_outcome theater_cancel_request(uint64_t number) {
   tagged_view result;
   import_cancel_request(number, &result);
   return outcome_of(&result, false);
+}
+
+static theater_channel_outcome open_channel(theater_view target, theater_view message, bool has_timeout,
+                                            uint64_t timeout_ns) {
+  struct {
+    uint64_t tag;  // one byte, and seven that are undefined
+    union {
+      theater_view error;
+      struct {
+        uint64_t channel;
+        tagged_view said;
+      } ok;
+    } as;
+  } result;
+  import_open_channel(target.data, target.size, message.data, message.size, has_timeout, timeout_ns, &result);
+  theater_channel_outcome outcome = {(result.tag & 0xff) != 0, {NULL, 0}, 0, theater_none()};
+  if (outcome.failed) {
+    outcome.error = result.as.error;
+  } else {
+    outcome.channel = result.as.ok.channel;
+    if ((result.as.ok.said.tag & 0xff) != 0) outcome.said = theater_some(result.as.ok.said.content);
+  }
+  return outcome;
+}
+
+theater_channel_outcome theater_open_channel(theater_view target, theater_view message) {
+  return open_channel(target, message, false, 0);
+}
+
+theater_channel_outcome theater_open_channel_within(theater_view target, theater_view message, uint64_t timeout_ns) {
+  return open_channel(target, message, true, timeout_ns);
+}
+
+theater_outcome theater_send_on_channel(uint64_t channel, theater_view message) {
+  tagged_view result;
+  import_send_on_channel(channel, message.data, message.size, &result);
+  return outcome_of(&result, false);
+}
+
+theater_outcome theater_close_channel(uint64_t channel) {
+  tagged_view result;
+  import_close_channel(channel, &result);
+  return outcome_of(&result, false);
+}
+
+// result<u64, string>
+typedef struct {
+  uint64_t tag;  // one byte, and seven that are undefined
+  union {
+    theater_view error;
+    uint64_t number;
+  } as;
+} tagged_number;
+
+static theater_number_outcome number_of(const tagged_number *result) {
+  theater_number_outcome outcome = {(result->tag & 0xff) != 0, {NULL, 0}, 0};
+  if (outcome.failed) {
+    outcome.error = result->as.error;
+  } else {
+    outcome.number = result->as.number;
+  }
+  return outcome;
+}
+
+theater_number_outcome theater_set_interval_ns(uint64_t period_ns, theater_view data) {
+  tagged_number result;
+  import_set_interval(period_ns, data.data, data.size, &result);
+  return number_of(&result);
+}
+
+theater_number_outcome theater_set_once_ns(uint64_t delay_ns, theater_view data) {
+  tagged_number result;
+  import_set_once(delay_ns, data.data, data.size, &result);
+  return number_of(&result);
+}
+
+theater_outcome theater_cancel_timer(uint64_t timer) {
+  tagged_view result;
+  import_cancel_timer(timer, &result);
+  return outcome_of(&result, false);
+}
+
+size_t theater_timers(const uint64_t **timers) {
+  theater_view list;
+  import_timers(&list);
+  *timers = (const uint64_t *)(const void *)list.data;
+  return list.size;
 }
 
 theater_outcome theater_register(theater_view name) {
@@ -407,21 +556,9 @@ theater_outcome theater_unlink(theater_view target) {
 }
 
 theater_number_outcome theater_monitor(theater_view target) {
-  struct {
-    uint32_t tag;
-    union {
-      theater_view error;
-      uint64_t number;
-    } as;
-  } result;
+  tagged_number result;
   import_monitor(target.data, target.size, &result);
-  theater_number_outcome outcome = {(result.tag & 0xff) != 0, {NULL, 0}, 0};
-  if (outcome.failed) {
-    outcome.error = result.as.error;
-  } else {
-    outcome.number = result.as.number;
-  }
-  return outcome;
+  return number_of(&result);
 }
 
 bool theater_demonitor(uint64_t monitor) { return import_demonitor(monitor) != 0; }

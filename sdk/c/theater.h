@@ -106,6 +106,7 @@ typedef struct {
   theater_view error;    // if failed
   theater_option state;  // if not: what the next call gets as its state
   theater_option reply;  // if not, and the call was a request: the answer
+  bool accepted;         // if not, and the call was about a channel
 } theater_answer;
 
 static inline theater_view theater_bytes(const void *data, size_t size) {
@@ -131,16 +132,25 @@ theater_view theater_copy(const void *data, size_t size);
 
 // Success, without and with a reply.
 static inline theater_answer theater_ok(theater_option state) {
-  theater_answer answer = {false, {NULL, 0}, state, {false, {NULL, 0}}};
+  theater_answer answer = {false, {NULL, 0}, state, {false, {NULL, 0}}, false};
   return answer;
 }
 static inline theater_answer theater_reply(theater_option state, theater_view reply) {
-  theater_answer answer = {false, {NULL, 0}, state, {true, reply}};
+  theater_answer answer = {false, {NULL, 0}, state, {true, reply}, false};
+  return answer;
+}
+// A channel is accepted or refused. The opener gets what is said, if anything.
+static inline theater_answer theater_accept(theater_option state, theater_option said) {
+  theater_answer answer = {false, {NULL, 0}, state, said, true};
+  return answer;
+}
+static inline theater_answer theater_refuse(theater_option state, theater_option said) {
+  theater_answer answer = {false, {NULL, 0}, state, said, false};
   return answer;
 }
 // Failure: the caller gets the message, and the actor's state stays what it was.
 static inline theater_answer theater_fail(const char *message) {
-  theater_answer answer = {true, theater_text(message), {false, {NULL, 0}}, {false, {NULL, 0}}};
+  theater_answer answer = {true, theater_text(message), {false, {NULL, 0}}, {false, {NULL, 0}}, false};
   return answer;
 }
 
@@ -197,6 +207,35 @@ bool theater_current_request(uint64_t *request);  // false outside of a request
 size_t theater_outstanding_requests(const uint64_t **requests);
 theater_outcome theater_respond(uint64_t request, theater_view answer);
 theater_outcome theater_cancel_request(uint64_t request);
+
+// Channels: messages both ways, in order, until either side closes it or ends.
+typedef struct {
+  bool failed;
+  theater_view error;   // if failed
+  uint64_t channel;     // if not
+  theater_option said;  // likewise: by the other side, when it accepted
+} theater_channel_outcome;
+theater_channel_outcome theater_open_channel(theater_view target, theater_view message);
+theater_channel_outcome theater_open_channel_within(theater_view target, theater_view message, uint64_t timeout_ns);
+theater_outcome theater_send_on_channel(uint64_t channel, theater_view message);
+theater_outcome theater_close_channel(uint64_t channel);
+
+// Handler `rpc`: calls a function that another actor exports by THEATER_CALLABLE and whose manifest grants that. Waits
+// as theater_request() does.
+theater_request_outcome theater_call(theater_view target, theater_view function, theater_view args);
+theater_request_outcome theater_call_within(theater_view target, theater_view function, theater_view args,
+                                            uint64_t timeout_ns);
+
+// Handler `timer`. A tick calls what THEATER_HANDLE_TICK names.
+typedef struct {
+  bool failed;
+  theater_view error;  // if failed
+  uint64_t number;     // if not
+} theater_number_outcome;
+theater_number_outcome theater_set_interval_ns(uint64_t period_ns, theater_view data);
+theater_number_outcome theater_set_once_ns(uint64_t delay_ns, theater_view data);
+theater_outcome theater_cancel_timer(uint64_t timer);
+size_t theater_timers(const uint64_t **timers);
 
 // Handler `names`.
 theater_outcome theater_register(theater_view name);
@@ -256,11 +295,6 @@ theater_outcome theater_unsubscribe_from_child(theater_view child);
 // Handler `links`: a link shares an actor's end, a monitor tells of it. A target is an actor's id or a registered name.
 theater_outcome theater_link(theater_view target);
 theater_outcome theater_unlink(theater_view target);
-typedef struct {
-  bool failed;
-  theater_view error;  // if failed
-  uint64_t number;     // if not
-} theater_number_outcome;
 theater_number_outcome theater_monitor(theater_view target);
 bool theater_demonitor(uint64_t monitor);
 
@@ -269,6 +303,7 @@ bool theater_demonitor(uint64_t monitor);
 // Used by the macros only: puts an answer where the host reads it, and ends the call.
 void *theater_return_state_(theater_answer answer);
 void *theater_return_state_and_reply_(theater_answer answer);
+void *theater_return_state_and_acceptance_(theater_answer answer);
 void theater_end_call_(void);
 
 #ifdef __cplusplus
@@ -446,5 +481,77 @@ void theater_end_call_(void);
                     (int32_t present, const char *state, size_t state_size, uint64_t monitor, const char *actor, \
                      size_t actor_size, const char *why, size_t why_size),                                       \
                     function(option, monitor, theater_bytes(actor, actor_size), theater_bytes(why, why_size)))
+// theater_answer function(theater_option state, uint64_t timer, theater_view data): a timer is due. `timer` is its
+// number, `data` what it was set with.
+#define THEATER_HANDLE_TICK(function)                                                                                 \
+  THEATER_EXPORT_("theater:simple/timer-client@0.1.0#handle-tick")                                                    \
+  void *theater_export_tick_(int32_t present, const char *state, size_t state_size, uint64_t timer, const char *data, \
+                             size_t data_size) {                                                                      \
+    theater_option option = {present != 0, {state, state_size}};                                                      \
+    return theater_return_state_(function(option, timer, theater_bytes(data, data_size)));                            \
+  }                                                                                                                   \
+  THEATER_EXPORT_("cabi_post_theater:simple/timer-client@0.1.0#handle-tick") void theater_post_tick_(void *answer) {  \
+    (void)answer;                                                                                                     \
+    theater_end_call_();                                                                                              \
+  }
+
+// theater_answer function(theater_option state, theater_view opener, uint64_t channel, theater_view message): somebody
+// wants a channel. Return theater_accept() or theater_refuse(). Use the channel's number when this has returned.
+#define THEATER_HANDLE_CHANNEL_OPEN(function)                                                                          \
+  THEATER_EXPORT_("theater:simple/message-server-client@0.1.0#handle-channel-open")                                    \
+  void *theater_export_channel_open_(int32_t present, const char *state, size_t state_size, const char *opener,        \
+                                     size_t opener_size, uint64_t channel, const char *message, size_t message_size) { \
+    theater_option option = {present != 0, {state, state_size}};                                                       \
+    return theater_return_state_and_acceptance_(                                                                       \
+        function(option, theater_bytes(opener, opener_size), channel, theater_bytes(message, message_size)));          \
+  }                                                                                                                    \
+  THEATER_EXPORT_("cabi_post_theater:simple/message-server-client@0.1.0#handle-channel-open")                          \
+  void theater_post_channel_open_(void *answer) {                                                                      \
+    (void)answer;                                                                                                      \
+    theater_end_call_();                                                                                               \
+  }
+
+// theater_answer function(theater_option state, uint64_t channel, theater_view message): a message on a channel.
+#define THEATER_HANDLE_CHANNEL_MESSAGE(function)                                                                 \
+  THEATER_EXPORT_("theater:simple/message-server-client@0.1.0#handle-channel-message")                           \
+  void *theater_export_channel_message_(int32_t present, const char *state, size_t state_size, uint64_t channel, \
+                                        const char *message, size_t message_size) {                              \
+    theater_option option = {present != 0, {state, state_size}};                                                 \
+    return theater_return_state_(function(option, channel, theater_bytes(message, message_size)));               \
+  }                                                                                                              \
+  THEATER_EXPORT_("cabi_post_theater:simple/message-server-client@0.1.0#handle-channel-message")                 \
+  void theater_post_channel_message_(void *answer) {                                                             \
+    (void)answer;                                                                                                \
+    theater_end_call_();                                                                                         \
+  }
+
+// theater_answer function(theater_option state, uint64_t channel, theater_view reason): the other side closed it, or
+// ended.
+#define THEATER_HANDLE_CHANNEL_CLOSE(function)                                                                 \
+  THEATER_EXPORT_("theater:simple/message-server-client@0.1.0#handle-channel-close")                           \
+  void *theater_export_channel_close_(int32_t present, const char *state, size_t state_size, uint64_t channel, \
+                                      const char *reason, size_t reason_size) {                                \
+    theater_option option = {present != 0, {state, state_size}};                                               \
+    return theater_return_state_(function(option, channel, theater_bytes(reason, reason_size)));               \
+  }                                                                                                            \
+  THEATER_EXPORT_("cabi_post_theater:simple/message-server-client@0.1.0#handle-channel-close")                 \
+  void theater_post_channel_close_(void *answer) {                                                             \
+    (void)answer;                                                                                              \
+    theater_end_call_();                                                                                       \
+  }
+
+// theater_answer function(theater_option state, theater_view args): what `rpc` may call under `name`, a literal
+// "INTERFACE#FUNCTION" like "my:shop/till@1.0.0#sell". May stand more than once, for other functions.
+#define THEATER_CALLABLE(name, function)                                                                      \
+  THEATER_EXPORT_(name)                                                                                       \
+  void *theater_export_##function##_(int32_t present, const char *state, size_t state_size, const char *args, \
+                                     size_t args_size) {                                                      \
+    theater_option option = {present != 0, {state, state_size}};                                              \
+    return theater_return_state_and_reply_(function(option, theater_bytes(args, args_size)));                 \
+  }                                                                                                           \
+  THEATER_EXPORT_("cabi_post_" name) void theater_post_##function##_(void *answer) {                          \
+    (void)answer;                                                                                             \
+    theater_end_call_();                                                                                      \
+  }
 
 #endif

@@ -34,6 +34,8 @@ mailbox_bytes = "9 KiB"
 message_bytes = 10
 mailbox_full = "refuse"
 wait_timeout = "3 s"
+timers = 5
+channels = 6
 [audit]
 mode = "best-effort"
 )");
@@ -53,6 +55,8 @@ mode = "best-effort"
   EXPECT_EQ(manifest->limits.message_bytes, 10u);
   EXPECT_FALSE(manifest->limits.mailbox_waits);
   EXPECT_EQ(manifest->limits.wait_timeout_ms, 3'000u);
+  EXPECT_EQ(manifest->limits.timers, 5u);
+  EXPECT_EQ(manifest->limits.channels, 6u);
   EXPECT_EQ(manifest->registered_name, "the-counter");
   EXPECT_EQ(manifest->audit_mode, schema::AuditMode::kBestEffort);
 }
@@ -89,6 +93,8 @@ TEST(ManifestTest, TheTableHasEveryKeyWithItsDefault) {
   EXPECT_EQ(full->limits.message_bytes, bare->limits.message_bytes);
   EXPECT_EQ(full->limits.mailbox_waits, bare->limits.mailbox_waits);
   EXPECT_EQ(full->limits.wait_timeout_ms, bare->limits.wait_timeout_ms);
+  EXPECT_EQ(full->limits.timers, bare->limits.timers);
+  EXPECT_EQ(full->limits.channels, bare->limits.channels);
   EXPECT_EQ(full->audit_mode, bare->audit_mode);
   const SupervisorSpec otp;
   EXPECT_EQ(full->supervisor->strategy, otp.strategy);
@@ -174,6 +180,10 @@ TEST(ManifestTest, WhatIsWrongSaysWhereAndWhatToDo) {
               HasSubstr("m.toml:2:1: unknown key 'pakage'; did you mean 'package'?"));
   EXPECT_THAT(error_of("name = \"x\"\n[[handler]]\ntype = \"runtme\"\n"),
               HasSubstr("m.toml:3:8: there is no handler 'runtme'; there are: runtime"));
+  EXPECT_THAT(
+      error_of("name = \"x\"\n[[handler]]\ntype = \"rpc\"\nfunctions = [\"theater:simple/actor@0.1.0#init\"]\n"),
+      HasSubstr("is no function that others can call"));
+  EXPECT_THAT(error_of("name = \"x\"\n[[handler]]\ntype = \"timer\"\nfunctions = []\n"), HasSubstr("functions"));
   EXPECT_THAT(error_of("name = \"x\"\n[[handler]]\n"), HasSubstr("'type' is missing"));
   EXPECT_THAT(error_of("name = \"x\"\n[[handler]]\ntype = \"random\"\n[[handler]]\ntype = \"random\"\n"),
               HasSubstr("granted twice"));

@@ -54,6 +54,17 @@ class RealGuestTest : public testing::Test {
     return request;
   }
 
+  void expect_replays(const ActorId& actor) {
+    replay::Recording recording{actor, {}, record_->blobs()};
+    for (auto& event : record_->chain(actor)) recording.events.push_back(std::move(event.bytes));
+    const size_t events = recording.events.size();
+    replay::MemoryReader reader(std::move(recording));
+    const auto report = replay::replay_chain(reader, actor, *engine_, {});
+    ASSERT_TRUE(report.ok()) << report.error().message;
+    EXPECT_EQ(report->status, replay::ReplayStatus::kSame) << report->reason;
+    EXPECT_EQ(report->matched, events);
+  }
+
   SystemClock clock_;
   SystemRandom random_;
   std::mutex mutex_;
@@ -100,16 +111,72 @@ TEST_F(RealGuestTest, OneActorAsksAnotherAndBothChainsReplay) {
   EXPECT_THAT(nobody.error().message, HasSubstr("no actor has the name 'nobody'"));
 
   EXPECT_TRUE(runtime_->stop(5'000));
-  for (const ActorId& actor : {counter->id, relay->id}) {
-    replay::Recording recording{actor, {}, record_->blobs()};
-    for (auto& event : record_->chain(actor)) recording.events.push_back(std::move(event.bytes));
-    const size_t events = recording.events.size();
-    replay::MemoryReader reader(std::move(recording));
-    const auto report = replay::replay_chain(reader, actor, *engine_, {});
-    ASSERT_TRUE(report.ok()) << report.error().message;
-    EXPECT_EQ(report->status, replay::ReplayStatus::kSame) << report->reason;
-    EXPECT_EQ(report->matched, events);
+  for (const ActorId& actor : {counter->id, relay->id}) expect_replays(actor);
+}
+
+TEST_F(RealGuestTest, ATickerTicksUntilItIsCancelledAndReplays) {
+  const auto ticker = spawn(*runtime_, example("ticker"));
+  ASSERT_TRUE(ticker.ok()) << ticker.error().message;
+  EXPECT_EQ(as_text(**request(*runtime_, ticker->id, "every 1")), "1");
+  EXPECT_EQ(as_text(**request(*runtime_, ticker->id, "once 0")), "2");
+  const auto count = [&] { return std::stoi(std::string(as_text(**request(*runtime_, ticker->id, "count")))); };
+  while (count() < 5) std::this_thread::yield();
+  EXPECT_EQ(as_text(**request(*runtime_, ticker->id, "cancel 1")), "cancelled");
+  const int last = count();
+  std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  EXPECT_EQ(count(), last);
+  EXPECT_THAT(request(*runtime_, ticker->id, "cancel 2").error().message, HasSubstr("there is no timer 2 any more"));
+  EXPECT_TRUE(runtime_->stop(5'000));
+  expect_replays(ticker->id);
+}
+
+TEST_F(RealGuestTest, KilledWhileItWaitsForAnAnswerItReplays) {
+  const auto sleeper = spawn(*runtime_, moody(""));
+  const auto relay = spawn(*runtime_, example("relay"));
+  ASSERT_TRUE(sleeper.ok() && relay.ok());
+  runtime_->request(relay->id, to_bytes(str_cat("request ", sleeper->id.hex(), " 1 sleep")), {}, 0, false, [](auto) {});
+  ASSERT_TRUE(wait_for_state(*runtime_, relay->id, "waiting", "answer of"));
+  ASSERT_TRUE(kill(*runtime_, relay->id).ok());
+  ASSERT_TRUE(kill(*runtime_, sleeper->id).ok());
+  for (const ActorId& actor : {relay->id, sleeper->id}) expect_replays(actor);
+}
+
+TEST_F(RealGuestTest, TwoTalkersHaveAChannelAndCallEachOther) {
+  const auto talker = [&] {
+    SpawnRequest request;
+    request.manifest = "name = \"talker\"\n";
+    for (const char* handler : {"message-server", "rpc"})
+      request.manifest += str_cat("[[handler]]\ntype = \"", handler, "\"\n");
+    request.package = *read_file(THEATER_BUILD_DIR "/tests/guests/talker.wasm");
+    request.subscribers = {record_};
+    const auto actor = spawn(*runtime_, std::move(request));
+    CHECK(actor.ok(), actor.error().message);
+    return actor->id;
+  };
+  const auto a = talker(), b = talker();
+  const auto ask = [&](const ActorId& actor, const std::string& message) {
+    const auto answer = request(*runtime_, actor, message);
+    return answer.ok() ? std::string(as_text(**answer)) : "failed: " + answer.error().message;
+  };
+  EXPECT_EQ(ask(a, str_cat("open ", b.hex(), " hello")), "1 hello!");
+  EXPECT_THAT(ask(b, str_cat("open ", a.hex(), " ")), HasSubstr("refused the channel: say something"));
+  EXPECT_EQ(ask(a, "say 1 first"), "sent");
+  EXPECT_EQ(ask(b, "say 1 second"), "sent");
+  EXPECT_EQ(ask(a, "heard"), "\n1 says: second");
+  EXPECT_THAT(ask(a, "say 7 x"), HasSubstr("there never was one of that number"));
+  EXPECT_EQ(ask(b, "close 1"), "closed");
+  EXPECT_EQ(ask(b, "heard"), "\n1 opened: hello\n1 says: first");
+  EXPECT_THAT(ask(a, "heard"), HasSubstr("\n1 closed: closed by 'talker' " + b.short_hex()));
+
+  EXPECT_EQ(ask(a, str_cat("call ", b.hex(), " my:test/talker@1.0.0#shout hey")), "hey!");
+  EXPECT_THAT(ask(b, "heard"), HasSubstr("\n0 called: hey"));
+  EXPECT_EQ(ask(a, str_cat("call ", b.hex(), " my:test/talker@1.0.0#refuse never")), "failed: never");
+  for (const char* name :
+       {"my:test/talker@1.0.0#other-shape", "my:test/talker@1.0.0#odd-post", "bare", "cabi_realloc"}) {
+    EXPECT_THAT(ask(a, str_cat("call ", b.hex(), " ", name, " x")), HasSubstr("that can be called")) << name;
   }
+  EXPECT_TRUE(runtime_->stop(5'000));
+  for (const ActorId& actor : {a, b}) expect_replays(actor);
 }
 
 TEST_F(RealGuestTest, TenThousandLogsToAStrictSubscriberThatIsSlowerThanTheGuest) {

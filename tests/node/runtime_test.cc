@@ -485,7 +485,7 @@ TEST(RuntimeTest, SpawnErrorsSayWhatAndWhatToDo) {
   const auto missing = error("name = \"x\"\n", "sleepy");
   EXPECT_THAT(missing, HasSubstr("theater:simple/timing@0.1.0 sleep"));
   EXPECT_THAT(missing, HasSubstr("[[handler]]\ntype = \"timing\""));
-  EXPECT_THAT(error(FakeNode::manifest("x"), "sleepy"), HasSubstr("exports neither"));
+  EXPECT_THAT(error(FakeNode::manifest("x"), "sleepy"), HasSubstr("exports none of"));
   EXPECT_TRUE(list(node.runtime())->empty()) << "nothing of it is left";
 }
 

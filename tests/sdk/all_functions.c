@@ -20,8 +20,14 @@ static theater_answer on_send(theater_option state, theater_view sender, theater
   return theater_ok(state);
 }
 
+static theater_answer on_call(theater_option state, theater_view args) {
+  const theater_request_outcome called = theater_call(args, args, args);
+  if (called.failed || theater_call_within(args, args, args, 1).failed) check(theater_send(args, called.error));
+  return theater_reply(state, called.answer.bytes);
+}
+
 static theater_answer on_request(theater_option state, theater_view sender, theater_view message) {
-  (void)sender;
+  if (sender.size == 0) return on_call(state, message);
   (void)message;
   uint64_t number = 0;
   if (theater_current_request(&number)) check(theater_respond(number, message));
@@ -83,6 +89,26 @@ static theater_answer on_down(theater_option state, uint64_t monitor, theater_vi
   return on_exit_of(state, actor, why);
 }
 
+static theater_answer on_tick(theater_option state, uint64_t timer, theater_view data) {
+  if (theater_set_interval_ns(1000000, data).failed || theater_set_once_ns(timer, data).failed) theater_log("no");
+  const uint64_t *timers = NULL;
+  for (size_t i = theater_timers(&timers); i > 0; i--) check(theater_cancel_timer(timers[i - 1]));
+  return theater_ok(state);
+}
+
+static theater_answer on_channel(theater_option state, theater_view opener, uint64_t channel, theater_view message) {
+  const theater_channel_outcome opened = theater_open_channel(opener, message);
+  if (opened.failed || theater_open_channel_within(opener, message, channel).failed)
+    return theater_refuse(state, theater_some(opened.error));
+  return theater_accept(state, opened.said);
+}
+
+static theater_answer on_channel_message(theater_option state, uint64_t channel, theater_view message) {
+  check(theater_send_on_channel(channel, message));
+  check(theater_close_channel(channel));
+  return theater_ok(state);
+}
+
 THEATER_INIT(theater_keep_state)
 THEATER_HANDLE_CHILD_ERROR(on_child_error)
 THEATER_HANDLE_CHILD_EXIT(on_child_exit)
@@ -92,3 +118,7 @@ THEATER_HANDLE_EXIT(on_exit_of)
 THEATER_HANDLE_DOWN(on_down)
 THEATER_HANDLE_SEND(on_send)
 THEATER_HANDLE_REQUEST(on_request)
+THEATER_HANDLE_TICK(on_tick)
+THEATER_HANDLE_CHANNEL_OPEN(on_channel)
+THEATER_HANDLE_CHANNEL_MESSAGE(on_channel_message)
+THEATER_HANDLE_CHANNEL_CLOSE(on_channel_message)

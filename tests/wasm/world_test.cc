@@ -108,6 +108,51 @@ TEST_F(WorldTest, TypesThatTheaterDoesntHaveAreRefusedByName) {
               "async func(msg: string)");
 }
 
+// What rpc may call is found by name and core signature, and a section that says otherwise is believed.
+TEST_F(WorldTest, WhatOthersMayCall) {
+  const std::string entry = "(param i32 i32 i32 i32 i32) (result i32) unreachable)";
+  std::string text = kGuest;
+  text.pop_back();
+  text += "(func (export \"my:shop/till@1.0.0#sell\") " + entry;
+  text += "(func (export \"my:shop/till@1.0.0#text\") " + entry;
+  text += "(func (export \"my:shop/till@1.0.0#good-post\") " + entry;
+  text += "(func (export \"cabi_post_my:shop/till@1.0.0#good-post\") (param i32))";
+  text += "(func (export \"my:shop/till@1.0.0#odd-post\") " + entry;
+  text += "(func (export \"cabi_post_my:shop/till@1.0.0#odd-post\"))";
+  text += "(func (export \"my:shop/till@1.0.0#other\") (param i32) (result i32) unreachable)";
+  text += "(func (export \"theater:simple/till@1.0.0#sell\") " + entry;
+  text +=
+      "(func (export \"bare\") " + entry + "(func (export \"#none\") " + entry + "(func (export \"none#\") " + entry;
+  text += "(func (export \"a#b/c\") " + entry;
+  text += "(func (export \"" + std::string(260, 'n') + "#long\") " + entry + ")";
+  const auto names_of = [&](const Bytes& package) {
+    auto module = engine_->compile(package);
+    CHECK(module.ok(), module.error().message);
+    std::string names;
+    for (const auto& each : (*module)->callables()) {
+      EXPECT_TRUE((*module)->exports(each));
+      EXPECT_EQ(each.type_name,
+                str_cat(each.name.substr(0, each.name.find('#')), "/", each.name.substr(each.name.find('#') + 1)));
+      names += each.name.substr(each.name.find('#') + 1) + " ";
+    }
+    return names;
+  };
+  const Bytes package = assembled(text);
+  EXPECT_EQ(names_of(package), "sell text good-post ");
+  const std::string exports = R"(
+      (type (list u8)) (type (option 0)) (type (tuple 0)) (type (tuple 1)) (type (tuple 1 3))
+      (type (result 4 (error string)))
+      (export "sell" (func (param "state" 1) (param "params" 2) (result 5)))
+      (export "text" (func (param "state" 1) (param "params" (tuple string)) (result 5))))";
+  const auto section = [&](std::string types) {
+    const size_t at = types.find("(tuple string)");
+    types.replace(at, 14, "6");
+    types.insert(types.find("(export"), "(type (tuple string)) ");
+    return assembled(world("(export \"my:shop/till@1.0.0\" (instance " + types + "))"));
+  };
+  EXPECT_EQ(names_of(with_section(package, kName, section(exports))), "sell good-post ");
+}
+
 TEST_F(WorldTest, WhatIsNoWorldIsRefused) {
   EXPECT_SAYS(said_of({}), "can't be read");
   EXPECT_SAYS(said_of(as_bytes("hello, world")), "can't be read");

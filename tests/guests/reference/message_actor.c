@@ -23,6 +23,34 @@ extern void __wasm_import_theater_simple_message_server_host_respond_to_request(
 __attribute__((__import_module__("theater:simple/message-server-host@0.1.0"), __import_name__("cancel-request")))
 extern void __wasm_import_theater_simple_message_server_host_cancel_request(int64_t, uint8_t *);
 
+__attribute__((__import_module__("theater:simple/message-server-host@0.1.0"), __import_name__("open-channel")))
+extern void __wasm_import_theater_simple_message_server_host_open_channel(uint8_t *, size_t, uint8_t *, size_t, int32_t, int64_t, uint8_t *);
+
+__attribute__((__import_module__("theater:simple/message-server-host@0.1.0"), __import_name__("send-on-channel")))
+extern void __wasm_import_theater_simple_message_server_host_send_on_channel(int64_t, uint8_t *, size_t, uint8_t *);
+
+__attribute__((__import_module__("theater:simple/message-server-host@0.1.0"), __import_name__("close-channel")))
+extern void __wasm_import_theater_simple_message_server_host_close_channel(int64_t, uint8_t *);
+
+// Imported Functions from `theater:simple/timer@0.1.0`
+
+__attribute__((__import_module__("theater:simple/timer@0.1.0"), __import_name__("set-interval")))
+extern void __wasm_import_theater_simple_timer_set_interval(int64_t, uint8_t *, size_t, uint8_t *);
+
+__attribute__((__import_module__("theater:simple/timer@0.1.0"), __import_name__("set-once")))
+extern void __wasm_import_theater_simple_timer_set_once(int64_t, uint8_t *, size_t, uint8_t *);
+
+__attribute__((__import_module__("theater:simple/timer@0.1.0"), __import_name__("cancel")))
+extern void __wasm_import_theater_simple_timer_cancel(int64_t, uint8_t *);
+
+__attribute__((__import_module__("theater:simple/timer@0.1.0"), __import_name__("list")))
+extern void __wasm_import_theater_simple_timer_list(uint8_t *);
+
+// Imported Functions from `theater:simple/rpc@0.1.0`
+
+__attribute__((__import_module__("theater:simple/rpc@0.1.0"), __import_name__("call")))
+extern void __wasm_import_theater_simple_rpc_call(uint8_t *, size_t, uint8_t *, size_t, uint8_t *, size_t, int32_t, int64_t, uint8_t *);
+
 // Imported Functions from `theater:simple/names@0.1.0`
 
 __attribute__((__import_module__("theater:simple/names@0.1.0"), __import_name__("register")))
@@ -33,6 +61,63 @@ extern void __wasm_import_theater_simple_names_unregister(uint8_t *, size_t, uin
 
 __attribute__((__import_module__("theater:simple/names@0.1.0"), __import_name__("whereis")))
 extern void __wasm_import_theater_simple_names_whereis(uint8_t *, size_t, uint8_t *);
+
+// Imported Functions from `theater:simple/environment@0.1.0`
+
+__attribute__((__import_module__("theater:simple/environment@0.1.0"), __import_name__("get")))
+extern void __wasm_import_theater_simple_environment_get(uint8_t *, size_t, uint8_t *);
+
+__attribute__((__import_module__("theater:simple/environment@0.1.0"), __import_name__("list")))
+extern void __wasm_import_theater_simple_environment_list(uint8_t *);
+
+// Imported Functions from `theater:simple/supervisor@0.1.0`
+
+__attribute__((__import_module__("theater:simple/supervisor@0.1.0"), __import_name__("spawn")))
+extern void __wasm_import_theater_simple_supervisor_spawn(uint8_t *, size_t, uint8_t *, size_t, int32_t, uint8_t *, size_t, int32_t, uint8_t *, size_t, int32_t, int32_t, int32_t, int64_t, uint8_t *);
+
+__attribute__((__import_module__("theater:simple/supervisor@0.1.0"), __import_name__("spawn-and-wait")))
+extern void __wasm_import_theater_simple_supervisor_spawn_and_wait(uint8_t *, size_t, uint8_t *, size_t, int32_t, uint8_t *, size_t, int32_t, uint8_t *, size_t, int32_t, int32_t, int32_t, int64_t, int32_t, int64_t, uint8_t *);
+
+__attribute__((__import_module__("theater:simple/supervisor@0.1.0"), __import_name__("start-child")))
+extern void __wasm_import_theater_simple_supervisor_start_child(int32_t, uint8_t *, size_t, uint8_t *);
+
+__attribute__((__import_module__("theater:simple/supervisor@0.1.0"), __import_name__("restart-child")))
+extern void __wasm_import_theater_simple_supervisor_restart_child(uint8_t *, size_t, uint8_t *);
+
+__attribute__((__import_module__("theater:simple/supervisor@0.1.0"), __import_name__("resume")))
+extern void __wasm_import_theater_simple_supervisor_resume(uint8_t *, size_t, uint8_t *, size_t, uint8_t *);
+
+__attribute__((__import_module__("theater:simple/supervisor@0.1.0"), __import_name__("stop-child")))
+extern void __wasm_import_theater_simple_supervisor_stop_child(uint8_t *, size_t, uint8_t *);
+
+__attribute__((__import_module__("theater:simple/supervisor@0.1.0"), __import_name__("delete-child")))
+extern void __wasm_import_theater_simple_supervisor_delete_child(uint8_t *, size_t, uint8_t *);
+
+__attribute__((__import_module__("theater:simple/supervisor@0.1.0"), __import_name__("list-children")))
+extern void __wasm_import_theater_simple_supervisor_list_children(uint8_t *);
+
+__attribute__((__import_module__("theater:simple/supervisor@0.1.0"), __import_name__("get-child-state")))
+extern void __wasm_import_theater_simple_supervisor_get_child_state(uint8_t *, size_t, uint8_t *);
+
+__attribute__((__import_module__("theater:simple/supervisor@0.1.0"), __import_name__("subscribe-to-child")))
+extern void __wasm_import_theater_simple_supervisor_subscribe_to_child(uint8_t *, size_t, uint8_t *);
+
+__attribute__((__import_module__("theater:simple/supervisor@0.1.0"), __import_name__("unsubscribe-from-child")))
+extern void __wasm_import_theater_simple_supervisor_unsubscribe_from_child(uint8_t *, size_t, uint8_t *);
+
+// Imported Functions from `theater:simple/links@0.1.0`
+
+__attribute__((__import_module__("theater:simple/links@0.1.0"), __import_name__("link")))
+extern void __wasm_import_theater_simple_links_link(uint8_t *, size_t, uint8_t *);
+
+__attribute__((__import_module__("theater:simple/links@0.1.0"), __import_name__("unlink")))
+extern void __wasm_import_theater_simple_links_unlink(uint8_t *, size_t, uint8_t *);
+
+__attribute__((__import_module__("theater:simple/links@0.1.0"), __import_name__("monitor")))
+extern void __wasm_import_theater_simple_links_monitor(uint8_t *, size_t, uint8_t *);
+
+__attribute__((__import_module__("theater:simple/links@0.1.0"), __import_name__("demonitor")))
+extern int32_t __wasm_import_theater_simple_links_demonitor(int64_t);
 
 // Imported Functions from `theater:simple/runtime@0.1.0`
 
@@ -147,6 +232,349 @@ void __wasm_export_exports_theater_simple_message_server_client_handle_request_p
   }
 }
 
+__attribute__((__weak__, __export_name__("cabi_post_theater:simple/message-server-client@0.1.0#handle-channel-open")))
+void __wasm_export_exports_theater_simple_message_server_client_handle_channel_open_post_return(uint8_t * arg0) {
+  switch ((int32_t) (int32_t) *((uint8_t*) (arg0 + 0))) {
+    case 0: {
+      switch ((int32_t) (int32_t) *((uint8_t*) (arg0 + sizeof(void*)))) {
+        case 0: {
+          break;
+        }
+        case 1: {
+          size_t len = *((size_t*) (arg0 + (3*sizeof(void*))));
+          if (len > 0) {
+            uint8_t *ptr = *((uint8_t **) (arg0 + (2*sizeof(void*))));
+            for (size_t i = 0; i < len; i++) {
+              uint8_t *base = ptr + i * 1;
+              (void) base;
+            }
+            free(ptr);
+          }
+          break;
+        }
+      }
+      switch ((int32_t) (int32_t) *((uint8_t*) (arg0 + (5*sizeof(void*))))) {
+        case 0: {
+          break;
+        }
+        case 1: {
+          size_t len0 = *((size_t*) (arg0 + (7*sizeof(void*))));
+          if (len0 > 0) {
+            uint8_t *ptr1 = *((uint8_t **) (arg0 + (6*sizeof(void*))));
+            for (size_t i2 = 0; i2 < len0; i2++) {
+              uint8_t *base = ptr1 + i2 * 1;
+              (void) base;
+            }
+            free(ptr1);
+          }
+          break;
+        }
+      }
+      break;
+    }
+    case 1: {
+      if ((*((size_t*) (arg0 + (2*sizeof(void*))))) > 0) {
+        free(*((uint8_t **) (arg0 + sizeof(void*))));
+      }
+      break;
+    }
+  }
+}
+
+__attribute__((__weak__, __export_name__("cabi_post_theater:simple/message-server-client@0.1.0#handle-channel-message")))
+void __wasm_export_exports_theater_simple_message_server_client_handle_channel_message_post_return(uint8_t * arg0) {
+  switch ((int32_t) (int32_t) *((uint8_t*) (arg0 + 0))) {
+    case 0: {
+      switch ((int32_t) (int32_t) *((uint8_t*) (arg0 + sizeof(void*)))) {
+        case 0: {
+          break;
+        }
+        case 1: {
+          size_t len = *((size_t*) (arg0 + (3*sizeof(void*))));
+          if (len > 0) {
+            uint8_t *ptr = *((uint8_t **) (arg0 + (2*sizeof(void*))));
+            for (size_t i = 0; i < len; i++) {
+              uint8_t *base = ptr + i * 1;
+              (void) base;
+            }
+            free(ptr);
+          }
+          break;
+        }
+      }
+      break;
+    }
+    case 1: {
+      if ((*((size_t*) (arg0 + (2*sizeof(void*))))) > 0) {
+        free(*((uint8_t **) (arg0 + sizeof(void*))));
+      }
+      break;
+    }
+  }
+}
+
+__attribute__((__weak__, __export_name__("cabi_post_theater:simple/message-server-client@0.1.0#handle-channel-close")))
+void __wasm_export_exports_theater_simple_message_server_client_handle_channel_close_post_return(uint8_t * arg0) {
+  switch ((int32_t) (int32_t) *((uint8_t*) (arg0 + 0))) {
+    case 0: {
+      switch ((int32_t) (int32_t) *((uint8_t*) (arg0 + sizeof(void*)))) {
+        case 0: {
+          break;
+        }
+        case 1: {
+          size_t len = *((size_t*) (arg0 + (3*sizeof(void*))));
+          if (len > 0) {
+            uint8_t *ptr = *((uint8_t **) (arg0 + (2*sizeof(void*))));
+            for (size_t i = 0; i < len; i++) {
+              uint8_t *base = ptr + i * 1;
+              (void) base;
+            }
+            free(ptr);
+          }
+          break;
+        }
+      }
+      break;
+    }
+    case 1: {
+      if ((*((size_t*) (arg0 + (2*sizeof(void*))))) > 0) {
+        free(*((uint8_t **) (arg0 + sizeof(void*))));
+      }
+      break;
+    }
+  }
+}
+
+// Exported Functions from `theater:simple/timer-client@0.1.0`
+
+__attribute__((__weak__, __export_name__("cabi_post_theater:simple/timer-client@0.1.0#handle-tick")))
+void __wasm_export_exports_theater_simple_timer_client_handle_tick_post_return(uint8_t * arg0) {
+  switch ((int32_t) (int32_t) *((uint8_t*) (arg0 + 0))) {
+    case 0: {
+      switch ((int32_t) (int32_t) *((uint8_t*) (arg0 + sizeof(void*)))) {
+        case 0: {
+          break;
+        }
+        case 1: {
+          size_t len = *((size_t*) (arg0 + (3*sizeof(void*))));
+          if (len > 0) {
+            uint8_t *ptr = *((uint8_t **) (arg0 + (2*sizeof(void*))));
+            for (size_t i = 0; i < len; i++) {
+              uint8_t *base = ptr + i * 1;
+              (void) base;
+            }
+            free(ptr);
+          }
+          break;
+        }
+      }
+      break;
+    }
+    case 1: {
+      if ((*((size_t*) (arg0 + (2*sizeof(void*))))) > 0) {
+        free(*((uint8_t **) (arg0 + sizeof(void*))));
+      }
+      break;
+    }
+  }
+}
+
+// Exported Functions from `theater:simple/supervisor-client@0.1.0`
+
+__attribute__((__weak__, __export_name__("cabi_post_theater:simple/supervisor-client@0.1.0#handle-child-error")))
+void __wasm_export_exports_theater_simple_supervisor_client_handle_child_error_post_return(uint8_t * arg0) {
+  switch ((int32_t) (int32_t) *((uint8_t*) (arg0 + 0))) {
+    case 0: {
+      switch ((int32_t) (int32_t) *((uint8_t*) (arg0 + sizeof(void*)))) {
+        case 0: {
+          break;
+        }
+        case 1: {
+          size_t len = *((size_t*) (arg0 + (3*sizeof(void*))));
+          if (len > 0) {
+            uint8_t *ptr = *((uint8_t **) (arg0 + (2*sizeof(void*))));
+            for (size_t i = 0; i < len; i++) {
+              uint8_t *base = ptr + i * 1;
+              (void) base;
+            }
+            free(ptr);
+          }
+          break;
+        }
+      }
+      break;
+    }
+    case 1: {
+      if ((*((size_t*) (arg0 + (2*sizeof(void*))))) > 0) {
+        free(*((uint8_t **) (arg0 + sizeof(void*))));
+      }
+      break;
+    }
+  }
+}
+
+__attribute__((__weak__, __export_name__("cabi_post_theater:simple/supervisor-client@0.1.0#handle-child-exit")))
+void __wasm_export_exports_theater_simple_supervisor_client_handle_child_exit_post_return(uint8_t * arg0) {
+  switch ((int32_t) (int32_t) *((uint8_t*) (arg0 + 0))) {
+    case 0: {
+      switch ((int32_t) (int32_t) *((uint8_t*) (arg0 + sizeof(void*)))) {
+        case 0: {
+          break;
+        }
+        case 1: {
+          size_t len = *((size_t*) (arg0 + (3*sizeof(void*))));
+          if (len > 0) {
+            uint8_t *ptr = *((uint8_t **) (arg0 + (2*sizeof(void*))));
+            for (size_t i = 0; i < len; i++) {
+              uint8_t *base = ptr + i * 1;
+              (void) base;
+            }
+            free(ptr);
+          }
+          break;
+        }
+      }
+      break;
+    }
+    case 1: {
+      if ((*((size_t*) (arg0 + (2*sizeof(void*))))) > 0) {
+        free(*((uint8_t **) (arg0 + sizeof(void*))));
+      }
+      break;
+    }
+  }
+}
+
+__attribute__((__weak__, __export_name__("cabi_post_theater:simple/supervisor-client@0.1.0#handle-child-external-stop")))
+void __wasm_export_exports_theater_simple_supervisor_client_handle_child_external_stop_post_return(uint8_t * arg0) {
+  switch ((int32_t) (int32_t) *((uint8_t*) (arg0 + 0))) {
+    case 0: {
+      switch ((int32_t) (int32_t) *((uint8_t*) (arg0 + sizeof(void*)))) {
+        case 0: {
+          break;
+        }
+        case 1: {
+          size_t len = *((size_t*) (arg0 + (3*sizeof(void*))));
+          if (len > 0) {
+            uint8_t *ptr = *((uint8_t **) (arg0 + (2*sizeof(void*))));
+            for (size_t i = 0; i < len; i++) {
+              uint8_t *base = ptr + i * 1;
+              (void) base;
+            }
+            free(ptr);
+          }
+          break;
+        }
+      }
+      break;
+    }
+    case 1: {
+      if ((*((size_t*) (arg0 + (2*sizeof(void*))))) > 0) {
+        free(*((uint8_t **) (arg0 + sizeof(void*))));
+      }
+      break;
+    }
+  }
+}
+
+__attribute__((__weak__, __export_name__("cabi_post_theater:simple/supervisor-client@0.1.0#handle-child-event")))
+void __wasm_export_exports_theater_simple_supervisor_client_handle_child_event_post_return(uint8_t * arg0) {
+  switch ((int32_t) (int32_t) *((uint8_t*) (arg0 + 0))) {
+    case 0: {
+      switch ((int32_t) (int32_t) *((uint8_t*) (arg0 + sizeof(void*)))) {
+        case 0: {
+          break;
+        }
+        case 1: {
+          size_t len = *((size_t*) (arg0 + (3*sizeof(void*))));
+          if (len > 0) {
+            uint8_t *ptr = *((uint8_t **) (arg0 + (2*sizeof(void*))));
+            for (size_t i = 0; i < len; i++) {
+              uint8_t *base = ptr + i * 1;
+              (void) base;
+            }
+            free(ptr);
+          }
+          break;
+        }
+      }
+      break;
+    }
+    case 1: {
+      if ((*((size_t*) (arg0 + (2*sizeof(void*))))) > 0) {
+        free(*((uint8_t **) (arg0 + sizeof(void*))));
+      }
+      break;
+    }
+  }
+}
+
+// Exported Functions from `theater:simple/links-client@0.1.0`
+
+__attribute__((__weak__, __export_name__("cabi_post_theater:simple/links-client@0.1.0#handle-exit")))
+void __wasm_export_exports_theater_simple_links_client_handle_exit_post_return(uint8_t * arg0) {
+  switch ((int32_t) (int32_t) *((uint8_t*) (arg0 + 0))) {
+    case 0: {
+      switch ((int32_t) (int32_t) *((uint8_t*) (arg0 + sizeof(void*)))) {
+        case 0: {
+          break;
+        }
+        case 1: {
+          size_t len = *((size_t*) (arg0 + (3*sizeof(void*))));
+          if (len > 0) {
+            uint8_t *ptr = *((uint8_t **) (arg0 + (2*sizeof(void*))));
+            for (size_t i = 0; i < len; i++) {
+              uint8_t *base = ptr + i * 1;
+              (void) base;
+            }
+            free(ptr);
+          }
+          break;
+        }
+      }
+      break;
+    }
+    case 1: {
+      if ((*((size_t*) (arg0 + (2*sizeof(void*))))) > 0) {
+        free(*((uint8_t **) (arg0 + sizeof(void*))));
+      }
+      break;
+    }
+  }
+}
+
+__attribute__((__weak__, __export_name__("cabi_post_theater:simple/links-client@0.1.0#handle-down")))
+void __wasm_export_exports_theater_simple_links_client_handle_down_post_return(uint8_t * arg0) {
+  switch ((int32_t) (int32_t) *((uint8_t*) (arg0 + 0))) {
+    case 0: {
+      switch ((int32_t) (int32_t) *((uint8_t*) (arg0 + sizeof(void*)))) {
+        case 0: {
+          break;
+        }
+        case 1: {
+          size_t len = *((size_t*) (arg0 + (3*sizeof(void*))));
+          if (len > 0) {
+            uint8_t *ptr = *((uint8_t **) (arg0 + (2*sizeof(void*))));
+            for (size_t i = 0; i < len; i++) {
+              uint8_t *base = ptr + i * 1;
+              (void) base;
+            }
+            free(ptr);
+          }
+          break;
+        }
+      }
+      break;
+    }
+    case 1: {
+      if ((*((size_t*) (arg0 + (2*sizeof(void*))))) > 0) {
+        free(*((uint8_t **) (arg0 + sizeof(void*))));
+      }
+      break;
+    }
+  }
+}
+
 // Exported Functions from `theater:simple/actor@0.1.0`
 
 __attribute__((__weak__, __export_name__("cabi_post_theater:simple/actor@0.1.0#init")))
@@ -193,7 +621,7 @@ void *cabi_realloc(void *ptr, size_t old_size, size_t align, size_t new_size) {
 }
 
 __attribute__((__aligned__(sizeof(void*))))
-static uint8_t RET_AREA[(7*sizeof(void*))];
+static uint8_t RET_AREA[(8*sizeof(void*))];
 
 // Helper Functions
 
@@ -243,9 +671,93 @@ void message_actor_list_u64_free(message_actor_list_u64_t *ptr) {
   }
 }
 
+void message_actor_tuple2_u64_option_list_u8_free(message_actor_tuple2_u64_option_list_u8_t *ptr) {
+  message_actor_option_list_u8_free(&ptr->f1);
+}
+
+void theater_simple_message_server_host_result_tuple2_u64_option_list_u8_string_free(theater_simple_message_server_host_result_tuple2_u64_option_list_u8_string_t *ptr) {
+  if (!ptr->is_err) {
+    message_actor_tuple2_u64_option_list_u8_free(&ptr->val.ok);
+  } else {
+    message_actor_string_free(&ptr->val.err);
+  }
+}
+
+void theater_simple_timer_result_u64_string_free(theater_simple_timer_result_u64_string_t *ptr) {
+  if (!ptr->is_err) {
+  } else {
+    message_actor_string_free(&ptr->val.err);
+  }
+}
+
 void message_actor_option_string_free(message_actor_option_string_t *ptr) {
   if (ptr->is_some) {
     message_actor_string_free(&ptr->val);
+  }
+}
+
+void theater_simple_environment_result_option_string_string_free(theater_simple_environment_result_option_string_string_t *ptr) {
+  if (!ptr->is_err) {
+    message_actor_option_string_free(&ptr->val.ok);
+  } else {
+    message_actor_string_free(&ptr->val.err);
+  }
+}
+
+void message_actor_list_string_free(message_actor_list_string_t *ptr) {
+  size_t list_len = ptr->len;
+  if (list_len > 0) {
+    message_actor_string_t *list_ptr = ptr->ptr;
+    for (size_t i = 0; i < list_len; i++) {
+      message_actor_string_free(&list_ptr[i]);
+    }
+    free(list_ptr);
+  }
+}
+
+void theater_simple_supervisor_shutdown_free(theater_simple_supervisor_shutdown_t *ptr) {
+  switch ((int32_t) ptr->tag) {
+    case 1: {
+      break;
+    }
+  }
+}
+
+void theater_simple_supervisor_option_shutdown_free(theater_simple_supervisor_option_shutdown_t *ptr) {
+  if (ptr->is_some) {
+    theater_simple_supervisor_shutdown_free(&ptr->val);
+  }
+}
+
+void theater_simple_supervisor_child_spec_free(theater_simple_supervisor_child_spec_t *ptr) {
+  message_actor_string_free(&ptr->id);
+  message_actor_string_free(&ptr->manifest);
+  message_actor_option_list_u8_free(&ptr->package);
+  message_actor_option_list_u8_free(&ptr->state);
+  theater_simple_supervisor_option_shutdown_free(&ptr->shutdown);
+}
+
+void theater_simple_supervisor_child_info_free(theater_simple_supervisor_child_info_t *ptr) {
+  message_actor_string_free(&ptr->id);
+  message_actor_option_string_free(&ptr->actor);
+}
+
+void theater_simple_supervisor_result_string_string_free(theater_simple_supervisor_result_string_string_t *ptr) {
+  if (!ptr->is_err) {
+    message_actor_string_free(&ptr->val.ok);
+  } else {
+    message_actor_string_free(&ptr->val.err);
+  }
+}
+
+void theater_simple_supervisor_list_child_info_free(theater_simple_supervisor_list_child_info_t *ptr) {
+  size_t list_len = ptr->len;
+  if (list_len > 0) {
+    theater_simple_supervisor_child_info_t *list_ptr = ptr->ptr;
+    for (size_t i = 0; i < list_len; i++) {
+      theater_simple_supervisor_child_info_free(&list_ptr[i]);
+    }
+    free(list_ptr);
   }
 }
 
@@ -273,6 +785,47 @@ void exports_theater_simple_message_server_client_result_tuple2_option_list_u8_t
   } else {
     message_actor_string_free(&ptr->val.err);
   }
+}
+
+void message_actor_tuple3_string_u64_list_u8_free(message_actor_tuple3_string_u64_list_u8_t *ptr) {
+  message_actor_string_free(&ptr->f0);
+}
+
+void exports_theater_simple_message_server_client_result_tuple2_option_list_u8_tuple2_bool_option_list_u8_string_free(exports_theater_simple_message_server_client_result_tuple2_option_list_u8_tuple2_bool_option_list_u8_string_t *ptr) {
+  if (!ptr->is_err) {
+  } else {
+    message_actor_string_free(&ptr->val.err);
+  }
+}
+
+void message_actor_tuple2_u64_string_free(message_actor_tuple2_u64_string_t *ptr) {
+  message_actor_string_free(&ptr->f1);
+}
+
+void message_actor_tuple3_string_string_string_free(message_actor_tuple3_string_string_string_t *ptr) {
+  message_actor_string_free(&ptr->f0);
+  message_actor_string_free(&ptr->f1);
+  message_actor_string_free(&ptr->f2);
+}
+
+void message_actor_tuple3_string_string_option_list_u8_free(message_actor_tuple3_string_string_option_list_u8_t *ptr) {
+  message_actor_string_free(&ptr->f0);
+  message_actor_string_free(&ptr->f1);
+}
+
+void message_actor_tuple2_string_string_free(message_actor_tuple2_string_string_t *ptr) {
+  message_actor_string_free(&ptr->f0);
+  message_actor_string_free(&ptr->f1);
+}
+
+void message_actor_tuple5_string_u64_string_list_u8_u64_free(message_actor_tuple5_string_u64_string_list_u8_u64_t *ptr) {
+  message_actor_string_free(&ptr->f0);
+  message_actor_string_free(&ptr->f2);
+}
+
+void message_actor_tuple3_u64_string_string_free(message_actor_tuple3_u64_string_string_t *ptr) {
+  message_actor_string_free(&ptr->f1);
+  message_actor_string_free(&ptr->f2);
 }
 
 void message_actor_tuple1_string_free(message_actor_tuple1_string_t *ptr) {
@@ -464,6 +1017,254 @@ bool theater_simple_message_server_host_cancel_request(uint64_t request, message
   }
 }
 
+bool theater_simple_message_server_host_open_channel(message_actor_string_t *target, message_actor_list_u8_t *msg, uint64_t *maybe_timeout_ns, message_actor_tuple2_u64_option_list_u8_t *ret, message_actor_string_t *err) {
+  __attribute__((__aligned__(8)))
+  uint8_t ret_area[(24+2*sizeof(void*))];
+  message_actor_option_u64_t timeout_ns;
+  timeout_ns.is_some = maybe_timeout_ns != NULL;if (maybe_timeout_ns) {
+    timeout_ns.val = *maybe_timeout_ns;
+  }
+  int32_t option;
+  int64_t option1;
+  if ((timeout_ns).is_some) {
+    const uint64_t *payload0 = &(timeout_ns).val;
+    option = 1;
+    option1 = (int64_t) (*payload0);
+  } else {
+    option = 0;
+    option1 = 0;
+  }
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_theater_simple_message_server_host_open_channel((uint8_t *) (*target).ptr, (*target).len, (uint8_t *) (*msg).ptr, (*msg).len, option, option1, ptr);
+  theater_simple_message_server_host_result_tuple2_u64_option_list_u8_string_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      message_actor_option_list_u8_t option2;
+      switch ((int32_t) *((uint8_t*) (ptr + 16))) {
+        case 0: {
+          option2.is_some = false;
+          break;
+        }
+        case 1: {
+          option2.is_some = true;
+          option2.val = (message_actor_list_u8_t) { (uint8_t*)(*((uint8_t **) (ptr + (16+1*sizeof(void*))))), (*((size_t*) (ptr + (16+2*sizeof(void*))))) };
+          break;
+        }
+      }
+
+      result.val.ok = (message_actor_tuple2_u64_option_list_u8_t) {
+        (uint64_t) (uint64_t) (*((int64_t*) (ptr + 8))),
+        (message_actor_option_list_u8_t) option2,
+      };
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      result.val.err = (message_actor_string_t) { (uint8_t*)(*((uint8_t **) (ptr + 8))), (*((size_t*) (ptr + (8+1*sizeof(void*))))) };
+      break;
+    }
+  }
+  if (!result.is_err) {
+    *ret = result.val.ok;
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+bool theater_simple_message_server_host_send_on_channel(uint64_t channel, message_actor_list_u8_t *msg, message_actor_string_t *err) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(3*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_theater_simple_message_server_host_send_on_channel((int64_t) (channel), (uint8_t *) (*msg).ptr, (*msg).len, ptr);
+  theater_simple_message_server_host_result_void_string_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      result.val.err = (message_actor_string_t) { (uint8_t*)(*((uint8_t **) (ptr + sizeof(void*)))), (*((size_t*) (ptr + (2*sizeof(void*))))) };
+      break;
+    }
+  }
+  if (!result.is_err) {
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+bool theater_simple_message_server_host_close_channel(uint64_t channel, message_actor_string_t *err) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(3*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_theater_simple_message_server_host_close_channel((int64_t) (channel), ptr);
+  theater_simple_message_server_host_result_void_string_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      result.val.err = (message_actor_string_t) { (uint8_t*)(*((uint8_t **) (ptr + sizeof(void*)))), (*((size_t*) (ptr + (2*sizeof(void*))))) };
+      break;
+    }
+  }
+  if (!result.is_err) {
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+bool theater_simple_timer_set_interval(uint64_t period_ns, message_actor_list_u8_t *data, uint64_t *ret, message_actor_string_t *err) {
+  __attribute__((__aligned__(8)))
+  uint8_t ret_area[(8+2*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_theater_simple_timer_set_interval((int64_t) (period_ns), (uint8_t *) (*data).ptr, (*data).len, ptr);
+  theater_simple_timer_result_u64_string_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      result.val.ok = (uint64_t) (*((int64_t*) (ptr + 8)));
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      result.val.err = (message_actor_string_t) { (uint8_t*)(*((uint8_t **) (ptr + 8))), (*((size_t*) (ptr + (8+1*sizeof(void*))))) };
+      break;
+    }
+  }
+  if (!result.is_err) {
+    *ret = result.val.ok;
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+bool theater_simple_timer_set_once(uint64_t delay_ns, message_actor_list_u8_t *data, uint64_t *ret, message_actor_string_t *err) {
+  __attribute__((__aligned__(8)))
+  uint8_t ret_area[(8+2*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_theater_simple_timer_set_once((int64_t) (delay_ns), (uint8_t *) (*data).ptr, (*data).len, ptr);
+  theater_simple_timer_result_u64_string_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      result.val.ok = (uint64_t) (*((int64_t*) (ptr + 8)));
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      result.val.err = (message_actor_string_t) { (uint8_t*)(*((uint8_t **) (ptr + 8))), (*((size_t*) (ptr + (8+1*sizeof(void*))))) };
+      break;
+    }
+  }
+  if (!result.is_err) {
+    *ret = result.val.ok;
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+bool theater_simple_timer_cancel(uint64_t id, message_actor_string_t *err) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(3*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_theater_simple_timer_cancel((int64_t) (id), ptr);
+  theater_simple_message_server_host_result_void_string_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      result.val.err = (message_actor_string_t) { (uint8_t*)(*((uint8_t **) (ptr + sizeof(void*)))), (*((size_t*) (ptr + (2*sizeof(void*))))) };
+      break;
+    }
+  }
+  if (!result.is_err) {
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+void theater_simple_timer_list(message_actor_list_u64_t *ret) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(2*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_theater_simple_timer_list(ptr);
+  *ret = (message_actor_list_u64_t) { (uint64_t*)(*((uint8_t **) (ptr + 0))), (*((size_t*) (ptr + sizeof(void*)))) };
+}
+
+bool theater_simple_rpc_call(message_actor_string_t *target, message_actor_string_t *function, message_actor_list_u8_t *args, uint64_t *maybe_timeout_ns, message_actor_option_list_u8_t *ret, message_actor_string_t *err) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(4*sizeof(void*))];
+  message_actor_option_u64_t timeout_ns;
+  timeout_ns.is_some = maybe_timeout_ns != NULL;if (maybe_timeout_ns) {
+    timeout_ns.val = *maybe_timeout_ns;
+  }
+  int32_t option;
+  int64_t option1;
+  if ((timeout_ns).is_some) {
+    const uint64_t *payload0 = &(timeout_ns).val;
+    option = 1;
+    option1 = (int64_t) (*payload0);
+  } else {
+    option = 0;
+    option1 = 0;
+  }
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_theater_simple_rpc_call((uint8_t *) (*target).ptr, (*target).len, (uint8_t *) (*function).ptr, (*function).len, (uint8_t *) (*args).ptr, (*args).len, option, option1, ptr);
+  theater_simple_message_server_host_result_option_list_u8_string_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      message_actor_option_list_u8_t option2;
+      switch ((int32_t) *((uint8_t*) (ptr + sizeof(void*)))) {
+        case 0: {
+          option2.is_some = false;
+          break;
+        }
+        case 1: {
+          option2.is_some = true;
+          option2.val = (message_actor_list_u8_t) { (uint8_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) };
+          break;
+        }
+      }
+
+      result.val.ok = option2;
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      result.val.err = (message_actor_string_t) { (uint8_t*)(*((uint8_t **) (ptr + sizeof(void*)))), (*((size_t*) (ptr + (2*sizeof(void*))))) };
+      break;
+    }
+  }
+  if (!result.is_err) {
+    *ret = result.val.ok;
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
 bool theater_simple_names_register(message_actor_string_t *name, message_actor_string_t *err) {
   __attribute__((__aligned__(sizeof(void*))))
   uint8_t ret_area[(3*sizeof(void*))];
@@ -533,6 +1334,581 @@ bool theater_simple_names_whereis(message_actor_string_t *name, message_actor_st
   }
   *ret = option.val;
   return option.is_some;
+}
+
+bool theater_simple_environment_get(message_actor_string_t *name, message_actor_option_string_t *ret, message_actor_string_t *err) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(4*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_theater_simple_environment_get((uint8_t *) (*name).ptr, (*name).len, ptr);
+  theater_simple_environment_result_option_string_string_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      message_actor_option_string_t option;
+      switch ((int32_t) *((uint8_t*) (ptr + sizeof(void*)))) {
+        case 0: {
+          option.is_some = false;
+          break;
+        }
+        case 1: {
+          option.is_some = true;
+          option.val = (message_actor_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) };
+          break;
+        }
+      }
+
+      result.val.ok = option;
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      result.val.err = (message_actor_string_t) { (uint8_t*)(*((uint8_t **) (ptr + sizeof(void*)))), (*((size_t*) (ptr + (2*sizeof(void*))))) };
+      break;
+    }
+  }
+  if (!result.is_err) {
+    *ret = result.val.ok;
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+void theater_simple_environment_list(message_actor_list_string_t *ret) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(2*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_theater_simple_environment_list(ptr);
+  *ret = (message_actor_list_string_t) { (message_actor_string_t*)(*((uint8_t **) (ptr + 0))), (*((size_t*) (ptr + sizeof(void*)))) };
+}
+
+bool theater_simple_supervisor_spawn(theater_simple_supervisor_child_spec_t *spec, message_actor_string_t *ret, message_actor_string_t *err) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(3*sizeof(void*))];
+  int32_t option;
+  uint8_t * option1;
+  size_t option2;
+  if (((*spec).package).is_some) {
+    const message_actor_list_u8_t *payload0 = &((*spec).package).val;
+    option = 1;
+    option1 = (uint8_t *) (*payload0).ptr;
+    option2 = (*payload0).len;
+  } else {
+    option = 0;
+    option1 = 0;
+    option2 = 0;
+  }
+  int32_t option5;
+  uint8_t * option6;
+  size_t option7;
+  if (((*spec).state).is_some) {
+    const message_actor_list_u8_t *payload4 = &((*spec).state).val;
+    option5 = 1;
+    option6 = (uint8_t *) (*payload4).ptr;
+    option7 = (*payload4).len;
+  } else {
+    option5 = 0;
+    option6 = 0;
+    option7 = 0;
+  }
+  int32_t option14;
+  int32_t option15;
+  int64_t option16;
+  if (((*spec).shutdown).is_some) {
+    const theater_simple_supervisor_shutdown_t *payload9 = &((*spec).shutdown).val;
+    int32_t variant;
+    int64_t variant13;
+    switch ((int32_t) (*payload9).tag) {
+      case 0: {
+        variant = 0;
+        variant13 = 0;
+        break;
+      }
+      case 1: {
+        const uint64_t *payload11 = &(*payload9).val.timeout_ms;
+        variant = 1;
+        variant13 = (int64_t) (*payload11);
+        break;
+      }
+      case 2: {
+        variant = 2;
+        variant13 = 0;
+        break;
+      }
+    }
+    option14 = 1;
+    option15 = variant;
+    option16 = variant13;
+  } else {
+    option14 = 0;
+    option15 = 0;
+    option16 = 0;
+  }
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_theater_simple_supervisor_spawn((uint8_t *) ((*spec).id).ptr, ((*spec).id).len, (uint8_t *) ((*spec).manifest).ptr, ((*spec).manifest).len, option, option1, option2, option5, option6, option7, (int32_t) (*spec).restart, option14, option15, option16, ptr);
+  theater_simple_supervisor_result_string_string_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      result.val.ok = (message_actor_string_t) { (uint8_t*)(*((uint8_t **) (ptr + sizeof(void*)))), (*((size_t*) (ptr + (2*sizeof(void*))))) };
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      result.val.err = (message_actor_string_t) { (uint8_t*)(*((uint8_t **) (ptr + sizeof(void*)))), (*((size_t*) (ptr + (2*sizeof(void*))))) };
+      break;
+    }
+  }
+  if (!result.is_err) {
+    *ret = result.val.ok;
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+bool theater_simple_supervisor_spawn_and_wait(theater_simple_supervisor_child_spec_t *spec, uint64_t *maybe_timeout_ns, message_actor_option_list_u8_t *ret, message_actor_string_t *err) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(4*sizeof(void*))];
+  message_actor_option_u64_t timeout_ns;
+  timeout_ns.is_some = maybe_timeout_ns != NULL;if (maybe_timeout_ns) {
+    timeout_ns.val = *maybe_timeout_ns;
+  }
+  int32_t option;
+  uint8_t * option1;
+  size_t option2;
+  if (((*spec).package).is_some) {
+    const message_actor_list_u8_t *payload0 = &((*spec).package).val;
+    option = 1;
+    option1 = (uint8_t *) (*payload0).ptr;
+    option2 = (*payload0).len;
+  } else {
+    option = 0;
+    option1 = 0;
+    option2 = 0;
+  }
+  int32_t option5;
+  uint8_t * option6;
+  size_t option7;
+  if (((*spec).state).is_some) {
+    const message_actor_list_u8_t *payload4 = &((*spec).state).val;
+    option5 = 1;
+    option6 = (uint8_t *) (*payload4).ptr;
+    option7 = (*payload4).len;
+  } else {
+    option5 = 0;
+    option6 = 0;
+    option7 = 0;
+  }
+  int32_t option14;
+  int32_t option15;
+  int64_t option16;
+  if (((*spec).shutdown).is_some) {
+    const theater_simple_supervisor_shutdown_t *payload9 = &((*spec).shutdown).val;
+    int32_t variant;
+    int64_t variant13;
+    switch ((int32_t) (*payload9).tag) {
+      case 0: {
+        variant = 0;
+        variant13 = 0;
+        break;
+      }
+      case 1: {
+        const uint64_t *payload11 = &(*payload9).val.timeout_ms;
+        variant = 1;
+        variant13 = (int64_t) (*payload11);
+        break;
+      }
+      case 2: {
+        variant = 2;
+        variant13 = 0;
+        break;
+      }
+    }
+    option14 = 1;
+    option15 = variant;
+    option16 = variant13;
+  } else {
+    option14 = 0;
+    option15 = 0;
+    option16 = 0;
+  }
+  int32_t option19;
+  int64_t option20;
+  if ((timeout_ns).is_some) {
+    const uint64_t *payload18 = &(timeout_ns).val;
+    option19 = 1;
+    option20 = (int64_t) (*payload18);
+  } else {
+    option19 = 0;
+    option20 = 0;
+  }
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_theater_simple_supervisor_spawn_and_wait((uint8_t *) ((*spec).id).ptr, ((*spec).id).len, (uint8_t *) ((*spec).manifest).ptr, ((*spec).manifest).len, option, option1, option2, option5, option6, option7, (int32_t) (*spec).restart, option14, option15, option16, option19, option20, ptr);
+  theater_simple_message_server_host_result_option_list_u8_string_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      message_actor_option_list_u8_t option21;
+      switch ((int32_t) *((uint8_t*) (ptr + sizeof(void*)))) {
+        case 0: {
+          option21.is_some = false;
+          break;
+        }
+        case 1: {
+          option21.is_some = true;
+          option21.val = (message_actor_list_u8_t) { (uint8_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) };
+          break;
+        }
+      }
+
+      result.val.ok = option21;
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      result.val.err = (message_actor_string_t) { (uint8_t*)(*((uint8_t **) (ptr + sizeof(void*)))), (*((size_t*) (ptr + (2*sizeof(void*))))) };
+      break;
+    }
+  }
+  if (!result.is_err) {
+    *ret = result.val.ok;
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+bool theater_simple_supervisor_start_child(message_actor_list_u8_t *maybe_state, message_actor_string_t *ret, message_actor_string_t *err) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(3*sizeof(void*))];
+  message_actor_option_list_u8_t state;
+  state.is_some = maybe_state != NULL;if (maybe_state) {
+    state.val = *maybe_state;
+  }
+  int32_t option;
+  uint8_t * option1;
+  size_t option2;
+  if ((state).is_some) {
+    const message_actor_list_u8_t *payload0 = &(state).val;
+    option = 1;
+    option1 = (uint8_t *) (*payload0).ptr;
+    option2 = (*payload0).len;
+  } else {
+    option = 0;
+    option1 = 0;
+    option2 = 0;
+  }
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_theater_simple_supervisor_start_child(option, option1, option2, ptr);
+  theater_simple_supervisor_result_string_string_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      result.val.ok = (message_actor_string_t) { (uint8_t*)(*((uint8_t **) (ptr + sizeof(void*)))), (*((size_t*) (ptr + (2*sizeof(void*))))) };
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      result.val.err = (message_actor_string_t) { (uint8_t*)(*((uint8_t **) (ptr + sizeof(void*)))), (*((size_t*) (ptr + (2*sizeof(void*))))) };
+      break;
+    }
+  }
+  if (!result.is_err) {
+    *ret = result.val.ok;
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+bool theater_simple_supervisor_restart_child(message_actor_string_t *child, message_actor_string_t *ret, message_actor_string_t *err) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(3*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_theater_simple_supervisor_restart_child((uint8_t *) (*child).ptr, (*child).len, ptr);
+  theater_simple_supervisor_result_string_string_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      result.val.ok = (message_actor_string_t) { (uint8_t*)(*((uint8_t **) (ptr + sizeof(void*)))), (*((size_t*) (ptr + (2*sizeof(void*))))) };
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      result.val.err = (message_actor_string_t) { (uint8_t*)(*((uint8_t **) (ptr + sizeof(void*)))), (*((size_t*) (ptr + (2*sizeof(void*))))) };
+      break;
+    }
+  }
+  if (!result.is_err) {
+    *ret = result.val.ok;
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+bool theater_simple_supervisor_resume(message_actor_string_t *child, message_actor_list_u8_t *state, message_actor_string_t *ret, message_actor_string_t *err) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(3*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_theater_simple_supervisor_resume((uint8_t *) (*child).ptr, (*child).len, (uint8_t *) (*state).ptr, (*state).len, ptr);
+  theater_simple_supervisor_result_string_string_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      result.val.ok = (message_actor_string_t) { (uint8_t*)(*((uint8_t **) (ptr + sizeof(void*)))), (*((size_t*) (ptr + (2*sizeof(void*))))) };
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      result.val.err = (message_actor_string_t) { (uint8_t*)(*((uint8_t **) (ptr + sizeof(void*)))), (*((size_t*) (ptr + (2*sizeof(void*))))) };
+      break;
+    }
+  }
+  if (!result.is_err) {
+    *ret = result.val.ok;
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+bool theater_simple_supervisor_stop_child(message_actor_string_t *child, message_actor_string_t *err) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(3*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_theater_simple_supervisor_stop_child((uint8_t *) (*child).ptr, (*child).len, ptr);
+  theater_simple_message_server_host_result_void_string_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      result.val.err = (message_actor_string_t) { (uint8_t*)(*((uint8_t **) (ptr + sizeof(void*)))), (*((size_t*) (ptr + (2*sizeof(void*))))) };
+      break;
+    }
+  }
+  if (!result.is_err) {
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+bool theater_simple_supervisor_delete_child(message_actor_string_t *child, message_actor_string_t *err) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(3*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_theater_simple_supervisor_delete_child((uint8_t *) (*child).ptr, (*child).len, ptr);
+  theater_simple_message_server_host_result_void_string_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      result.val.err = (message_actor_string_t) { (uint8_t*)(*((uint8_t **) (ptr + sizeof(void*)))), (*((size_t*) (ptr + (2*sizeof(void*))))) };
+      break;
+    }
+  }
+  if (!result.is_err) {
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+void theater_simple_supervisor_list_children(theater_simple_supervisor_list_child_info_t *ret) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(2*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_theater_simple_supervisor_list_children(ptr);
+  *ret = (theater_simple_supervisor_list_child_info_t) { (theater_simple_supervisor_child_info_t*)(*((uint8_t **) (ptr + 0))), (*((size_t*) (ptr + sizeof(void*)))) };
+}
+
+bool theater_simple_supervisor_get_child_state(message_actor_string_t *child, message_actor_option_list_u8_t *ret, message_actor_string_t *err) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(4*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_theater_simple_supervisor_get_child_state((uint8_t *) (*child).ptr, (*child).len, ptr);
+  theater_simple_message_server_host_result_option_list_u8_string_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      message_actor_option_list_u8_t option;
+      switch ((int32_t) *((uint8_t*) (ptr + sizeof(void*)))) {
+        case 0: {
+          option.is_some = false;
+          break;
+        }
+        case 1: {
+          option.is_some = true;
+          option.val = (message_actor_list_u8_t) { (uint8_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) };
+          break;
+        }
+      }
+
+      result.val.ok = option;
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      result.val.err = (message_actor_string_t) { (uint8_t*)(*((uint8_t **) (ptr + sizeof(void*)))), (*((size_t*) (ptr + (2*sizeof(void*))))) };
+      break;
+    }
+  }
+  if (!result.is_err) {
+    *ret = result.val.ok;
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+bool theater_simple_supervisor_subscribe_to_child(message_actor_string_t *child, message_actor_string_t *err) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(3*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_theater_simple_supervisor_subscribe_to_child((uint8_t *) (*child).ptr, (*child).len, ptr);
+  theater_simple_message_server_host_result_void_string_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      result.val.err = (message_actor_string_t) { (uint8_t*)(*((uint8_t **) (ptr + sizeof(void*)))), (*((size_t*) (ptr + (2*sizeof(void*))))) };
+      break;
+    }
+  }
+  if (!result.is_err) {
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+bool theater_simple_supervisor_unsubscribe_from_child(message_actor_string_t *child, message_actor_string_t *err) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(3*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_theater_simple_supervisor_unsubscribe_from_child((uint8_t *) (*child).ptr, (*child).len, ptr);
+  theater_simple_message_server_host_result_void_string_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      result.val.err = (message_actor_string_t) { (uint8_t*)(*((uint8_t **) (ptr + sizeof(void*)))), (*((size_t*) (ptr + (2*sizeof(void*))))) };
+      break;
+    }
+  }
+  if (!result.is_err) {
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+bool theater_simple_links_link(message_actor_string_t *target, message_actor_string_t *err) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(3*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_theater_simple_links_link((uint8_t *) (*target).ptr, (*target).len, ptr);
+  theater_simple_message_server_host_result_void_string_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      result.val.err = (message_actor_string_t) { (uint8_t*)(*((uint8_t **) (ptr + sizeof(void*)))), (*((size_t*) (ptr + (2*sizeof(void*))))) };
+      break;
+    }
+  }
+  if (!result.is_err) {
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+bool theater_simple_links_unlink(message_actor_string_t *target, message_actor_string_t *err) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(3*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_theater_simple_links_unlink((uint8_t *) (*target).ptr, (*target).len, ptr);
+  theater_simple_message_server_host_result_void_string_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      result.val.err = (message_actor_string_t) { (uint8_t*)(*((uint8_t **) (ptr + sizeof(void*)))), (*((size_t*) (ptr + (2*sizeof(void*))))) };
+      break;
+    }
+  }
+  if (!result.is_err) {
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+bool theater_simple_links_monitor(message_actor_string_t *target, uint64_t *ret, message_actor_string_t *err) {
+  __attribute__((__aligned__(8)))
+  uint8_t ret_area[(8+2*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_theater_simple_links_monitor((uint8_t *) (*target).ptr, (*target).len, ptr);
+  theater_simple_timer_result_u64_string_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      result.val.ok = (uint64_t) (*((int64_t*) (ptr + 8)));
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      result.val.err = (message_actor_string_t) { (uint8_t*)(*((uint8_t **) (ptr + 8))), (*((size_t*) (ptr + (8+1*sizeof(void*))))) };
+      break;
+    }
+  }
+  if (!result.is_err) {
+    *ret = result.val.ok;
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+bool theater_simple_links_demonitor(uint64_t monitor) {
+  int32_t ret = __wasm_import_theater_simple_links_demonitor((int64_t) (monitor));
+  return ret;
 }
 
 void theater_simple_runtime_log(message_actor_string_t *msg) {
@@ -769,6 +2145,504 @@ uint8_t * __wasm_export_exports_theater_simple_message_server_client_handle_requ
       *((uint8_t **)(ptr + (5*sizeof(void*)))) = (uint8_t *) (*payload10).ptr;
     } else {
       *((int8_t*)(ptr + (4*sizeof(void*)))) = 0;
+    }
+  }
+  return ptr;
+}
+
+__attribute__((__export_name__("theater:simple/message-server-client@0.1.0#handle-channel-open")))
+uint8_t * __wasm_export_exports_theater_simple_message_server_client_handle_channel_open(int32_t arg, uint8_t * arg0, size_t arg1, uint8_t * arg2, size_t arg3, int64_t arg4, uint8_t * arg5, size_t arg6) {
+  message_actor_option_list_u8_t option;
+  switch (arg) {
+    case 0: {
+      option.is_some = false;
+      break;
+    }
+    case 1: {
+      option.is_some = true;
+      option.val = (message_actor_list_u8_t) { (uint8_t*)(arg0), (arg1) };
+      break;
+    }
+  }
+  message_actor_tuple3_string_u64_list_u8_t arg7 = (message_actor_tuple3_string_u64_list_u8_t) {
+    (message_actor_string_t) (message_actor_string_t) { (uint8_t*)(arg2), (arg3) },
+    (uint64_t) (uint64_t) (arg4),
+    (message_actor_list_u8_t) (message_actor_list_u8_t) { (uint8_t*)(arg5), (arg6) },
+  };
+  exports_theater_simple_message_server_client_result_tuple2_option_list_u8_tuple2_bool_option_list_u8_string_t ret;
+  message_actor_tuple2_option_list_u8_tuple2_bool_option_list_u8_t ok;
+  message_actor_string_t err;
+  ret.is_err = !exports_theater_simple_message_server_client_handle_channel_open(option.is_some ? &(option.val) : NULL, &arg7, &ok, &err);
+  if (ret.is_err) {
+    ret.val.err = err;
+  }
+  if (!ret.is_err) {
+    ret.val.ok = ok;
+  }
+  uint8_t *ptr = (uint8_t *) &RET_AREA;
+  if ((ret).is_err) {
+    const message_actor_string_t *payload12 = &(ret).val.err;*((int8_t*)(ptr + 0)) = 1;
+    *((size_t*)(ptr + (2*sizeof(void*)))) = (*payload12).len;
+    *((uint8_t **)(ptr + sizeof(void*))) = (uint8_t *) (*payload12).ptr;
+  } else {
+    const message_actor_tuple2_option_list_u8_tuple2_bool_option_list_u8_t *payload = &(ret).val.ok;*((int8_t*)(ptr + 0)) = 0;
+    if (((*payload).f0).is_some) {
+      const message_actor_list_u8_t *payload9 = &((*payload).f0).val;
+      *((int8_t*)(ptr + sizeof(void*))) = 1;
+      *((size_t*)(ptr + (3*sizeof(void*)))) = (*payload9).len;
+      *((uint8_t **)(ptr + (2*sizeof(void*)))) = (uint8_t *) (*payload9).ptr;
+    } else {
+      *((int8_t*)(ptr + sizeof(void*))) = 0;
+    }
+    *((int8_t*)(ptr + (4*sizeof(void*)))) = ((*payload).f1).f0;
+    if ((((*payload).f1).f1).is_some) {
+      const message_actor_list_u8_t *payload11 = &(((*payload).f1).f1).val;
+      *((int8_t*)(ptr + (5*sizeof(void*)))) = 1;
+      *((size_t*)(ptr + (7*sizeof(void*)))) = (*payload11).len;
+      *((uint8_t **)(ptr + (6*sizeof(void*)))) = (uint8_t *) (*payload11).ptr;
+    } else {
+      *((int8_t*)(ptr + (5*sizeof(void*)))) = 0;
+    }
+  }
+  return ptr;
+}
+
+__attribute__((__export_name__("theater:simple/message-server-client@0.1.0#handle-channel-message")))
+uint8_t * __wasm_export_exports_theater_simple_message_server_client_handle_channel_message(int32_t arg, uint8_t * arg0, size_t arg1, int64_t arg2, uint8_t * arg3, size_t arg4) {
+  message_actor_option_list_u8_t option;
+  switch (arg) {
+    case 0: {
+      option.is_some = false;
+      break;
+    }
+    case 1: {
+      option.is_some = true;
+      option.val = (message_actor_list_u8_t) { (uint8_t*)(arg0), (arg1) };
+      break;
+    }
+  }
+  message_actor_tuple2_u64_list_u8_t arg5 = (message_actor_tuple2_u64_list_u8_t) {
+    (uint64_t) (uint64_t) (arg2),
+    (message_actor_list_u8_t) (message_actor_list_u8_t) { (uint8_t*)(arg3), (arg4) },
+  };
+  exports_theater_simple_message_server_client_result_tuple1_option_list_u8_string_t ret;
+  message_actor_tuple1_option_list_u8_t ok;
+  message_actor_string_t err;
+  ret.is_err = !exports_theater_simple_message_server_client_handle_channel_message(option.is_some ? &(option.val) : NULL, &arg5, &ok, &err);
+  if (ret.is_err) {
+    ret.val.err = err;
+  }
+  if (!ret.is_err) {
+    ret.val.ok = ok;
+  }
+  uint8_t *ptr = (uint8_t *) &RET_AREA;
+  if ((ret).is_err) {
+    const message_actor_string_t *payload8 = &(ret).val.err;*((int8_t*)(ptr + 0)) = 1;
+    *((size_t*)(ptr + (2*sizeof(void*)))) = (*payload8).len;
+    *((uint8_t **)(ptr + sizeof(void*))) = (uint8_t *) (*payload8).ptr;
+  } else {
+    const message_actor_tuple1_option_list_u8_t *payload = &(ret).val.ok;*((int8_t*)(ptr + 0)) = 0;
+    if (((*payload).f0).is_some) {
+      const message_actor_list_u8_t *payload7 = &((*payload).f0).val;
+      *((int8_t*)(ptr + sizeof(void*))) = 1;
+      *((size_t*)(ptr + (3*sizeof(void*)))) = (*payload7).len;
+      *((uint8_t **)(ptr + (2*sizeof(void*)))) = (uint8_t *) (*payload7).ptr;
+    } else {
+      *((int8_t*)(ptr + sizeof(void*))) = 0;
+    }
+  }
+  return ptr;
+}
+
+__attribute__((__export_name__("theater:simple/message-server-client@0.1.0#handle-channel-close")))
+uint8_t * __wasm_export_exports_theater_simple_message_server_client_handle_channel_close(int32_t arg, uint8_t * arg0, size_t arg1, int64_t arg2, uint8_t * arg3, size_t arg4) {
+  message_actor_option_list_u8_t option;
+  switch (arg) {
+    case 0: {
+      option.is_some = false;
+      break;
+    }
+    case 1: {
+      option.is_some = true;
+      option.val = (message_actor_list_u8_t) { (uint8_t*)(arg0), (arg1) };
+      break;
+    }
+  }
+  message_actor_tuple2_u64_string_t arg5 = (message_actor_tuple2_u64_string_t) {
+    (uint64_t) (uint64_t) (arg2),
+    (message_actor_string_t) (message_actor_string_t) { (uint8_t*)(arg3), (arg4) },
+  };
+  exports_theater_simple_message_server_client_result_tuple1_option_list_u8_string_t ret;
+  message_actor_tuple1_option_list_u8_t ok;
+  message_actor_string_t err;
+  ret.is_err = !exports_theater_simple_message_server_client_handle_channel_close(option.is_some ? &(option.val) : NULL, &arg5, &ok, &err);
+  if (ret.is_err) {
+    ret.val.err = err;
+  }
+  if (!ret.is_err) {
+    ret.val.ok = ok;
+  }
+  uint8_t *ptr = (uint8_t *) &RET_AREA;
+  if ((ret).is_err) {
+    const message_actor_string_t *payload8 = &(ret).val.err;*((int8_t*)(ptr + 0)) = 1;
+    *((size_t*)(ptr + (2*sizeof(void*)))) = (*payload8).len;
+    *((uint8_t **)(ptr + sizeof(void*))) = (uint8_t *) (*payload8).ptr;
+  } else {
+    const message_actor_tuple1_option_list_u8_t *payload = &(ret).val.ok;*((int8_t*)(ptr + 0)) = 0;
+    if (((*payload).f0).is_some) {
+      const message_actor_list_u8_t *payload7 = &((*payload).f0).val;
+      *((int8_t*)(ptr + sizeof(void*))) = 1;
+      *((size_t*)(ptr + (3*sizeof(void*)))) = (*payload7).len;
+      *((uint8_t **)(ptr + (2*sizeof(void*)))) = (uint8_t *) (*payload7).ptr;
+    } else {
+      *((int8_t*)(ptr + sizeof(void*))) = 0;
+    }
+  }
+  return ptr;
+}
+
+__attribute__((__export_name__("theater:simple/timer-client@0.1.0#handle-tick")))
+uint8_t * __wasm_export_exports_theater_simple_timer_client_handle_tick(int32_t arg, uint8_t * arg0, size_t arg1, int64_t arg2, uint8_t * arg3, size_t arg4) {
+  message_actor_option_list_u8_t option;
+  switch (arg) {
+    case 0: {
+      option.is_some = false;
+      break;
+    }
+    case 1: {
+      option.is_some = true;
+      option.val = (message_actor_list_u8_t) { (uint8_t*)(arg0), (arg1) };
+      break;
+    }
+  }
+  message_actor_tuple2_u64_list_u8_t arg5 = (message_actor_tuple2_u64_list_u8_t) {
+    (uint64_t) (uint64_t) (arg2),
+    (message_actor_list_u8_t) (message_actor_list_u8_t) { (uint8_t*)(arg3), (arg4) },
+  };
+  exports_theater_simple_message_server_client_result_tuple1_option_list_u8_string_t ret;
+  message_actor_tuple1_option_list_u8_t ok;
+  message_actor_string_t err;
+  ret.is_err = !exports_theater_simple_timer_client_handle_tick(option.is_some ? &(option.val) : NULL, &arg5, &ok, &err);
+  if (ret.is_err) {
+    ret.val.err = err;
+  }
+  if (!ret.is_err) {
+    ret.val.ok = ok;
+  }
+  uint8_t *ptr = (uint8_t *) &RET_AREA;
+  if ((ret).is_err) {
+    const message_actor_string_t *payload8 = &(ret).val.err;*((int8_t*)(ptr + 0)) = 1;
+    *((size_t*)(ptr + (2*sizeof(void*)))) = (*payload8).len;
+    *((uint8_t **)(ptr + sizeof(void*))) = (uint8_t *) (*payload8).ptr;
+  } else {
+    const message_actor_tuple1_option_list_u8_t *payload = &(ret).val.ok;*((int8_t*)(ptr + 0)) = 0;
+    if (((*payload).f0).is_some) {
+      const message_actor_list_u8_t *payload7 = &((*payload).f0).val;
+      *((int8_t*)(ptr + sizeof(void*))) = 1;
+      *((size_t*)(ptr + (3*sizeof(void*)))) = (*payload7).len;
+      *((uint8_t **)(ptr + (2*sizeof(void*)))) = (uint8_t *) (*payload7).ptr;
+    } else {
+      *((int8_t*)(ptr + sizeof(void*))) = 0;
+    }
+  }
+  return ptr;
+}
+
+__attribute__((__export_name__("theater:simple/supervisor-client@0.1.0#handle-child-error")))
+uint8_t * __wasm_export_exports_theater_simple_supervisor_client_handle_child_error(int32_t arg, uint8_t * arg0, size_t arg1, uint8_t * arg2, size_t arg3, uint8_t * arg4, size_t arg5, uint8_t * arg6, size_t arg7) {
+  message_actor_option_list_u8_t option;
+  switch (arg) {
+    case 0: {
+      option.is_some = false;
+      break;
+    }
+    case 1: {
+      option.is_some = true;
+      option.val = (message_actor_list_u8_t) { (uint8_t*)(arg0), (arg1) };
+      break;
+    }
+  }
+  message_actor_tuple3_string_string_string_t arg8 = (message_actor_tuple3_string_string_string_t) {
+    (message_actor_string_t) (message_actor_string_t) { (uint8_t*)(arg2), (arg3) },
+    (message_actor_string_t) (message_actor_string_t) { (uint8_t*)(arg4), (arg5) },
+    (message_actor_string_t) (message_actor_string_t) { (uint8_t*)(arg6), (arg7) },
+  };
+  exports_theater_simple_message_server_client_result_tuple1_option_list_u8_string_t ret;
+  message_actor_tuple1_option_list_u8_t ok;
+  message_actor_string_t err;
+  ret.is_err = !exports_theater_simple_supervisor_client_handle_child_error(option.is_some ? &(option.val) : NULL, &arg8, &ok, &err);
+  if (ret.is_err) {
+    ret.val.err = err;
+  }
+  if (!ret.is_err) {
+    ret.val.ok = ok;
+  }
+  uint8_t *ptr = (uint8_t *) &RET_AREA;
+  if ((ret).is_err) {
+    const message_actor_string_t *payload11 = &(ret).val.err;*((int8_t*)(ptr + 0)) = 1;
+    *((size_t*)(ptr + (2*sizeof(void*)))) = (*payload11).len;
+    *((uint8_t **)(ptr + sizeof(void*))) = (uint8_t *) (*payload11).ptr;
+  } else {
+    const message_actor_tuple1_option_list_u8_t *payload = &(ret).val.ok;*((int8_t*)(ptr + 0)) = 0;
+    if (((*payload).f0).is_some) {
+      const message_actor_list_u8_t *payload10 = &((*payload).f0).val;
+      *((int8_t*)(ptr + sizeof(void*))) = 1;
+      *((size_t*)(ptr + (3*sizeof(void*)))) = (*payload10).len;
+      *((uint8_t **)(ptr + (2*sizeof(void*)))) = (uint8_t *) (*payload10).ptr;
+    } else {
+      *((int8_t*)(ptr + sizeof(void*))) = 0;
+    }
+  }
+  return ptr;
+}
+
+__attribute__((__export_name__("theater:simple/supervisor-client@0.1.0#handle-child-exit")))
+uint8_t * __wasm_export_exports_theater_simple_supervisor_client_handle_child_exit(int32_t arg, uint8_t * arg0, size_t arg1, uint8_t * arg2, size_t arg3, uint8_t * arg4, size_t arg5, int32_t arg6, uint8_t * arg7, size_t arg8) {
+  message_actor_option_list_u8_t option;
+  switch (arg) {
+    case 0: {
+      option.is_some = false;
+      break;
+    }
+    case 1: {
+      option.is_some = true;
+      option.val = (message_actor_list_u8_t) { (uint8_t*)(arg0), (arg1) };
+      break;
+    }
+  }
+  message_actor_option_list_u8_t option9;
+  switch (arg6) {
+    case 0: {
+      option9.is_some = false;
+      break;
+    }
+    case 1: {
+      option9.is_some = true;
+      option9.val = (message_actor_list_u8_t) { (uint8_t*)(arg7), (arg8) };
+      break;
+    }
+  }
+  message_actor_tuple3_string_string_option_list_u8_t arg10 = (message_actor_tuple3_string_string_option_list_u8_t) {
+    (message_actor_string_t) (message_actor_string_t) { (uint8_t*)(arg2), (arg3) },
+    (message_actor_string_t) (message_actor_string_t) { (uint8_t*)(arg4), (arg5) },
+    (message_actor_option_list_u8_t) option9,
+  };
+  exports_theater_simple_message_server_client_result_tuple1_option_list_u8_string_t ret;
+  message_actor_tuple1_option_list_u8_t ok;
+  message_actor_string_t err;
+  ret.is_err = !exports_theater_simple_supervisor_client_handle_child_exit(option.is_some ? &(option.val) : NULL, &arg10, &ok, &err);
+  if (ret.is_err) {
+    ret.val.err = err;
+  }
+  if (!ret.is_err) {
+    ret.val.ok = ok;
+  }
+  uint8_t *ptr = (uint8_t *) &RET_AREA;
+  if ((ret).is_err) {
+    const message_actor_string_t *payload13 = &(ret).val.err;*((int8_t*)(ptr + 0)) = 1;
+    *((size_t*)(ptr + (2*sizeof(void*)))) = (*payload13).len;
+    *((uint8_t **)(ptr + sizeof(void*))) = (uint8_t *) (*payload13).ptr;
+  } else {
+    const message_actor_tuple1_option_list_u8_t *payload = &(ret).val.ok;*((int8_t*)(ptr + 0)) = 0;
+    if (((*payload).f0).is_some) {
+      const message_actor_list_u8_t *payload12 = &((*payload).f0).val;
+      *((int8_t*)(ptr + sizeof(void*))) = 1;
+      *((size_t*)(ptr + (3*sizeof(void*)))) = (*payload12).len;
+      *((uint8_t **)(ptr + (2*sizeof(void*)))) = (uint8_t *) (*payload12).ptr;
+    } else {
+      *((int8_t*)(ptr + sizeof(void*))) = 0;
+    }
+  }
+  return ptr;
+}
+
+__attribute__((__export_name__("theater:simple/supervisor-client@0.1.0#handle-child-external-stop")))
+uint8_t * __wasm_export_exports_theater_simple_supervisor_client_handle_child_external_stop(int32_t arg, uint8_t * arg0, size_t arg1, uint8_t * arg2, size_t arg3, uint8_t * arg4, size_t arg5) {
+  message_actor_option_list_u8_t option;
+  switch (arg) {
+    case 0: {
+      option.is_some = false;
+      break;
+    }
+    case 1: {
+      option.is_some = true;
+      option.val = (message_actor_list_u8_t) { (uint8_t*)(arg0), (arg1) };
+      break;
+    }
+  }
+  message_actor_tuple2_string_string_t arg6 = (message_actor_tuple2_string_string_t) {
+    (message_actor_string_t) (message_actor_string_t) { (uint8_t*)(arg2), (arg3) },
+    (message_actor_string_t) (message_actor_string_t) { (uint8_t*)(arg4), (arg5) },
+  };
+  exports_theater_simple_message_server_client_result_tuple1_option_list_u8_string_t ret;
+  message_actor_tuple1_option_list_u8_t ok;
+  message_actor_string_t err;
+  ret.is_err = !exports_theater_simple_supervisor_client_handle_child_external_stop(option.is_some ? &(option.val) : NULL, &arg6, &ok, &err);
+  if (ret.is_err) {
+    ret.val.err = err;
+  }
+  if (!ret.is_err) {
+    ret.val.ok = ok;
+  }
+  uint8_t *ptr = (uint8_t *) &RET_AREA;
+  if ((ret).is_err) {
+    const message_actor_string_t *payload9 = &(ret).val.err;*((int8_t*)(ptr + 0)) = 1;
+    *((size_t*)(ptr + (2*sizeof(void*)))) = (*payload9).len;
+    *((uint8_t **)(ptr + sizeof(void*))) = (uint8_t *) (*payload9).ptr;
+  } else {
+    const message_actor_tuple1_option_list_u8_t *payload = &(ret).val.ok;*((int8_t*)(ptr + 0)) = 0;
+    if (((*payload).f0).is_some) {
+      const message_actor_list_u8_t *payload8 = &((*payload).f0).val;
+      *((int8_t*)(ptr + sizeof(void*))) = 1;
+      *((size_t*)(ptr + (3*sizeof(void*)))) = (*payload8).len;
+      *((uint8_t **)(ptr + (2*sizeof(void*)))) = (uint8_t *) (*payload8).ptr;
+    } else {
+      *((int8_t*)(ptr + sizeof(void*))) = 0;
+    }
+  }
+  return ptr;
+}
+
+__attribute__((__export_name__("theater:simple/supervisor-client@0.1.0#handle-child-event")))
+uint8_t * __wasm_export_exports_theater_simple_supervisor_client_handle_child_event(int32_t arg, uint8_t * arg0, size_t arg1, uint8_t * arg2, size_t arg3, int64_t arg4, uint8_t * arg5, size_t arg6, uint8_t * arg7, size_t arg8, int64_t arg9) {
+  message_actor_option_list_u8_t option;
+  switch (arg) {
+    case 0: {
+      option.is_some = false;
+      break;
+    }
+    case 1: {
+      option.is_some = true;
+      option.val = (message_actor_list_u8_t) { (uint8_t*)(arg0), (arg1) };
+      break;
+    }
+  }
+  message_actor_tuple5_string_u64_string_list_u8_u64_t arg10 = (message_actor_tuple5_string_u64_string_list_u8_u64_t) {
+    (message_actor_string_t) (message_actor_string_t) { (uint8_t*)(arg2), (arg3) },
+    (uint64_t) (uint64_t) (arg4),
+    (message_actor_string_t) (message_actor_string_t) { (uint8_t*)(arg5), (arg6) },
+    (message_actor_list_u8_t) (message_actor_list_u8_t) { (uint8_t*)(arg7), (arg8) },
+    (uint64_t) (uint64_t) (arg9),
+  };
+  exports_theater_simple_message_server_client_result_tuple1_option_list_u8_string_t ret;
+  message_actor_tuple1_option_list_u8_t ok;
+  message_actor_string_t err;
+  ret.is_err = !exports_theater_simple_supervisor_client_handle_child_event(option.is_some ? &(option.val) : NULL, &arg10, &ok, &err);
+  if (ret.is_err) {
+    ret.val.err = err;
+  }
+  if (!ret.is_err) {
+    ret.val.ok = ok;
+  }
+  uint8_t *ptr = (uint8_t *) &RET_AREA;
+  if ((ret).is_err) {
+    const message_actor_string_t *payload13 = &(ret).val.err;*((int8_t*)(ptr + 0)) = 1;
+    *((size_t*)(ptr + (2*sizeof(void*)))) = (*payload13).len;
+    *((uint8_t **)(ptr + sizeof(void*))) = (uint8_t *) (*payload13).ptr;
+  } else {
+    const message_actor_tuple1_option_list_u8_t *payload = &(ret).val.ok;*((int8_t*)(ptr + 0)) = 0;
+    if (((*payload).f0).is_some) {
+      const message_actor_list_u8_t *payload12 = &((*payload).f0).val;
+      *((int8_t*)(ptr + sizeof(void*))) = 1;
+      *((size_t*)(ptr + (3*sizeof(void*)))) = (*payload12).len;
+      *((uint8_t **)(ptr + (2*sizeof(void*)))) = (uint8_t *) (*payload12).ptr;
+    } else {
+      *((int8_t*)(ptr + sizeof(void*))) = 0;
+    }
+  }
+  return ptr;
+}
+
+__attribute__((__export_name__("theater:simple/links-client@0.1.0#handle-exit")))
+uint8_t * __wasm_export_exports_theater_simple_links_client_handle_exit(int32_t arg, uint8_t * arg0, size_t arg1, uint8_t * arg2, size_t arg3, uint8_t * arg4, size_t arg5) {
+  message_actor_option_list_u8_t option;
+  switch (arg) {
+    case 0: {
+      option.is_some = false;
+      break;
+    }
+    case 1: {
+      option.is_some = true;
+      option.val = (message_actor_list_u8_t) { (uint8_t*)(arg0), (arg1) };
+      break;
+    }
+  }
+  message_actor_tuple2_string_string_t arg6 = (message_actor_tuple2_string_string_t) {
+    (message_actor_string_t) (message_actor_string_t) { (uint8_t*)(arg2), (arg3) },
+    (message_actor_string_t) (message_actor_string_t) { (uint8_t*)(arg4), (arg5) },
+  };
+  exports_theater_simple_message_server_client_result_tuple1_option_list_u8_string_t ret;
+  message_actor_tuple1_option_list_u8_t ok;
+  message_actor_string_t err;
+  ret.is_err = !exports_theater_simple_links_client_handle_exit(option.is_some ? &(option.val) : NULL, &arg6, &ok, &err);
+  if (ret.is_err) {
+    ret.val.err = err;
+  }
+  if (!ret.is_err) {
+    ret.val.ok = ok;
+  }
+  uint8_t *ptr = (uint8_t *) &RET_AREA;
+  if ((ret).is_err) {
+    const message_actor_string_t *payload9 = &(ret).val.err;*((int8_t*)(ptr + 0)) = 1;
+    *((size_t*)(ptr + (2*sizeof(void*)))) = (*payload9).len;
+    *((uint8_t **)(ptr + sizeof(void*))) = (uint8_t *) (*payload9).ptr;
+  } else {
+    const message_actor_tuple1_option_list_u8_t *payload = &(ret).val.ok;*((int8_t*)(ptr + 0)) = 0;
+    if (((*payload).f0).is_some) {
+      const message_actor_list_u8_t *payload8 = &((*payload).f0).val;
+      *((int8_t*)(ptr + sizeof(void*))) = 1;
+      *((size_t*)(ptr + (3*sizeof(void*)))) = (*payload8).len;
+      *((uint8_t **)(ptr + (2*sizeof(void*)))) = (uint8_t *) (*payload8).ptr;
+    } else {
+      *((int8_t*)(ptr + sizeof(void*))) = 0;
+    }
+  }
+  return ptr;
+}
+
+__attribute__((__export_name__("theater:simple/links-client@0.1.0#handle-down")))
+uint8_t * __wasm_export_exports_theater_simple_links_client_handle_down(int32_t arg, uint8_t * arg0, size_t arg1, int64_t arg2, uint8_t * arg3, size_t arg4, uint8_t * arg5, size_t arg6) {
+  message_actor_option_list_u8_t option;
+  switch (arg) {
+    case 0: {
+      option.is_some = false;
+      break;
+    }
+    case 1: {
+      option.is_some = true;
+      option.val = (message_actor_list_u8_t) { (uint8_t*)(arg0), (arg1) };
+      break;
+    }
+  }
+  message_actor_tuple3_u64_string_string_t arg7 = (message_actor_tuple3_u64_string_string_t) {
+    (uint64_t) (uint64_t) (arg2),
+    (message_actor_string_t) (message_actor_string_t) { (uint8_t*)(arg3), (arg4) },
+    (message_actor_string_t) (message_actor_string_t) { (uint8_t*)(arg5), (arg6) },
+  };
+  exports_theater_simple_message_server_client_result_tuple1_option_list_u8_string_t ret;
+  message_actor_tuple1_option_list_u8_t ok;
+  message_actor_string_t err;
+  ret.is_err = !exports_theater_simple_links_client_handle_down(option.is_some ? &(option.val) : NULL, &arg7, &ok, &err);
+  if (ret.is_err) {
+    ret.val.err = err;
+  }
+  if (!ret.is_err) {
+    ret.val.ok = ok;
+  }
+  uint8_t *ptr = (uint8_t *) &RET_AREA;
+  if ((ret).is_err) {
+    const message_actor_string_t *payload10 = &(ret).val.err;*((int8_t*)(ptr + 0)) = 1;
+    *((size_t*)(ptr + (2*sizeof(void*)))) = (*payload10).len;
+    *((uint8_t **)(ptr + sizeof(void*))) = (uint8_t *) (*payload10).ptr;
+  } else {
+    const message_actor_tuple1_option_list_u8_t *payload = &(ret).val.ok;*((int8_t*)(ptr + 0)) = 0;
+    if (((*payload).f0).is_some) {
+      const message_actor_list_u8_t *payload9 = &((*payload).f0).val;
+      *((int8_t*)(ptr + sizeof(void*))) = 1;
+      *((size_t*)(ptr + (3*sizeof(void*)))) = (*payload9).len;
+      *((uint8_t **)(ptr + (2*sizeof(void*)))) = (uint8_t *) (*payload9).ptr;
+    } else {
+      *((int8_t*)(ptr + sizeof(void*))) = 0;
     }
   }
   return ptr;

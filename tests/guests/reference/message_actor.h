@@ -50,9 +50,105 @@ typedef struct {
 } message_actor_list_u64_t;
 
 typedef struct {
+  uint64_t f0;
+  message_actor_option_list_u8_t f1;
+} message_actor_tuple2_u64_option_list_u8_t;
+
+typedef struct {
+  bool is_err;
+  union {
+    message_actor_tuple2_u64_option_list_u8_t ok;
+    message_actor_string_t err;
+  } val;
+} theater_simple_message_server_host_result_tuple2_u64_option_list_u8_string_t;
+
+typedef struct {
+  bool is_err;
+  union {
+    uint64_t ok;
+    message_actor_string_t err;
+  } val;
+} theater_simple_timer_result_u64_string_t;
+
+typedef struct {
   bool is_some;
   message_actor_string_t val;
 } message_actor_option_string_t;
+
+typedef struct {
+  bool is_err;
+  union {
+    message_actor_option_string_t ok;
+    message_actor_string_t err;
+  } val;
+} theater_simple_environment_result_option_string_string_t;
+
+typedef struct {
+  message_actor_string_t *ptr;
+  size_t len;
+} message_actor_list_string_t;
+
+typedef uint8_t theater_simple_supervisor_restart_t;
+
+#define THEATER_SIMPLE_SUPERVISOR_RESTART_PERMANENT 0
+#define THEATER_SIMPLE_SUPERVISOR_RESTART_TRANSIENT 1
+#define THEATER_SIMPLE_SUPERVISOR_RESTART_TEMPORARY 2
+
+typedef struct theater_simple_supervisor_shutdown_t {
+  uint8_t tag;
+  union {
+    uint64_t     timeout_ms;
+  } val;
+} theater_simple_supervisor_shutdown_t;
+
+#define THEATER_SIMPLE_SUPERVISOR_SHUTDOWN_BRUTAL_KILL 0
+#define THEATER_SIMPLE_SUPERVISOR_SHUTDOWN_TIMEOUT_MS 1
+#define THEATER_SIMPLE_SUPERVISOR_SHUTDOWN_INFINITY 2
+
+typedef uint8_t theater_simple_supervisor_child_state_t;
+
+#define THEATER_SIMPLE_SUPERVISOR_CHILD_STATE_UNDEFINED 0
+#define THEATER_SIMPLE_SUPERVISOR_CHILD_STATE_STARTING 1
+#define THEATER_SIMPLE_SUPERVISOR_CHILD_STATE_RUNNING 2
+#define THEATER_SIMPLE_SUPERVISOR_CHILD_STATE_RESTARTING 3
+#define THEATER_SIMPLE_SUPERVISOR_CHILD_STATE_STOPPING 4
+
+typedef struct {
+  bool is_some;
+  theater_simple_supervisor_shutdown_t val;
+} theater_simple_supervisor_option_shutdown_t;
+
+typedef struct theater_simple_supervisor_child_spec_t {
+  message_actor_string_t   id;
+  // The child's manifest, as TOML. It may grant no more than this actor has.
+  message_actor_string_t   manifest;
+  // The child's package. Without: one that this actor or a child of its has, and the manifest names as "sha256:…".
+  message_actor_option_list_u8_t   package;
+  // What its init gets as its state. Without: the manifest's `initial_state`.
+  message_actor_option_list_u8_t   state;
+  theater_simple_supervisor_restart_t   restart;
+  // Without: 5,000 ms, or infinity for a child that is a supervisor.
+  theater_simple_supervisor_option_shutdown_t   shutdown;
+} theater_simple_supervisor_child_spec_t;
+
+typedef struct theater_simple_supervisor_child_info_t {
+  message_actor_string_t   id;
+  message_actor_option_string_t   actor;
+  theater_simple_supervisor_child_state_t   state;
+} theater_simple_supervisor_child_info_t;
+
+typedef struct {
+  bool is_err;
+  union {
+    message_actor_string_t ok;
+    message_actor_string_t err;
+  } val;
+} theater_simple_supervisor_result_string_string_t;
+
+typedef struct {
+  theater_simple_supervisor_child_info_t *ptr;
+  size_t len;
+} theater_simple_supervisor_list_child_info_t;
 
 typedef struct {
   bool is_err;
@@ -94,6 +190,71 @@ typedef struct {
 
 typedef struct {
   message_actor_string_t f0;
+  uint64_t f1;
+  message_actor_list_u8_t f2;
+} message_actor_tuple3_string_u64_list_u8_t;
+
+typedef struct {
+  bool f0;
+  message_actor_option_list_u8_t f1;
+} message_actor_tuple2_bool_option_list_u8_t;
+
+typedef struct {
+  message_actor_option_list_u8_t f0;
+  message_actor_tuple2_bool_option_list_u8_t f1;
+} message_actor_tuple2_option_list_u8_tuple2_bool_option_list_u8_t;
+
+typedef struct {
+  bool is_err;
+  union {
+    message_actor_tuple2_option_list_u8_tuple2_bool_option_list_u8_t ok;
+    message_actor_string_t err;
+  } val;
+} exports_theater_simple_message_server_client_result_tuple2_option_list_u8_tuple2_bool_option_list_u8_string_t;
+
+typedef struct {
+  uint64_t f0;
+  message_actor_list_u8_t f1;
+} message_actor_tuple2_u64_list_u8_t;
+
+typedef struct {
+  uint64_t f0;
+  message_actor_string_t f1;
+} message_actor_tuple2_u64_string_t;
+
+typedef struct {
+  message_actor_string_t f0;
+  message_actor_string_t f1;
+  message_actor_string_t f2;
+} message_actor_tuple3_string_string_string_t;
+
+typedef struct {
+  message_actor_string_t f0;
+  message_actor_string_t f1;
+  message_actor_option_list_u8_t f2;
+} message_actor_tuple3_string_string_option_list_u8_t;
+
+typedef struct {
+  message_actor_string_t f0;
+  message_actor_string_t f1;
+} message_actor_tuple2_string_string_t;
+
+typedef struct {
+  message_actor_string_t f0;
+  uint64_t f1;
+  message_actor_string_t f2;
+  message_actor_list_u8_t f3;
+  uint64_t f4;
+} message_actor_tuple5_string_u64_string_list_u8_u64_t;
+
+typedef struct {
+  uint64_t f0;
+  message_actor_string_t f1;
+  message_actor_string_t f2;
+} message_actor_tuple3_u64_string_string_t;
+
+typedef struct {
+  message_actor_string_t f0;
 } message_actor_tuple1_string_t;
 
 // Imported Functions from `theater:simple/message-server-host@0.1.0`
@@ -110,12 +271,75 @@ extern void theater_simple_message_server_host_list_outstanding_requests(message
 extern bool theater_simple_message_server_host_respond_to_request(uint64_t request, message_actor_list_u8_t *answer, message_actor_string_t *err);
 // Gives up on a request: whoever asked gets an error.
 extern bool theater_simple_message_server_host_cancel_request(uint64_t request, message_actor_string_t *err);
+// Opens a channel: the target's handle-channel-open accepts or refuses it. Waits for that as `request` waits for an
+// answer. The answer is the channel's number, which is the same for both sides, and what the target said.
+extern bool theater_simple_message_server_host_open_channel(message_actor_string_t *target, message_actor_list_u8_t *msg, uint64_t *maybe_timeout_ns, message_actor_tuple2_u64_option_list_u8_t *ret, message_actor_string_t *err);
+// To the other side's handle-channel-message, in order. Waits for room like `send`.
+extern bool theater_simple_message_server_host_send_on_channel(uint64_t channel, message_actor_list_u8_t *msg, message_actor_string_t *err);
+// Nothing more is sent from either side. What was sent before is still delivered; then the other side's
+// handle-channel-close is called. An actor that ends closes its channels.
+extern bool theater_simple_message_server_host_close_channel(uint64_t channel, message_actor_string_t *err);
+
+// Imported Functions from `theater:simple/timer@0.1.0`
+// Ticks each `period-ns` from now on, at least a millisecond. The answer is the timer's number.
+extern bool theater_simple_timer_set_interval(uint64_t period_ns, message_actor_list_u8_t *data, uint64_t *ret, message_actor_string_t *err);
+// Ticks once, after `delay-ns`.
+extern bool theater_simple_timer_set_once(uint64_t delay_ns, message_actor_list_u8_t *data, uint64_t *ret, message_actor_string_t *err);
+// No tick of this timer comes any more; one that is being worked on is the last. An error if there is no such timer,
+// any more or at all.
+extern bool theater_simple_timer_cancel(uint64_t id, message_actor_string_t *err);
+// The numbers of the timers that may still tick, oldest first.
+extern void theater_simple_timer_list(message_actor_list_u64_t *ret);
+
+// Imported Functions from `theater:simple/rpc@0.1.0`
+// Calls the export `function`, INTERFACE#FUNCTION, of another actor, and waits for what it returns as `request` waits for
+// an answer. It has the type
+// func(state: option<list<u8>>, params: tuple<list<u8>>) -> result<tuple<option<list<u8>>, tuple<option<list<u8>>>>, string>,
+// and the target's manifest grants that it is called.
+extern bool theater_simple_rpc_call(message_actor_string_t *target, message_actor_string_t *function, message_actor_list_u8_t *args, uint64_t *maybe_timeout_ns, message_actor_option_list_u8_t *ret, message_actor_string_t *err);
 
 // Imported Functions from `theater:simple/names@0.1.0`
 extern bool theater_simple_names_register(message_actor_string_t *name, message_actor_string_t *err);
 extern bool theater_simple_names_unregister(message_actor_string_t *name, message_actor_string_t *err);
 // The id of the actor that has the name.
 extern bool theater_simple_names_whereis(message_actor_string_t *name, message_actor_string_t *ret);
+
+// Imported Functions from `theater:simple/environment@0.1.0`
+// A variable's value; none if the node hasn't got it. An error if the manifest doesn't grant it.
+extern bool theater_simple_environment_get(message_actor_string_t *name, message_actor_option_string_t *ret, message_actor_string_t *err);
+// The names of those that are granted and set.
+extern void theater_simple_environment_list(message_actor_list_string_t *ret);
+
+// Imported Functions from `theater:simple/supervisor@0.1.0`
+// Starts a child, and returns its actor id when its init has returned.
+extern bool theater_simple_supervisor_spawn(theater_simple_supervisor_child_spec_t *spec, message_actor_string_t *ret, message_actor_string_t *err);
+// Starts a child that is never restarted, waits for its end, and returns its last word. Beyond `timeout-ns` it is stopped.
+extern bool theater_simple_supervisor_spawn_and_wait(theater_simple_supervisor_child_spec_t *spec, uint64_t *maybe_timeout_ns, message_actor_option_list_u8_t *ret, message_actor_string_t *err);
+// Starts one more child of a simple_one_for_one supervisor.
+extern bool theater_simple_supervisor_start_child(message_actor_list_u8_t *maybe_state, message_actor_string_t *ret, message_actor_string_t *err);
+// Starts a child that was stopped or has ended, as it was specified.
+extern bool theater_simple_supervisor_restart_child(message_actor_string_t *child, message_actor_string_t *ret, message_actor_string_t *err);
+// The same with `state` as what its init gets; get-child-state is where that may come from.
+extern bool theater_simple_supervisor_resume(message_actor_string_t *child, message_actor_list_u8_t *state, message_actor_string_t *ret, message_actor_string_t *err);
+// Stops a child within its shutdown time. Its specification stays, but for temporary ones.
+extern bool theater_simple_supervisor_stop_child(message_actor_string_t *child, message_actor_string_t *err);
+// Forgets the specification of a child that doesn't run.
+extern bool theater_simple_supervisor_delete_child(message_actor_string_t *child, message_actor_string_t *err);
+extern void theater_simple_supervisor_list_children(theater_simple_supervisor_list_child_info_t *ret);
+// What the child's newest call returned as its state.
+extern bool theater_simple_supervisor_get_child_state(message_actor_string_t *child, message_actor_option_list_u8_t *ret, message_actor_string_t *err);
+// The events of a child, or of a child's child (by its actor id), from now on: handle-child-event gets them.
+extern bool theater_simple_supervisor_subscribe_to_child(message_actor_string_t *child, message_actor_string_t *err);
+extern bool theater_simple_supervisor_unsubscribe_from_child(message_actor_string_t *child, message_actor_string_t *err);
+
+// Imported Functions from `theater:simple/links@0.1.0`
+// If either of the two ends other than by its own will, the other one is killed, unless it exports handle-exit.
+extern bool theater_simple_links_link(message_actor_string_t *target, message_actor_string_t *err);
+extern bool theater_simple_links_unlink(message_actor_string_t *target, message_actor_string_t *err);
+// The target's end, however it comes, is told to handle-down with the number returned here.
+extern bool theater_simple_links_monitor(message_actor_string_t *target, uint64_t *ret, message_actor_string_t *err);
+// No news of it comes after this. Says whether there was such a monitor.
+extern bool theater_simple_links_demonitor(uint64_t monitor);
 
 // Imported Functions from `theater:simple/runtime@0.1.0`
 // Writes a line to the actor's log. Part of the chain like every other call.
@@ -142,6 +366,22 @@ extern uint64_t theater_simple_random_u64(void);
 // Exported Functions from `theater:simple/message-server-client@0.1.0`
 bool exports_theater_simple_message_server_client_handle_send(message_actor_list_u8_t *maybe_state, message_actor_tuple2_string_list_u8_t *params, message_actor_tuple1_option_list_u8_t *ret, message_actor_string_t *err);
 bool exports_theater_simple_message_server_client_handle_request(message_actor_list_u8_t *maybe_state, message_actor_tuple2_string_list_u8_t *params, message_actor_tuple2_option_list_u8_tuple1_option_list_u8_t *ret, message_actor_string_t *err);
+bool exports_theater_simple_message_server_client_handle_channel_open(message_actor_list_u8_t *maybe_state, message_actor_tuple3_string_u64_list_u8_t *params, message_actor_tuple2_option_list_u8_tuple2_bool_option_list_u8_t *ret, message_actor_string_t *err);
+bool exports_theater_simple_message_server_client_handle_channel_message(message_actor_list_u8_t *maybe_state, message_actor_tuple2_u64_list_u8_t *params, message_actor_tuple1_option_list_u8_t *ret, message_actor_string_t *err);
+bool exports_theater_simple_message_server_client_handle_channel_close(message_actor_list_u8_t *maybe_state, message_actor_tuple2_u64_string_t *params, message_actor_tuple1_option_list_u8_t *ret, message_actor_string_t *err);
+
+// Exported Functions from `theater:simple/timer-client@0.1.0`
+bool exports_theater_simple_timer_client_handle_tick(message_actor_list_u8_t *maybe_state, message_actor_tuple2_u64_list_u8_t *params, message_actor_tuple1_option_list_u8_t *ret, message_actor_string_t *err);
+
+// Exported Functions from `theater:simple/supervisor-client@0.1.0`
+bool exports_theater_simple_supervisor_client_handle_child_error(message_actor_list_u8_t *maybe_state, message_actor_tuple3_string_string_string_t *params, message_actor_tuple1_option_list_u8_t *ret, message_actor_string_t *err);
+bool exports_theater_simple_supervisor_client_handle_child_exit(message_actor_list_u8_t *maybe_state, message_actor_tuple3_string_string_option_list_u8_t *params, message_actor_tuple1_option_list_u8_t *ret, message_actor_string_t *err);
+bool exports_theater_simple_supervisor_client_handle_child_external_stop(message_actor_list_u8_t *maybe_state, message_actor_tuple2_string_string_t *params, message_actor_tuple1_option_list_u8_t *ret, message_actor_string_t *err);
+bool exports_theater_simple_supervisor_client_handle_child_event(message_actor_list_u8_t *maybe_state, message_actor_tuple5_string_u64_string_list_u8_u64_t *params, message_actor_tuple1_option_list_u8_t *ret, message_actor_string_t *err);
+
+// Exported Functions from `theater:simple/links-client@0.1.0`
+bool exports_theater_simple_links_client_handle_exit(message_actor_list_u8_t *maybe_state, message_actor_tuple2_string_string_t *params, message_actor_tuple1_option_list_u8_t *ret, message_actor_string_t *err);
+bool exports_theater_simple_links_client_handle_down(message_actor_list_u8_t *maybe_state, message_actor_tuple3_u64_string_string_t *params, message_actor_tuple1_option_list_u8_t *ret, message_actor_string_t *err);
 
 // Exported Functions from `theater:simple/actor@0.1.0`
 bool exports_theater_simple_actor_init(message_actor_list_u8_t *maybe_state, message_actor_tuple1_string_t *params, message_actor_tuple1_option_list_u8_t *ret, message_actor_string_t *err);
@@ -160,7 +400,29 @@ void theater_simple_message_server_host_result_option_list_u8_string_free(theate
 
 void message_actor_list_u64_free(message_actor_list_u64_t *ptr);
 
+void message_actor_tuple2_u64_option_list_u8_free(message_actor_tuple2_u64_option_list_u8_t *ptr);
+
+void theater_simple_message_server_host_result_tuple2_u64_option_list_u8_string_free(theater_simple_message_server_host_result_tuple2_u64_option_list_u8_string_t *ptr);
+
+void theater_simple_timer_result_u64_string_free(theater_simple_timer_result_u64_string_t *ptr);
+
 void message_actor_option_string_free(message_actor_option_string_t *ptr);
+
+void theater_simple_environment_result_option_string_string_free(theater_simple_environment_result_option_string_string_t *ptr);
+
+void message_actor_list_string_free(message_actor_list_string_t *ptr);
+
+void theater_simple_supervisor_shutdown_free(theater_simple_supervisor_shutdown_t *ptr);
+
+void theater_simple_supervisor_option_shutdown_free(theater_simple_supervisor_option_shutdown_t *ptr);
+
+void theater_simple_supervisor_child_spec_free(theater_simple_supervisor_child_spec_t *ptr);
+
+void theater_simple_supervisor_child_info_free(theater_simple_supervisor_child_info_t *ptr);
+
+void theater_simple_supervisor_result_string_string_free(theater_simple_supervisor_result_string_string_t *ptr);
+
+void theater_simple_supervisor_list_child_info_free(theater_simple_supervisor_list_child_info_t *ptr);
 
 void theater_simple_random_result_list_u8_string_free(theater_simple_random_result_list_u8_string_t *ptr);
 
@@ -169,6 +431,22 @@ void message_actor_tuple2_string_list_u8_free(message_actor_tuple2_string_list_u
 void exports_theater_simple_message_server_client_result_tuple1_option_list_u8_string_free(exports_theater_simple_message_server_client_result_tuple1_option_list_u8_string_t *ptr);
 
 void exports_theater_simple_message_server_client_result_tuple2_option_list_u8_tuple1_option_list_u8_string_free(exports_theater_simple_message_server_client_result_tuple2_option_list_u8_tuple1_option_list_u8_string_t *ptr);
+
+void message_actor_tuple3_string_u64_list_u8_free(message_actor_tuple3_string_u64_list_u8_t *ptr);
+
+void exports_theater_simple_message_server_client_result_tuple2_option_list_u8_tuple2_bool_option_list_u8_string_free(exports_theater_simple_message_server_client_result_tuple2_option_list_u8_tuple2_bool_option_list_u8_string_t *ptr);
+
+void message_actor_tuple2_u64_string_free(message_actor_tuple2_u64_string_t *ptr);
+
+void message_actor_tuple3_string_string_string_free(message_actor_tuple3_string_string_string_t *ptr);
+
+void message_actor_tuple3_string_string_option_list_u8_free(message_actor_tuple3_string_string_option_list_u8_t *ptr);
+
+void message_actor_tuple2_string_string_free(message_actor_tuple2_string_string_t *ptr);
+
+void message_actor_tuple5_string_u64_string_list_u8_u64_free(message_actor_tuple5_string_u64_string_list_u8_u64_t *ptr);
+
+void message_actor_tuple3_u64_string_string_free(message_actor_tuple3_u64_string_string_t *ptr);
 
 void message_actor_tuple1_string_free(message_actor_tuple1_string_t *ptr);
 
