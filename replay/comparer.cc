@@ -7,8 +7,6 @@
 namespace theater::replay {
 namespace {
 
-constexpr size_t kLineWidth = 400;
-
 // Leaves out what depends on the engine and not on what the guest decided.
 void forget_engine(schema::Body& body) {
   if (auto* result = std::get_if<schema::WasmResult>(&body)) result->fuel = 0;

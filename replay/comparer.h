@@ -41,6 +41,8 @@ class Comparer {
   std::optional<Difference> difference_;
 };
 
+inline constexpr size_t kLineWidth = 400;  // of an event in a difference
+
 // The recorded event as one line; for a difference.
 std::string recorded_line(const Tape::Entry& recorded);
 

@@ -32,4 +32,14 @@ Result<std::vector<std::string>> recorded_secrets(persist::ChainReader& reader, 
   return names;
 }
 
+Result<std::optional<supervise::SupervisorSpec>> recorded_supervisor(persist::ChainReader& reader,
+                                                                     const schema::Genesis& genesis) {
+  TRY_ASSIGN(const auto manifest, recorded_manifest(reader, genesis));
+  auto spec = supervise::read_spec(manifest.root());
+  for (const auto& handler : manifest.root().tables("handler")) {
+    if (!spec && handler.text("type") == "supervisor") spec.emplace();
+  }
+  return spec;
+}
+
 }  // namespace theater::replay

@@ -5,6 +5,8 @@
 
 #include "replay/call_driver.h"
 #include "replay/recorded_limits.h"
+#include "schema/display.h"
+#include "supervise/retrace.h"
 
 namespace theater::replay {
 namespace {
@@ -27,6 +29,7 @@ class Replay {
   std::string about_secrets() const;
   void check_profile(const Hash& recorded);
   Result<void> step(const Tape::Entry& recorded);
+  Result<void> retrace();
   void inconclusive(std::string reason) {
     report_.status = ReplayStatus::kInconclusive;
     report_.reason = std::move(reason);
@@ -38,9 +41,11 @@ class Replay {
   wasm::Engine& engine_;
   const ReplayOptions& options_;
   ReplayReport report_;
-  std::vector<std::string> secret_names_;   // that the manifest grants
-  std::optional<schema::Secrets> secrets_;  // that were given
-  std::optional<CallDriver> driver_;        // none for a chain without a guest
+  std::vector<std::string> secret_names_;      // that the manifest grants
+  std::optional<schema::Secrets> secrets_;     // that were given
+  std::optional<CallDriver> driver_;           // none for a chain without a guest
+  std::optional<supervise::Retrace> retrace_;  // none for an actor that can have no children
+  std::optional<Difference> decision_;         // that the rules wouldn't have made
   std::optional<Tape> tape_;
 };
 
@@ -65,7 +70,22 @@ Result<void> Replay::walk() {
   TRY(tape_->refill());
   while (!decided() && !tape_->ended()) {
     TRY(step(*tape_->peek()));
+    TRY(retrace());
     TRY(tape_->refill());
+  }
+  return Ok{};
+}
+
+// A supervisor's decisions are the host's, but not a matter of taste: the recorded manifest's rules make them again.
+Result<void> Replay::retrace() {
+  if (!retrace_) return Ok{};
+  for (const Bytes& bytes : tape_->take_supervision()) {
+    TRY_ASSIGN(const auto event, schema::decode_event(bytes));
+    TRY_ASSIGN(auto said, retrace_->take(event.header.type, std::get<schema::Fact>(event.body).value));
+    if (!said) continue;
+    decision_ = Difference{event.header.sequence, schema::to_line(event, kLineWidth), std::move(*said)};
+    report_.status = ReplayStatus::kDiverged;
+    return Ok{};
   }
   return Ok{};
 }
@@ -120,10 +140,15 @@ Result<void> Replay::begin_life(const Tape::Entry& recorded) {
   const auto& genesis = std::get<schema::Genesis>(event.body);
   const uint64_t time_ns = recorded.view.header.time_ns;
   tape_->pop();
+  if (genesis.manifest.is_zero()) {
+    report_.reason = "a node's own chain: it states what the host did, there is no guest to replay";
+    return Ok{};
+  }
+  TRY_ASSIGN(auto supervisor, recorded_supervisor(reader_, genesis));
+  if (supervisor) retrace_.emplace(std::move(*supervisor));
+  if (supervisor) tape_->keep_supervision();
   if (genesis.package.is_zero()) {
-    report_.reason = genesis.manifest.is_zero()
-                         ? "a node's own chain: it states what the host did, there is no guest to replay"
-                         : "a supervisor without code: it states what was decided, there is no guest to replay";
+    report_.reason = "a supervisor without code: its decisions came out again, there is no guest to replay";
     return Ok{};
   }
   check_profile(genesis.engine_profile);
@@ -178,8 +203,14 @@ void Replay::check_profile(const Hash& recorded) {
 
 void Replay::settle() {
   report_.matched = tape_->popped();
+  if (decision_) {
+    report_.matched = decision_->sequence;
+    report_.reason = str_cat("event ", decision_->sequence, " isn't what the supervisor's rules say");
+    report_.first_difference = std::move(decision_);
+  }
   if (!driver_) return;
   report_.host_calls = driver_->host().host_calls();
+  if (report_.first_difference) return;
   report_.first_difference = driver_->comparer().difference();
   if (report_.status == ReplayStatus::kDiverged) {
     const Difference& difference = *report_.first_difference;

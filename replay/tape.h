@@ -10,11 +10,13 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "persist/chain_reader.h"
 #include "persist/verifier.h"
 #include "schema/actor_facts.h"
+#include "supervise/facts.h"
 
 namespace theater::replay {
 
@@ -43,12 +45,21 @@ class Tape {
   // The next event, or nullptr: then either ended(), or refill() gets more.
   const Entry* peek() const { return next_ < entries_.size() ? &entries_[next_] : nullptr; }
   void pop() {
-    head_ = entries_[next_].hash;
+    const Entry& entry = entries_[next_];
+    head_ = entry.hash;
+    if (keeps_supervision_ && entry.view.kind == schema::BodyKind::kFact &&
+        entry.view.header.type.starts_with(supervise::kFactPrefix)) {
+      supervision_.emplace_back(entry.bytes.begin(), entry.bytes.end());
+    }
     ++next_;
     ++popped_;
   }
   // The i-th event from here on, if it is in hand: for whoever must know what a call comes to.
   const Entry* at(size_t i) const { return next_ + i < entries_.size() ? &entries_[next_ + i] : nullptr; }
+
+  // What a supervisor was told and decided, as it is popped: to be taken between two steps of the replay.
+  void keep_supervision() { keeps_supervision_ = true; }
+  std::vector<Bytes> take_supervision() { return std::exchange(supervision_, {}); }
 
   bool ended() const { return exhausted_ && peek() == nullptr; }
   // The last event of the chain (or the one to stop after), if it is in hand.
@@ -81,6 +92,8 @@ class Tape {
   size_t next_ = 0;
   Bytes bytes_, spare_;
   bool exhausted_ = false;
+  bool keeps_supervision_ = false;
+  std::vector<Bytes> supervision_;
 };
 
 }  // namespace theater::replay

@@ -33,13 +33,13 @@
 #include "node/actor/life.h"
 #include "node/actor/mailbox.h"
 #include "node/actor/signals.h"
+#include "node/actor/supervisor.h"
 #include "node/chain/chain.h"
 #include "node/handlers/handlers.h"
 #include "node/runtime/command_queue.h"
 #include "node/runtime/runtime.h"
 #include "node/runtime/scheduler.h"
 #include "node/runtime/timers.h"
-#include "node/supervise/supervisor.h"
 
 namespace theater::node {
 

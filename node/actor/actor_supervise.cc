@@ -1,5 +1,5 @@
 // An actor's family: the children that it supervises, and the supervisor whose child it is. What is decided stands in
-// node/supervise; here it is done.
+// supervise/; here it is done.
 #include "base/check.h"
 #include "node/actor/actor.h"
 #include "schema/codec.h"

@@ -9,10 +9,14 @@
 
 #include "node/actor/recipe.h"
 #include "node/chain/subscriber.h"
-#include "node/supervise/supervision.h"
 #include "schema/event.h"
+#include "supervise/supervision.h"
 
 namespace theater::node {
+
+using supervise::ChildInfo;
+using supervise::ChildRef;
+using supervise::Exit;
 
 // Whose child an actor is.
 struct Parentage {

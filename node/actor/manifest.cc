@@ -47,64 +47,6 @@ void read_limits(const Config::Table& root, ManifestLimits& limits) {
   limits.message_bytes = table->size_bytes("message_bytes", limits.message_bytes, 1, uint64_t{64} << 20);
 }
 
-std::optional<Shutdown> read_shutdown(const Config::Table& child) {
-  const auto text = child.optional_text("shutdown");
-  if (!text) return std::nullopt;
-  if (*text == "brutal_kill") return Shutdown{Shutdown::Kind::brutal_kill, 0};
-  if (*text == "infinity") return Shutdown{Shutdown::Kind::infinity, 0};
-  const auto time_ms = parse_duration_ms(*text);
-  if (!time_ms) child.fail("shutdown", "'shutdown' is a duration such as \"5 s\", \"brutal_kill\" or \"infinity\"");
-  return Shutdown{Shutdown::Kind::timeout, time_ms.value_or(0)};
-}
-
-template <typename Enum>
-Enum read_choice(const Config::Table& table, std::string_view key, const char* (*name_of)(Enum),
-                 std::initializer_list<Enum> all, Enum otherwise) {
-  const auto text = table.optional_text(key);
-  if (!text) return otherwise;
-  std::string names;
-  for (const Enum each : all) {
-    if (*text == name_of(each)) return each;
-    names += str_cat(names.empty() ? "" : ", ", name_of(each));
-  }
-  table.fail(key, str_cat("'", key, "' is one of ", names, "; here it is \"", escape(as_bytes(*text)), "\""));
-  return otherwise;
-}
-
-void read_supervisor(const Config::Table& root, Manifest& manifest) {
-  std::vector<ChildSpec> children;
-  for (const auto& child : root.tables("child")) {
-    ChildSpec each;
-    each.id = child.required_text("id");
-    each.start = to_bytes(child.required_text("manifest"));
-    each.restart = read_choice(child, "restart", restart_name,
-                               {Restart::permanent, Restart::transient, Restart::temporary}, each.restart);
-    each.shutdown = read_shutdown(child);
-    children.push_back(std::move(each));
-  }
-  const auto table = root.table("supervisor");
-  if (!table && !children.empty()) {
-    root.fail("child", "[[child]] stands in a supervisor's manifest: add a table [supervisor]");
-  }
-  if (!table) return;
-  auto& spec = manifest.supervisor.emplace();
-  spec.strategy =
-      read_choice(*table, "strategy", strategy_name,
-                  {Strategy::one_for_one, Strategy::one_for_all, Strategy::rest_for_one, Strategy::simple_one_for_one},
-                  spec.strategy);
-  spec.intensity = static_cast<uint32_t>(table->number("intensity", spec.intensity, 0, kIntensityMax));
-  spec.period_ms = table->duration_ms("period", spec.period_ms, 1, kSuperviseMsMax);
-  spec.max_children = table->number("max_children", spec.max_children, 0, kSupervisedChildrenMax);
-  if (const auto backoff = table->table("backoff")) {
-    auto& delays = spec.backoff.emplace();
-    delays.initial_ms = backoff->duration_ms("initial", delays.initial_ms, 1, kSuperviseMsMax);
-    delays.max_ms = backoff->duration_ms("max", delays.max_ms, 1, kSuperviseMsMax);
-    delays.jitter_percent = static_cast<uint32_t>(backoff->number("jitter", delays.jitter_percent, 0, 100));
-  }
-  spec.children = std::move(children);
-  if (auto good = check(spec); !good.ok()) table->fail("strategy", good.error().message);
-}
-
 // Empty if there is none.
 std::string read_name(const Config::Table& root, const std::string& key, std::string name) {
   if (!name.empty() && !is_actor_name(name)) {
@@ -141,7 +83,7 @@ Result<Manifest> parse_manifest(std::string_view text, const std::string& path) 
   }
   read_handlers(root, manifest);
   read_limits(root, manifest.limits);
-  read_supervisor(root, manifest);
+  manifest.supervisor = supervise::read_spec(root);
   if (const auto audit = root.table("audit")) {
     const auto mode = audit->choice("mode", {"strict", "best-effort"}, "strict");
     manifest.audit_mode = mode == "strict" ? schema::AuditMode::kStrict : schema::AuditMode::kBestEffort;

@@ -12,11 +12,14 @@
 
 #include "base/result.h"
 #include "node/actor/permissions.h"
-#include "node/supervise/spec.h"
 #include "schema/event.h"
+#include "supervise/spec.h"
 #include "wasm/engine.h"
 
 namespace theater::node {
+
+using supervise::ChildSpec;
+using supervise::SupervisorSpec;
 
 struct ManifestLimits {
   wasm::Limits instance;

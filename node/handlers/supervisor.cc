@@ -1,12 +1,15 @@
 // The handler `supervisor`: an actor starts, watches and stops children by code. What comes of it is decided by
-// node/supervise; a call waits here until that has answered.
-#include "node/supervise/supervisor.h"
+// supervise/; a call waits here until that has answered.
+#include "node/actor/supervisor.h"
 
 #include "node/handlers/handlers.h"
 
 namespace theater::node {
 
 using schema::Value;
+using supervise::ChildState;
+using supervise::Restart;
+using supervise::Shutdown;
 using wasm::HostCall;
 using wasm::HostStatus;
 

@@ -207,6 +207,7 @@ class FamilyTest : public testing::Test {
       std::string line(decoded->header.type.substr(11));
       for (const auto& field : fact->value.get<schema::Value::Record>()->fields) {
         if (field.name == "child") line += " " + *field.value.get<std::string>();
+        if (field.name == "what") line += " " + *field.value.get<std::string>();
         if (field.name == "exit") line += " " + *field.value.get<std::string>();
       }
       all.push_back(line);

@@ -1,6 +1,7 @@
 // Supervision of real actors: what OTP's documentation says of supervisors, seen from outside and on the chain. The
 // rules themselves are tested one by one in supervision_test.cc; here it is that actors live by them.
 #include "tests/node/family.h"
+#include "tests/replay/forge.h"
 
 namespace theater::node {
 namespace {
@@ -14,10 +15,10 @@ using testing::StartsWith;
 TEST_F(FamilyTest, ChildrenStartInOrderAndStopInReverse) {
   const auto sup = family("", {{"a"}, {"b"}, {"c"}});
   ASSERT_TRUE(stop(node.runtime(), sup).ok());
-  EXPECT_THAT(decisions(sup),
-              ElementsAre("start-child a", "child-started", "start-child b", "child-started", "start-child c",
-                          "child-started", "started", "stop-child c", "child-exited shutdown", "stop-child b",
-                          "child-exited shutdown", "stop-child a", "child-exited shutdown", "end"));
+  EXPECT_THAT(decisions(sup), ElementsAre("asked start", "start-child a", "child-started", "start-child b",
+                                          "child-started", "start-child c", "child-started", "started", "asked stop",
+                                          "stop-child c", "child-exited shutdown", "stop-child b",
+                                          "child-exited shutdown", "stop-child a", "child-exited shutdown", "end"));
   EXPECT_EQ(last_event(sup).header.type, schema::kTypeShutdown);
 }
 
@@ -43,7 +44,7 @@ TEST_F(FamilyTest, APermanentChildIsRestartedWhateverEndedIt) {
   ASSERT_TRUE(kill(node.runtime(), third).ok());
   const auto fourth = next_life("a", third);
   EXPECT_EQ(ask(fourth, "hello"), "hello");
-  EXPECT_THAT(decisions(sup), ElementsAre("start-child a", "child-started", "started",                           //
+  EXPECT_THAT(decisions(sup), ElementsAre("asked start", "start-child a", "child-started", "started",            //
                                           "child-exited error", "restart a", "start-child a", "child-started",   //
                                           "child-exited normal", "restart a", "start-child a", "child-started",  //
                                           "child-exited killed", "restart a", "start-child a", "child-started"));
@@ -162,6 +163,32 @@ TEST_F(FamilyTest, BackoffWaitsBeforeTheRestart) {
   next_life("a", a);
   EXPECT_GE(std::chrono::steady_clock::now() - begin, std::chrono::milliseconds(60));
   ASSERT_TRUE(stop(node.runtime(), sup).ok());
+}
+
+// The record of a supervisor is held against the rules of its manifest, decision by decision.
+TEST_F(FamilyTest, ReplayFindsADecisionThatTheRulesDoNotMake) {
+  const auto sup = family("", {{"a"}});
+  const auto a = next_life("a");
+  trap(a);
+  next_life("a", a);
+  ASSERT_TRUE(stop(node.runtime(), sup).ok());
+  replay::Recording recording{sup, {}, auditor.record().blobs()};
+  size_t at = 0;
+  for (auto& each : auditor.record().chain(sup)) {
+    if (schema::decode_event(each.bytes)->header.type == "supervisor/restart") at = recording.events.size();
+    recording.events.push_back(std::move(each.bytes));
+  }
+  ASSERT_NE(at, 0u);
+  const auto forged = replay::forge(recording, [&](std::vector<replay::MutableEvent>& events) {
+    events.erase(events.begin() + static_cast<ptrdiff_t>(at));  // nobody is to see that it was restarted
+  });
+  replay::MemoryReader reader(forged);
+  const auto report = replay::replay_chain(reader, forged.actor, node.engine(), {});
+  ASSERT_TRUE(report.ok()) << report.error().message;
+  EXPECT_EQ(report->status, replay::ReplayStatus::kDiverged);
+  EXPECT_EQ(report->first_difference->sequence, at);
+  EXPECT_EQ(report->matched, at);
+  EXPECT_THAT(report->first_difference->replayed, HasSubstr("the rules say supervisor/restart"));
 }
 
 // --- from code ---

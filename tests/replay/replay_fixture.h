@@ -8,6 +8,7 @@
 
 #include "replay/replayer.h"
 #include "tests/node/node_test_util.h"
+#include "tests/replay/forge.h"
 #include "tests/replay/memory_reader.h"
 
 namespace theater::replay {
@@ -24,13 +25,6 @@ type = "random"
 [[handler]]
 type = "message-server"
 )";
-
-// The owner of an event whose body is to be changed; its header's type must stay valid.
-struct MutableEvent {
-  schema::Header header;
-  std::string type;
-  schema::Body body;
-};
 
 class ReplayTest : public testing::Test {
  protected:
@@ -111,32 +105,6 @@ class ReplayTest : public testing::Test {
     auto report = try_replay(std::move(recording), options);
     EXPECT_TRUE(report.ok()) << (report.ok() ? "" : report.error().message);
     return report.ok() ? std::move(report).value() : ReplayReport{};
-  }
-
-  // Runs `edit` over the list of events and makes a chain that verifies of what is left: sequences, parents, ids.
-  static Recording forge(const Recording& recording, const std::function<void(std::vector<MutableEvent>&)>& edit) {
-    std::vector<MutableEvent> events;
-    for (const Bytes& bytes : recording.events) {
-      auto event = schema::decode_event(bytes);
-      CHECK(event.ok(), event.ok() ? "" : event.error().message);
-      events.push_back({event->header, std::string(event->header.type), std::move(event->body)});
-    }
-    edit(events);
-    Recording forged{{}, {}, recording.blobs};
-    Hash parent;
-    for (size_t i = 0; i < events.size(); ++i) {
-      schema::Header header = events[i].header;
-      header.type = events[i].type;
-      header.sequence = i;
-      header.parent = parent;
-      header.actor = forged.actor;
-      Bytes bytes;
-      schema::encode_event(header, events[i].body, bytes);
-      parent = sha256(bytes);
-      if (i == 0) forged.actor = actor_id_of(parent);
-      forged.events.push_back(std::move(bytes));
-    }
-    return forged;
   }
 
   // The sequence of the n-th event (from 0) of this kind whose type ends so.

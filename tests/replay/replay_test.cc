@@ -204,6 +204,8 @@ TEST_F(ReplayTest, ANodesOwnChainHasNoGuest) {
     auto& genesis = std::get<schema::Genesis>(events[0].body);
     genesis.package = {};
     genesis.package_length = 0;
+    genesis.manifest = {};
+    genesis.manifest_length = 0;
     events.push_back({events[0].header, "node/boot", schema::Fact{schema::Value::string("up")}});
   });
   const ReplayReport report = replay(recording);

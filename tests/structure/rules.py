@@ -9,9 +9,10 @@ FOLDERS = {
     "bus": ["schema", "base"],
     "wasm": ["schema", "base"],
     "persist": ["bus", "schema", "base"],
-    "node": ["bus", "wasm", "schema", "base"],
-    "replay": ["persist", "wasm", "bus", "schema", "base"],
-    "cli": ["replay", "node", "persist", "wasm", "bus", "schema", "base"],
+    "supervise": ["schema", "base"],
+    "node": ["supervise", "bus", "wasm", "schema", "base"],
+    "replay": ["supervise", "persist", "wasm", "bus", "schema", "base"],
+    "cli": ["replay", "node", "supervise", "persist", "wasm", "bus", "schema", "base"],
     "bench": ["replay", "node", "persist", "wasm", "bus", "schema", "base"],
 }
 

@@ -1,13 +1,13 @@
 // The calls, each with the rule of OTP that it checks: [sup] is the documentation of the module `supervisor`, [princ]
 // the chapter "Supervisor Behaviour" of OTP Design Principles. Where the rule is ours, the comment says so.
-#include "node/supervise/supervision.h"
+#include "supervise/supervision.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "tests/node/supervision_rig.h"
+#include "tests/supervise/supervision_rig.h"
 
-namespace theater::node {
+namespace theater::supervise {
 namespace {
 
 using testing::ElementsAre;
@@ -195,4 +195,4 @@ TEST(Supervision, SimpleOneForOneStopsAllAtOnce) {
 }
 
 }  // namespace
-}  // namespace theater::node
+}  // namespace theater::supervise

@@ -9,10 +9,11 @@
 #include <string>
 #include <vector>
 
+#include "base/config.h"
 #include "base/result.h"
 #include "base/text.h"
 
-namespace theater::node {
+namespace theater::supervise {
 
 enum class Strategy : uint8_t { one_for_one, one_for_all, rest_for_one, simple_one_for_one };
 enum class Restart : uint8_t { permanent, transient, temporary };
@@ -64,4 +65,8 @@ inline constexpr size_t kSupervisedChildrenMax = 1'000'000;  // of max_children
 Result<void> check(const ChildSpec& spec);
 Result<void> check(const SupervisorSpec& spec);
 
-}  // namespace theater::node
+// From a manifest's [supervisor] and [[child]] tables; none without [supervisor]. A child's `start` is its manifest's
+// path. Errors go to the tables.
+std::optional<SupervisorSpec> read_spec(const Config::Table& root);
+
+}  // namespace theater::supervise

@@ -8,9 +8,9 @@
 #include <string>
 #include <vector>
 
-#include "node/supervise/supervision.h"
+#include "supervise/supervision.h"
 
-namespace theater::node {
+namespace theater::supervise {
 
 constexpr uint64_t kMs = 1'000'000;
 
@@ -117,4 +117,4 @@ struct Rig {
   std::vector<Output> all;
 };
 
-}  // namespace theater::node
+}  // namespace theater::supervise

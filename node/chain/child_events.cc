@@ -1,4 +1,4 @@
-#include "node/supervise/child_events.h"
+#include "node/chain/child_events.h"
 
 #include <utility>
 

@@ -1,10 +1,10 @@
-#include "node/supervise/supervision.h"
+#include "supervise/supervision.h"
 
 #include <algorithm>
 #include <limits>
 #include <utility>
 
-namespace theater::node {
+namespace theater::supervise {
 namespace {
 
 constexpr uint64_t kNsPerMs = 1'000'000;
@@ -469,4 +469,4 @@ void Supervision::set_deadline(ChildRef ref, Child& child, uint64_t deadline_ns)
   if (deadline_ns != 0) deadlines_.insert({deadline_ns, ref});
 }
 
-}  // namespace theater::node
+}  // namespace theater::supervise

@@ -1,4 +1,4 @@
-#include "node/supervise/supervisor.h"
+#include "node/actor/supervisor.h"
 
 #include <algorithm>
 
@@ -6,63 +6,13 @@
 
 namespace theater::node {
 
-using schema::Value;
+using supervise::Refusal;
+using supervise::Strategy;
+using supervise::What;
 
 namespace {
 
 constexpr CallId kNobodysCall = 0;
-
-constexpr std::string_view kFactChildStarted = "supervisor/child-started";
-constexpr std::string_view kFactChildStartFailed = "supervisor/child-start-failed";
-constexpr std::string_view kFactChildExited = "supervisor/child-exited";
-
-// Empty for what is no decision.
-std::string_view fact_of(What what) {
-  switch (what) {
-    case What::kStartChild: return "supervisor/start-child";
-    case What::kStopChild: return "supervisor/stop-child";
-    case What::kKillChild: return "supervisor/kill-child";
-    case What::kStarted: return "supervisor/started";
-    case What::kRestart: return "supervisor/restart";
-    case What::kLeave: return "supervisor/leave";
-    case What::kDrop: return "supervisor/drop";
-    case What::kGiveUp: return "supervisor/give-up";
-    case What::kEnd: return "supervisor/end";
-    case What::kSetTimer:
-    case What::kReply: break;
-  }
-  return {};
-}
-
-Value record_of(const Output& output) {
-  std::vector<Value::Field> fields;
-  if (output.child != 0) {
-    fields.push_back({"child", Value::string(output.id)});
-    fields.push_back({"number", Value::u64(output.child)});
-  }
-  if (output.life) fields.push_back({"life", Value::string(output.life->hex())});
-  if (output.previous_head) fields.push_back({"previous-head", Value::string(output.previous_head->hex())});
-  if (output.what == What::kRestart || output.what == What::kGiveUp) {
-    fields.push_back({"strategy", Value::string(strategy_name(output.strategy))});
-    fields.push_back({"restarts", Value::u32(output.restarts)});
-    fields.push_back({"intensity", Value::u32(output.intensity)});
-    fields.push_back({"delay-ns", Value::u64(output.delay_ns)});
-  }
-  if (output.what == What::kStopChild) fields.push_back({"deadline-ns", Value::u64(output.deadline_ns)});
-  fields.push_back({"why", Value::string(output.why)});
-  fields.push_back({"at-ns", Value::u64(output.at_ns)});
-  return Value::record(std::move(fields));
-}
-
-const char* kind_name(Exit::Kind kind) {
-  switch (kind) {
-    case Exit::Kind::normal: return "normal";
-    case Exit::Kind::shutdown: return "shutdown";
-    case Exit::Kind::error: return "error";
-    case Exit::Kind::killed: return "killed";
-  }
-  return "?";
-}
 
 Hash hash_of(const ActorId& life) { return Hash{life.bytes}; }
 
@@ -82,13 +32,20 @@ Result<std::unique_ptr<Supervisor>> Supervisor::make(Household& household, std::
   static const SupervisorSpec defaults;  // of an actor that supervises only from code
   const auto& declared = recipe->manifest->supervisor;
   const auto& spec = declared ? *declared : defaults;
-  TRY_ASSIGN(auto rules, Supervision::make(spec, random));
-  return std::unique_ptr<Supervisor>(new Supervisor(household, std::move(recipe), spec, std::move(rules)));
+  auto chance = std::make_unique<supervise::Chance>();
+  TRY_ASSIGN(auto rules, Supervision::make(spec, *chance));
+  return std::unique_ptr<Supervisor>(
+      new Supervisor(household, std::move(recipe), spec, random, std::move(chance), std::move(rules)));
 }
 
 Supervisor::Supervisor(Household& household, std::shared_ptr<const Recipe> recipe, const SupervisorSpec& spec,
-                       Supervision rules)
-    : household_(household), recipe_(std::move(recipe)), spec_(&spec), rules_(std::move(rules)) {
+                       Random& random, std::unique_ptr<supervise::Chance> chance, Supervision rules)
+    : household_(household),
+      recipe_(std::move(recipe)),
+      spec_(&spec),
+      random_(random),
+      chance_(std::move(chance)),
+      rules_(std::move(rules)) {
   for (const auto& [id, child] : recipe_->children) starts_.emplace(id, Start{child, std::nullopt});
 }
 
@@ -96,18 +53,18 @@ Supervisor::Supervisor(Household& household, std::shared_ptr<const Recipe> recip
 
 bool Supervisor::report_started(ChildRef child, const ActorId& life) {
   std::lock_guard lock(mutex_);
-  if (!abandoned_) reports_.emplace_back(Started{child, life});
+  if (!abandoned_) reports_.emplace_back(supervise::ChildStarted{child, hash_of(life)});
   return !abandoned_;
 }
 
 void Supervisor::report_start_failed(ChildRef child, std::string why) {
   std::lock_guard lock(mutex_);
-  if (!abandoned_) reports_.emplace_back(StartFailed{child, std::move(why)});
+  if (!abandoned_) reports_.emplace_back(supervise::ChildStartFailed{child, std::move(why)});
 }
 
 bool Supervisor::report_exit(ChildRef child, LifeEnd end) {
   std::lock_guard lock(mutex_);
-  if (!abandoned_) reports_.emplace_back(Exited{child, std::move(end)});
+  if (!abandoned_) reports_.emplace_back(LifeEndOf{child, std::move(end)});
   return !abandoned_;
 }
 
@@ -115,15 +72,17 @@ bool Supervisor::report_exit(ChildRef child, LifeEnd end) {
 
 void Supervisor::start() {
   phase_ = Phase::kBooting;
-  CHECK(rules_.start(household_.now_ns()).ok(), "a supervisor starts once");
-  pump();
+  supervise::Begin begin;
+  for (const auto& child : spec_->children) {
+    if (child.is_supervisor) begin.supervisors.push_back(child.id);
+  }
+  feed(std::move(begin));
 }
 
 void Supervisor::stop(const std::string& why) {
   if (phase_ == Phase::kStopping || phase_ == Phase::kEnded) return;
   phase_ = Phase::kStopping;
-  rules_.stop(why, household_.now_ns());
-  pump();
+  feed(supervise::Stop{why});
 }
 
 void Supervisor::turn() {
@@ -133,86 +92,74 @@ void Supervisor::turn() {
     reports.swap(reports_);
   }
   for (auto& report : reports) std::visit([this](auto& each) { take(std::move(each)); }, report);
-  const uint64_t now_ns = household_.now_ns();
-  if (wake_at_ns_ == 0 || now_ns < wake_at_ns_) return;
-  wake_at_ns_ = 0;
-  rules_.time_passed(now_ns);
-  if (awaited_ && awaits_until_ns_ != 0) {
-    if (now_ns >= awaits_until_ns_) {
-      const std::string id = std::exchange(new_child_, {});
-      answer(Error{ErrorCode::kDeadline,
-                   str_cat("child ", id, " didn't end within ", timeout_ns_ / 1'000'000, " ms; it is stopped")});
-      rules_.terminate_child(kNobodysCall, id, now_ns);
-    } else {
-      wake_at_ns_ = awaits_until_ns_;
-    }
-  }
-  pump();
+  look_at_time();
 }
 
-void Supervisor::take(Started report) {
-  const uint64_t at_ns = household_.now_ns();
-  auto record = Value::record(
-      {{"number", Value::u64(report.child)}, {"life", Value::string(report.life.hex())}, {"at-ns", Value::u64(at_ns)}});
-  household_.state(kFactChildStarted, std::move(record), [this, report, at_ns] {
+void Supervisor::feed(supervise::Input input, std::function<void()> fed) {
+  const supervise::Moment moment{household_.now_ns(), spec_->backoff ? random_.next_u64() : 0};
+  auto fact = supervise::to_value(input, moment);
+  const auto type = supervise::fact_type(input);
+  household_.state(type, std::move(fact), [this, input = std::move(input), moment, fed = std::move(fed)] {
+    const auto applied = supervise::apply(rules_, *chance_, input, moment);
+    CHECK(applied.ok(), applied.ok() ? "" : applied.error().message);
+    if (fed) fed();
+    pump();
+  });
+}
+
+void Supervisor::take(supervise::ChildStarted report) {
+  feed(report, [this, report] {
     auto& [life, lives] = lives_[report.child];
-    life = report.life;
+    life = ActorId{report.life.bytes};
     ++lives;
-    const auto taken = rules_.child_started(report.child, hash_of(report.life), at_ns);
-    CHECK(taken.ok(), taken.ok() ? "" : taken.error().message);
-    pump();
   });
 }
 
-void Supervisor::take(StartFailed report) {
-  const uint64_t at_ns = household_.now_ns();
-  auto record = Value::record(
-      {{"number", Value::u64(report.child)}, {"why", Value::string(report.why)}, {"at-ns", Value::u64(at_ns)}});
-  household_.state(kFactChildStartFailed, std::move(record), [this, report, at_ns] {
-    const auto taken = rules_.child_start_failed(report.child, report.why, at_ns);
-    CHECK(taken.ok(), taken.ok() ? "" : taken.error().message);
-    pump();
-  });
-}
+void Supervisor::take(supervise::ChildStartFailed report) { feed(std::move(report)); }
 
-void Supervisor::take(Exited report) {
-  const uint64_t at_ns = household_.now_ns();
+void Supervisor::take(LifeEndOf report) {
   const auto& end = report.end;
-  auto record = Value::record({{"number", Value::u64(report.child)},
-                               {"life", Value::string(end.actor.hex())},
-                               {"events", Value::u64(end.terminal.sequence + 1)},
-                               {"head", Value::string(end.terminal.hash.hex())},
-                               {"exit", Value::string(kind_name(end.kind))},
-                               {"reason", Value::string(end.reason)},
-                               {"at-ns", Value::u64(at_ns)}});
-  household_.state(kFactChildExited, std::move(record), [this, report = std::move(report), at_ns] {
-    const auto& over = report.end;
-    ChildInfo child{report.child, "", ChildState::undefined, std::nullopt, false};
-    if (const auto* spec = rules_.spec_of(report.child)) child.id = spec->id;
-    const auto taken =
-        rules_.child_exited(report.child, hash_of(over.actor), {over.kind, over.reason, over.terminal.hash}, at_ns);
-    CHECK(taken.ok(), taken.ok() ? "" : taken.error().message);
+  supervise::ChildExited exited{report.child, hash_of(end.actor), {end.kind, end.reason, end.terminal.hash}};
+  const auto* spec = rules_.spec_of(report.child);
+  ChildInfo child{report.child, spec == nullptr ? "" : spec->id, supervise::ChildState::undefined, std::nullopt, false};
+  feed(std::move(exited), [this, child = std::move(child), over = std::move(report.end)] {
     household_.tell_guest(child, over);
-    if (awaited_ == over.actor) {
-      new_child_.clear();
-      const bool well = over.kind == Exit::Kind::normal;
-      answer(well ? Result<Answer>(Answer{over.actor, over.last_word})
-                  : Error{ErrorCode::kActorFailed, str_cat("child ", child.id, " ended: ", over.reason)});
-    }
-    pump();
+    if (awaited_ != over.actor) return;
+    new_child_.clear();
+    const bool well = over.kind == Exit::Kind::normal;
+    answer(well ? Result<Answer>(Answer{over.actor, over.last_word})
+                : Error{ErrorCode::kActorFailed, str_cat("child ", child.id, " ended: ", over.reason)});
   });
+}
+
+uint64_t Supervisor::wake_at_ns() const {
+  if (rules_due_ns_ == 0 || awaits_until_ns_ == 0) return std::max(rules_due_ns_, awaits_until_ns_);
+  return std::min(rules_due_ns_, awaits_until_ns_);
+}
+
+void Supervisor::look_at_time() {
+  const uint64_t now_ns = household_.now_ns();
+  if (rules_due_ns_ != 0 && now_ns >= rules_due_ns_) {
+    rules_due_ns_ = 0;
+    feed(supervise::TimePassed{});
+  }
+  if (awaits_until_ns_ == 0 || now_ns < awaits_until_ns_) return;
+  const std::string id = std::exchange(new_child_, {});
+  answer(Error{ErrorCode::kDeadline,
+               str_cat("child ", id, " didn't end within ", timeout_ns_ / 1'000'000, " ms; it is stopped")});
+  feed(supervise::TerminateChild{kNobodysCall, id});
 }
 
 void Supervisor::pump() {
   for (auto& output : rules_.take_outputs()) {
     if (output.what == What::kSetTimer) {
-      if (wake_at_ns_ == 0 || output.deadline_ns < wake_at_ns_) wake_at_ns_ = output.deadline_ns;
+      if (rules_due_ns_ == 0 || output.deadline_ns < rules_due_ns_) rules_due_ns_ = output.deadline_ns;
     } else if (output.what == What::kReply) {
       reply(output);
     } else {
       if (output.what == What::kGiveUp) phase_ = Phase::kStopping;
-      auto record = record_of(output);
-      household_.state(fact_of(output.what), std::move(record), [this, output] { carry_out(output); });
+      household_.state(supervise::fact_type(output.what), supervise::to_value(output),
+                       [this, output] { carry_out(output); });
     }
   }
 }
@@ -329,43 +276,28 @@ void Supervisor::reply(const Output& output) {
   awaited_ = life;
   if (timeout_ns_ == UINT64_MAX) return;
   awaits_until_ns_ = household_.now_ns() + std::min(timeout_ns_, UINT64_MAX / 2);
-  if (wake_at_ns_ == 0 || awaits_until_ns_ < wake_at_ns_) wake_at_ns_ = awaits_until_ns_;
 }
 
 void Supervisor::spawn(ChildSpec spec, Start start, bool and_wait, std::optional<uint64_t> timeout_ns) {
   if (starts_.try_emplace(spec.id, std::move(start)).second) new_child_ = spec.id;
-  if (and_wait) spec.restart = Restart::temporary;
+  if (and_wait) spec.restart = supervise::Restart::temporary;
   awaits_end_ = and_wait;
   timeout_ns_ = timeout_ns.value_or(UINT64_MAX);
-  rules_.start_child(ask(), std::move(spec), household_.now_ns());
-  pump();
+  feed(supervise::StartChild{ask(), std::move(spec)});
 }
 
 void Supervisor::start_from_pattern(std::optional<Bytes> state) {
-  rules_.start_child(ask(), state.value_or(Bytes{}), household_.now_ns());
-  pump();
+  feed(supervise::StartFromPattern{ask(), state.value_or(Bytes{})});
 }
 
 void Supervisor::restart_child(const std::string& id, std::optional<Bytes> state) {
   if (state) resumed_with_[id] = std::move(*state);
-  rules_.restart_child(ask(), id, household_.now_ns());
-  pump();
+  feed(supervise::RestartChild{ask(), id});
 }
 
-void Supervisor::stop_child(const std::string& id_or_life) {
-  const auto life = ActorId::from_hex_text(id_or_life);
-  if (life && spec_->strategy == Strategy::simple_one_for_one) {
-    rules_.terminate_child(ask(), hash_of(*life), household_.now_ns());
-  } else {
-    rules_.terminate_child(ask(), id_or_life, household_.now_ns());
-  }
-  pump();
-}
+void Supervisor::stop_child(const std::string& id_or_life) { feed(supervise::TerminateChild{ask(), id_or_life}); }
 
-void Supervisor::delete_child(const std::string& id) {
-  rules_.delete_child(ask(), id, household_.now_ns());
-  pump();
-}
+void Supervisor::delete_child(const std::string& id) { feed(supervise::DeleteChild{ask(), id}); }
 
 std::shared_ptr<const Bytes> Supervisor::find_package(const Hash& package) const {
   if (recipe_->package_hash == package) return recipe_->package;

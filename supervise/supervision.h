@@ -40,9 +40,9 @@
 #include "base/ids.h"
 #include "base/random.h"
 #include "base/result.h"
-#include "node/supervise/spec.h"
+#include "supervise/spec.h"
 
-namespace theater::node {
+namespace theater::supervise {
 
 using ChildRef =
     uint64_t;             // a child of this supervisor for good, over all its lives; ascending in start order; never 0
@@ -154,6 +154,7 @@ class Supervision {
   const ChildSpec* spec_of(ChildRef child) const;
   BytesView extra_arguments_of(ChildRef child) const;
   bool ended() const { return phase_ == Phase::kEnded; }
+  bool is_simple() const { return simple(); }
 
  private:
   enum class Phase : uint8_t { kNew, kUp, kStopping, kEnded };
@@ -257,4 +258,4 @@ class Supervision {
   std::vector<Output> outputs_;
 };
 
-}  // namespace theater::node
+}  // namespace theater::supervise

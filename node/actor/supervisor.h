@@ -1,9 +1,10 @@
-// A supervisor at work: brings what happens to an actor's children before the rules (supervision.h), puts what happened
-// and what was decided on the actor's chain, and only then carries it out.
+// A supervisor at work: brings what happens to an actor's children before the rules (supervise/supervision.h), puts
+// what happened and what was decided on the actor's chain, and only then carries it out.
 //
-//   report, call, time → fact on the chain → rules → decision as a fact → Household does it
+//   report, call → fact on the chain → rules → decision as a fact → Household does it
 //
-// Whoever reads the chain can follow each decision: the facts hold all that the rules were told, times included.
+// Whoever reads the chain can run the rules again (supervise/retrace.h): the facts hold all that the rules were told,
+// in that order.
 //
 // Owned by its actor. report_…() may be called from any thread, takes one short lock, and is always taken: it is
 // bounded by the number of children. All else happens in the actor's turns.
@@ -19,10 +20,17 @@
 #include <vector>
 
 #include "node/actor/life.h"
-#include "node/supervise/child_events.h"
-#include "node/supervise/supervision.h"
+#include "node/chain/child_events.h"
+#include "supervise/facts.h"
 
 namespace theater::node {
+
+using supervise::CallId;
+using supervise::ChildSpec;
+using supervise::EndReason;
+using supervise::Output;
+using supervise::Supervision;
+using supervise::SupervisorSpec;
 
 // What a supervisor needs of the actor that it is part of.
 class Household {
@@ -65,12 +73,17 @@ class Supervisor {
   void turn();  // takes reports, looks at the time
   Phase phase() const { return phase_; }
   const Ended& ended() const { return *ended_; }
-  uint64_t wake_at_ns() const { return wake_at_ns_; }  // 0: never
+  uint64_t wake_at_ns() const;  // 0: never
   // The actor is dying: what lives is nobody's now and to be killed. Nothing is reported or decided any more.
   std::vector<ActorId> abandon();
   const SupervisorSpec& spec() const { return *spec_; }
   std::vector<ChildInfo> children() const { return rules_.which_children(); }
   size_t restarts() const { return restarts_; }
+
+  struct LifeEndOf {
+    ChildRef child;
+    LifeEnd end;
+  };
 
   // What the guest asks, one thing at a time: take_answer() until there is one.
   struct Start {
@@ -96,24 +109,16 @@ class Supervisor {
   void set_events(std::shared_ptr<ChildEvents> events) { events_ = std::move(events); }
 
  private:
-  struct Started {
-    ChildRef child;
-    ActorId life;
-  };
-  struct StartFailed {
-    ChildRef child;
-    std::string why;
-  };
-  struct Exited {
-    ChildRef child;
-    LifeEnd end;
-  };
-  using Report = std::variant<Started, StartFailed, Exited>;
+  using Report = std::variant<supervise::ChildStarted, supervise::ChildStartFailed, LifeEndOf>;
 
-  Supervisor(Household& household, std::shared_ptr<const Recipe> recipe, const SupervisorSpec& spec, Supervision rules);
-  void take(Started report);
-  void take(StartFailed report);
-  void take(Exited report);
+  Supervisor(Household& household, std::shared_ptr<const Recipe> recipe, const SupervisorSpec& spec, Random& random,
+             std::unique_ptr<supervise::Chance> chance, Supervision rules);
+  // On the chain, then to the rules; `fed` right after that, before what they decided is looked at.
+  void feed(supervise::Input input, std::function<void()> fed = {});
+  void take(supervise::ChildStarted report);
+  void take(supervise::ChildStartFailed report);
+  void take(LifeEndOf report);
+  void look_at_time();
   void pump();
   void carry_out(const Output& output);
   void begin(const Output& output);
@@ -126,10 +131,12 @@ class Supervisor {
   Household& household_;
   const std::shared_ptr<const Recipe> recipe_;
   const SupervisorSpec* const spec_;
+  Random& random_;
+  const std::unique_ptr<supervise::Chance> chance_;  // of the rules
   Supervision rules_;
   Phase phase_ = Phase::kNew;
   std::optional<Ended> ended_;
-  uint64_t wake_at_ns_ = 0;
+  uint64_t rules_due_ns_ = 0;  // when the rules want to be told that time has passed; 0: never
   size_t restarts_ = 0;
 
   std::map<std::string, Start> starts_;                     // by child id: what it is made from

@@ -7,9 +7,9 @@
 #include <deque>
 #include <set>
 
-#include "tests/node/supervision_rig.h"
+#include "tests/supervise/supervision_rig.h"
 
-namespace theater::node {
+namespace theater::supervise {
 namespace {
 
 constexpr uint64_t kSeeds = 4000;
@@ -228,4 +228,4 @@ TEST(SupervisionRandom, HoldsItsRulesWhateverHappens) {
 }
 
 }  // namespace
-}  // namespace theater::node
+}  // namespace theater::supervise

@@ -1,9 +1,9 @@
 // OTP's calls: start_child, terminate_child, restart_child, delete_child, which_children, count_children.
 #include <utility>
 
-#include "node/supervise/supervision.h"
+#include "supervise/supervision.h"
 
-namespace theater::node {
+namespace theater::supervise {
 
 void Supervision::start_child(CallId call, ChildSpec spec, uint64_t now_ns) {
   enqueue_call({.kind = Kind::kStartChild, .call = call, .spec = std::move(spec)}, now_ns);
@@ -190,4 +190,4 @@ const char* refusal_name(Refusal refusal) {
   return "?";
 }
 
-}  // namespace theater::node
+}  // namespace theater::supervise
