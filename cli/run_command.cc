@@ -120,7 +120,7 @@ class ActorRun {
         [&](node::Callback<node::ActorInfo> done) { house_.runtime().when_ended(actor_, std::move(done)); });
     if (!ended) return;
     if (!ended->ok()) return fail(ended->error());
-    if ((*ended)->ended.starts_with(schema::kTypeError) || (*ended)->ended == node::kGaveUp) {
+    if ((*ended)->ended.starts_with(schema::kTypeError) || (*ended)->ended == supervise::kGaveUp) {
       fail({ErrorCode::kActorFailed, str_cat("the actor failed: ", (*ended)->ended)});
     }
   }

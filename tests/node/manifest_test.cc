@@ -7,6 +7,10 @@
 namespace theater::node {
 namespace {
 
+using supervise::Backoff;
+using supervise::Restart;
+using supervise::Shutdown;
+using supervise::Strategy;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
