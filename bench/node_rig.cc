@@ -79,7 +79,7 @@ Result<ActorId> NodeRig::spawn(const Package& package, std::shared_ptr<node::Sub
   request.requested_by = origin();
   if (subscriber != nullptr) request.subscribers.push_back(std::move(subscriber));
   auto info = wait_for<node::ActorInfo>([&](auto done) {
-    runtime_->spawn(std::move(request), [this, told_ns, done](Result<node::ActorInfo> result) {
+    runtime_->spawn(std::move(request), [this, told_ns, done = std::move(done)](Result<node::ActorInfo> result) {
       if (told_ns != nullptr) *told_ns = clock_.monotonic_ns();
       done(std::move(result));
     });
