@@ -48,6 +48,7 @@ Result<std::string> check_unix_socket_is_free(const std::string& unix_endpoint) 
     if (path.size() >= sizeof address.sun_path) return Error{ErrorCode::kInvalid, str_cat(path, " is too long")};
     std::memcpy(address.sun_path, path.c_str(), path.size());
     const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0) return Error{ErrorCode::kIo, str_cat("can't make a socket: ", errno_text(errno))};
     const bool answers =
         connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 || errno == EAGAIN;
     close(fd);
