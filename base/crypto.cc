@@ -6,6 +6,7 @@
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <openssl/sha.h>
 
 #include <algorithm>
@@ -57,6 +58,19 @@ Hash Sha256::finish() {
   const Hash hash = finish_digest(impl_->context);
   CHECK(SHA256_Init(&impl_->context) == 1);
   return hash;
+}
+
+Hash hmac_sha256(BytesView key, BytesView message) {
+  Hash hash;
+  unsigned size = 0;
+  CHECK(HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), message.data(), message.size(), hash.bytes.data(),
+             &size) != nullptr);
+  CHECK(size == Hash::kSize);
+  return hash;
+}
+
+bool equal_in_constant_time(const Hash& a, const Hash& b) {
+  return CRYPTO_memcmp(a.bytes.data(), b.bytes.data(), Hash::kSize) == 0;
 }
 
 struct SigningKey::Impl {

@@ -1,5 +1,5 @@
-// SHA-256 and Ed25519, the only cryptography Theater does itself (CURVE belongs to ZeroMQ). Everything of OpenSSL's
-// stops in crypto.cc.
+// SHA-256, HMAC of it, and Ed25519: the only cryptography Theater does itself (CURVE belongs to ZeroMQ). Everything of
+// OpenSSL's stops in crypto.cc.
 //
 // Any thread; a Sha256 object belongs to one thread at a time.
 #pragma once
@@ -29,6 +29,11 @@ class Sha256 {
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };
+
+// HMAC-SHA256 (RFC 2104): whoever knows the key made it, for exactly this message.
+Hash hmac_sha256(BytesView key, BytesView message);
+// Whether both are equal, in a time that doesn't tell where they differ.
+bool equal_in_constant_time(const Hash& a, const Hash& b);
 
 using Signature = std::array<uint8_t, 64>;
 

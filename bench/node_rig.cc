@@ -49,6 +49,11 @@ Result<std::unique_ptr<NodeRig>> NodeRig::start(const Options& options) {
   runtime_options.clock = &rig->clock_;
   runtime_options.random = &rig->random_;
   runtime_options.name = "bench";
+  if (!options.modules_folder.empty()) {
+    TRY_ASSIGN(
+        runtime_options.module_files,
+        node::ModuleFiles::open({options.modules_folder, uint64_t{1} << 30, {}, rig->engine_->profile().hash, {}}));
+  }
   // No log: a guest's lines would come by it, and printing them isn't what is measured.
   if (options.auditor != nullptr) {
     const bus::SecretKeys& keys = options.auditor->node_keys();

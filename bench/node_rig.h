@@ -25,6 +25,7 @@ class NodeRig {
   struct Options {
     AuditorProcess* auditor = nullptr;  // none: nothing is audited
     uint32_t instances_max = 12'000;
+    std::string modules_folder = {};  // compiled packages are kept there; empty: nowhere
   };
   static Result<std::unique_ptr<NodeRig>> start(const Options& options);
   ~NodeRig();

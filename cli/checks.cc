@@ -8,6 +8,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <memory>
 
 #include "bus/keys.h"
@@ -36,6 +37,19 @@ Result<std::string> check_authorized_keys(const std::string& path) {
   TRY_ASSIGN(const auto keys, bus::AuthorizedKeys::load(path));
   if (keys.size() == 0) return Error{ErrorCode::kInvalid, str_cat(path, " names nobody: no one could connect")};
   return str_cat(path, ", ", counted(keys.size(), "key"));
+}
+
+Result<std::string> check_folder(const std::string& path) {
+  auto there = std::filesystem::absolute(path).lexically_normal();
+  std::error_code ignored;
+  while (!std::filesystem::exists(there, ignored) && there.has_relative_path()) there = there.parent_path();
+  if (!std::filesystem::is_directory(there, ignored)) {
+    return Error{ErrorCode::kInvalid, str_cat(there.string(), " is no folder")};
+  }
+  if (access(there.c_str(), W_OK | X_OK) != 0) {
+    return Error{ErrorCode::kIo, str_cat(there.string(), " can't be written to: ", errno_text(errno))};
+  }
+  return path;
 }
 
 Result<std::string> check_unix_socket_is_free(const std::string& unix_endpoint) {

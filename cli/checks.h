@@ -24,6 +24,8 @@ class Checks {
 
 Result<std::string> check_secret_keys(const std::string& path);
 Result<std::string> check_authorized_keys(const std::string& path);
+// That it can be written to, or made. Changes nothing.
+Result<std::string> check_folder(const std::string& path);
 // kRefused if something listens there already, or if the path is another kind of file. Changes nothing.
 Result<std::string> check_unix_socket_is_free(const std::string& unix_endpoint);
 // Binds the port and lets it go again. kRefused if another process has it.

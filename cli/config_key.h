@@ -8,7 +8,7 @@ namespace theater::cli {
 
 struct ConfigKey {
   std::string_view key;        // "name", "limits.memory_max", "auditor[].data"
-  std::string_view type;       // "string", "path", "endpoint", "size", "duration", "number", "key"
+  std::string_view type;       // "string", "path", "endpoint", "size", "duration", "number", "key", "list of strings"
   std::string_view otherwise;  // the default as one would write it; "(required)"; or "(none)": what happens without it
   std::string_view meaning;
 };

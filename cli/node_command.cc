@@ -9,6 +9,7 @@
 #include "cli/checks.h"
 #include "cli/commands.h"
 #include "cli/daemon_log.h"
+#include "cli/manifest_file.h"
 #include "cli/node_config.h"
 #include "cli/output.h"
 #include "cli/signals.h"
@@ -25,6 +26,7 @@ constexpr uint64_t kErrorGraceMs = 1'000;
 
 struct Options {
   std::string config;
+  std::vector<std::string> manifests;
   bool json = false;
 };
 
@@ -118,6 +120,13 @@ Result<std::vector<std::shared_ptr<bus::Outbox>>> begin(Running& running, const 
   options.config_text = config.text;
   options.workers = config.workers;
   options.passivate_after_ms = config.passivate_after_ms;
+  options.policy = config.policy;
+  if (!config.modules_folder.empty()) {
+    // Derived, so that there is no second secret to keep.
+    const Hash secret = hmac_sha256(keys.identity().seed(), as_bytes("theater: compiled packages on disk"));
+    TRY_ASSIGN(options.module_files, node::ModuleFiles::open({config.modules_folder, config.modules_bytes_max, secret,
+                                                              running.engine->profile().hash, log}));
+  }
   options.auditors = outboxes;
   options.log = log;
   options.environment = process_environment();
@@ -163,6 +172,20 @@ Result<ExitCode> start(const Options& options) {
   return exit_code_of_signal(signal);
 }
 
+// Whether the node's [policy] would let it run, and all its children.
+Result<void> check_recipe(const node::Recipe& recipe, const node::Policy& policy) {
+  TRY(node::check_policy(*recipe.manifest, policy));
+  for (const auto& [id, child] : recipe.children) TRY(check_recipe(*child, policy));
+  return Ok{};
+}
+
+Result<std::string> check_manifest(const std::string& path, const node::Policy& policy) {
+  TRY_ASSIGN(auto file, load_manifest(path));
+  TRY_ASSIGN(const auto recipe, node::make_recipe(std::move(file.bundle)));
+  TRY(check_recipe(*recipe, policy));
+  return str_cat(file.path, ": '", recipe->manifest->name, "' is within the policy");
+}
+
 Result<ExitCode> check(const Options& options) {
   TRY_ASSIGN(const auto config, load_node_config(options.config));
   Checks checks(options.json);
@@ -171,9 +194,11 @@ Result<ExitCode> check(const Options& options) {
   if (!config.authorized_keys.empty()) checks.add("authorized_keys", check_authorized_keys(config.authorized_keys));
   checks.add("control", check_unix_socket_is_free(config.control));
   if (!config.control_tcp.empty()) checks.add("control_tcp", check_port_is_free(config.control_tcp));
+  if (!config.modules_folder.empty()) checks.add("modules", check_folder(config.modules_folder));
   for (const auto& auditor : config.auditors) {
     checks.add("auditor", str_cat(auditor.name, " at ", auditor.data, " and ", auditor.control));
   }
+  for (const auto& path : options.manifests) checks.add("manifest", check_manifest(path, config.policy));
   return checks.exit_code();
 }
 
@@ -190,6 +215,8 @@ void add_node_commands(Command& root) {
   auto checking = std::make_shared<Options>();
   Command trying = noun.add("check", "Tests a configuration, its keys and ports, and starts nothing");
   trying.required_option("--config", checking->config, "FILE", "node.toml (see docs/configuration.md)");
+  trying.option("--manifest", checking->manifests, "FILE",
+                "A manifest to hold against the node's [policy]; may be given often");
   trying.flag("--json", checking->json, kJsonHelp);
   trying.runs([checking] { return check(*checking); });
 

@@ -12,7 +12,7 @@ namespace {
 
 constexpr uint64_t kYearMs = uint64_t{365} * 24 * 3'600'000;
 
-constexpr ConfigKey kKeys[] = {
+constexpr ConfigKey kFirstKeys[] = {
     {"name", "string", "node", "The name of the node's own chain, for people."},
     {"key", "path", "(required)", "The node's secret keys, as made by `theater keys new`. Mode 0600."},
     {"control", "endpoint", "unix:theater-node.sock", "The Unix socket that `theater actor …` talks to. Mode 0600."},
@@ -26,6 +26,11 @@ constexpr ConfigKey kKeys[] = {
     {"limits.passivate_after", "duration", "5 min",
      "Actors that have had nothing to do for this long (at most twice as long) give up their instance and keep their "
      "state, unless their manifest says otherwise. `0 s` means never."},
+};
+constexpr ConfigKey kLastKeys[] = {
+    {"modules.folder", "path", "(none)",
+     "A folder of this node alone, where compiled packages are kept for its next start. Made if it isn't there."},
+    {"modules.max", "size", "1 GiB", "How much that folder may hold; what wasn't used for longest goes first."},
     {"log.file", "path", "(required)", "A file for the log, instead of stderr; needed if there is a table [log]."},
     {"log.file_max", "size", "64 MiB", "A log file that would become larger is renamed to FILE.1, FILE.1 to FILE.2, …"},
     {"log.files", "number", "3", "Log files that are kept; the oldest one goes when another is begun."},
@@ -73,7 +78,15 @@ void read_control(const Config::Table& root, const std::string& path, NodeConfig
 
 }  // namespace
 
-std::span<const ConfigKey> node_config_keys() { return kKeys; }
+std::span<const ConfigKey> node_config_keys() {
+  static const std::vector<ConfigKey> keys = [] {
+    std::vector<ConfigKey> all(std::begin(kFirstKeys), std::end(kFirstKeys));
+    for (const auto& key : node::policy_keys()) all.push_back({key.key, key.type, key.otherwise, key.meaning});
+    all.insert(all.end(), std::begin(kLastKeys), std::end(kLastKeys));
+    return all;
+  }();
+  return keys;
+}
 
 Result<NodeConfig> parse_node_config(std::string_view text, const std::string& path) {
   TRY_ASSIGN(const auto file, Config::parse(text, path));
@@ -92,7 +105,12 @@ Result<NodeConfig> parse_node_config(std::string_view text, const std::string& p
 
   config.passivate_after_ms =
       limits ? limits->duration_ms("passivate_after", node::kPassivateAfterMs, 0, kYearMs) : node::kPassivateAfterMs;
-
+  config.policy = node::read_policy(root, config.memory_max_bytes);
+  config.modules_bytes_max = uint64_t{1} << 30;
+  if (const auto modules = root.table("modules")) {
+    if (const auto folder = modules->optional_text("folder")) config.modules_folder = beside(path, *folder);
+    config.modules_bytes_max = modules->size_bytes("max", config.modules_bytes_max, 1 << 20, uint64_t{1} << 40);
+  }
   config.log = read_log_config(root, path);
 
   std::set<std::string> names;

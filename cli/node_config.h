@@ -10,6 +10,7 @@
 #include "bus/keys.h"
 #include "cli/config_key.h"
 #include "cli/daemon_log.h"
+#include "node/actor/policy.h"
 
 namespace theater::cli {
 
@@ -33,6 +34,9 @@ struct NodeConfig {
   uint64_t memory_max_bytes = 0;
   uint64_t instances_max = 0;
   uint64_t passivate_after_ms = 0;  // 0: never
+  node::Policy policy;
+  std::string modules_folder;  // empty: compiled packages aren't kept
+  uint64_t modules_bytes_max = 0;
   LogConfig log;
   std::string text;  // of the file: its hash stands in the node's chain
 };

@@ -8,6 +8,7 @@
 #include "cli/output.h"
 #include "cli/progress.h"
 #include "cli/store_access.h"
+#include "replay/recorded_limits.h"
 #include "replay/replayer.h"
 
 namespace theater::cli {
@@ -90,7 +91,7 @@ Result<ExitCode> replay_actor(const Options& options) {
   if (options.logs) {
     replaying.on_guest_log = [](const std::string& message) { note(escape(as_bytes(message))); };
   }
-  TRY_ASSIGN(const auto engine, wasm::make_wasmtime_engine({}));
+  TRY_ASSIGN(const auto engine, wasm::make_wasmtime_engine(replay::recorded_engine(*store, actor)));
   ReplayReport report;
   {
     Progress progress("replaying");

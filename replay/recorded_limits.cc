@@ -1,6 +1,9 @@
 #include "replay/recorded_limits.h"
 
+#include <algorithm>
+
 #include "base/config.h"
+#include "schema/codec.h"
 
 namespace theater::replay {
 namespace {
@@ -40,6 +43,31 @@ Result<std::optional<supervise::SupervisorSpec>> recorded_supervisor(persist::Ch
     if (!spec && handler.text("type") == "supervisor") spec.emplace();
   }
   return spec;
+}
+
+wasm::EngineOptions recorded_engine(persist::ChainReader& reader, const ActorId& actor) {
+  constexpr uint64_t kMiB = 1 << 20;
+  wasm::EngineOptions options;
+  options.instances_max = 10;
+  const auto cursor = reader.events(actor);
+  if (!cursor.ok()) return options;
+  const auto first = (*cursor)->next();
+  if (!first.ok() || !*first) return options;
+  const auto event = schema::decode_event((*first)->bytes);
+  if (!event.ok()) return options;
+  const auto* genesis = std::get_if<schema::Genesis>(&event->body);
+  if (genesis == nullptr || genesis->package.is_zero()) return options;
+  const auto fits = [&] { return wasm::wasmtime_profile(options).hash == genesis->engine_profile; };
+  if (fits()) return options;
+  // A profile is a hash; of what stands in it, a node's configuration says only this.
+  for (uint64_t mib = 1; mib <= 4096; ++mib) {
+    options.memory_max_bytes = mib * kMiB;
+    if (fits()) return options;
+  }
+  const auto limits = recorded_limits(reader, *genesis);
+  const uint64_t granted = limits.ok() ? (limits->memory_bytes + kMiB - 1) / kMiB * kMiB : 0;
+  options.memory_max_bytes = std::clamp(granted, wasm::EngineOptions().memory_max_bytes, uint64_t{4} << 30);
+  return options;
 }
 
 }  // namespace theater::replay

@@ -14,4 +14,8 @@ Result<std::vector<std::string>> recorded_secrets(persist::ChainReader& reader, 
 Result<std::optional<supervise::SupervisorSpec>> recorded_supervisor(persist::ChainReader& reader,
                                                                      const schema::Genesis& genesis);
 
+// How to make an engine for the replay of this chain: with the profile that its genesis names if there is such a one
+// here, and in any case with room for the memory that its manifest grants. What can't be read is for the replay to say.
+wasm::EngineOptions recorded_engine(persist::ChainReader& reader, const ActorId& actor);
+
 }  // namespace theater::replay

@@ -37,11 +37,21 @@ struct EngineOptions {
   std::vector<HostFunction> more_functions;  // importable beside the table's; for tests
 };
 
+inline constexpr uint32_t kTableElementsMax = 100'000;  // of one instance: the pooled slots have room for them
+
 // memory.grow and table.grow answer -1 beyond these or the type's own maximum, and only there. Where the machine can't
 // give what they allow, the call ends as kHostFailure.
 struct Limits {
   uint64_t memory_bytes = uint64_t{64} << 20;  // at most the engine's memory_max_bytes
-  uint32_t table_elements = 100'000;
+  uint32_t table_elements = kTableElementsMax;
+};
+
+// What a guest asked for beyond its Limits and didn't get, the most of it; 0: nothing. Of a memory beyond 4 GiB it is
+// only known that it was.
+struct RefusedGrowth {
+  uint64_t memory_bytes = 0;
+  uint64_t table_elements = 0;
+  bool any() const { return memory_bytes != 0 || table_elements != 0; }
 };
 
 // A host call in progress. `args` are lifted; the host moves what it needs out of them and fills `results` (none or
@@ -78,12 +88,16 @@ struct Trap {
 };
 
 // How a call ended: `trap` empty means `results` hold what the guest returned. After a trap the instance is good for
-// nothing but being destroyed.
+// nothing but being destroyed, and its message tells of `refused`, too.
 struct CallOutcome {
   std::optional<Trap> trap;
   std::vector<schema::Value> results;
   uint64_t fuel = 0;  // consumed by this call, cabi_realloc and cabi_post included
+  RefusedGrowth refused;
 };
+
+// What is added to the message of a trap; empty if nothing was refused.
+std::string refused_text(const RefusedGrowth& refused, const Limits& limits);
 
 class Instance {
  public:
@@ -100,8 +114,8 @@ class Instance {
 
   virtual uint64_t fuel_used() const = 0;     // by the call in progress; exact at kYielded and kParked
   virtual uint64_t memory_bytes() const = 0;  // size of the linear memory now
-  // Traps the call in progress when it has consumed exactly `fuel` (at a yield that falls there): how replay cuts off a
-  // call where the record says it was cut off. 0 takes it back.
+  // Traps the call in progress, as kKilled, when it has consumed exactly `fuel` (at a yield that falls there): how a
+  // limit of fuel is kept, and how replay cuts off a call where the record says it was cut off. 0 takes it back.
   virtual void stop_at_fuel(uint64_t fuel) = 0;
 };
 
@@ -125,8 +139,15 @@ class Engine {
   // imports, a missing memory/cabi_realloc/init, signatures that differ from the table's: in core types, or in the WIT
   // types that a `component-type` section states. May take seconds for large packages.
   virtual Result<std::shared_ptr<Module>> compile(BytesView package) = 0;
+
+  // What compile() made, as bytes that load() takes, so that it can be kept. They are native code: load() runs whatever
+  // it is given, so it must be given only what serialize() of an engine with this profile returned, with the package of
+  // that module. Fails if the engine doesn't know the bytes, or `package` would be refused now.
+  virtual Result<Bytes> serialize(const Module& module) = 0;
+  virtual Result<std::shared_ptr<Module>> load(BytesView package, BytesView serialized) = 0;
 };
 
 Result<std::unique_ptr<Engine>> make_wasmtime_engine(const EngineOptions& options);
+EngineProfile wasmtime_profile(const EngineOptions& options);  // of the engine that they would make
 
 }  // namespace theater::wasm

@@ -17,6 +17,7 @@ struct FakeEngine::Shared {
   EngineOptions options;
   std::map<Hash, std::shared_ptr<const FakeModuleSpec>> packages;
   std::atomic<uint32_t> instances{0};
+  std::atomic<uint64_t> compilations{0};
 };
 
 void FakeCall::push(Step step) {
@@ -28,6 +29,7 @@ void FakeCall::host(std::string type_name, std::vector<Value> call_args) {
   push({Step::Kind::kHost, std::move(type_name), std::move(call_args), 1, {}});
 }
 void FakeCall::burn(uint64_t fuel) { push({Step::Kind::kBurn, {}, {}, fuel, {}}); }
+void FakeCall::grow_memory(uint64_t bytes) { push({Step::Kind::kGrow, {}, {}, 1, {}, bytes}); }
 void FakeCall::then(std::function<void(FakeCall&)> more) { push({Step::Kind::kThen, {}, {}, 1, std::move(more)}); }
 void FakeCall::trap(std::string message) { push({Step::Kind::kTrap, std::move(message), {}, 1, {}}); }
 void FakeCall::loop_forever() { burn(uint64_t{1} << 60); }
@@ -36,8 +38,12 @@ void FakeCall::result(Value value) { push({Step::Kind::kResult, {}, {std::move(v
 class FakeInstance final : public Instance {
  public:
   FakeInstance(std::shared_ptr<const FakeModuleSpec> spec, const EngineOptions& options, Host& host,
-               std::shared_ptr<void> count)
-      : spec_(std::move(spec)), slice_fuel_(options.slice_fuel), host_(host), count_(std::move(count)) {}
+               const Limits& limits, std::shared_ptr<void> count)
+      : spec_(std::move(spec)),
+        slice_fuel_(options.slice_fuel),
+        host_(host),
+        limits_(limits),
+        count_(std::move(count)) {}
 
   void start(const ExportFunction& function, std::vector<Value> args) override {
     CHECK(state_ == State::kIdle, "start() while a call is in progress");
@@ -123,6 +129,7 @@ class FakeInstance final : public Instance {
     switch (step.kind) {
       case FakeCall::Step::Kind::kHost: return ask(step);
       case FakeCall::Step::Kind::kBurn: break;
+      case FakeCall::Step::Kind::kGrow: grow(step.bytes); break;
       case FakeCall::Step::Kind::kThen:
         call_.insert_at_ = 0;
         step.more(call_);
@@ -131,6 +138,14 @@ class FakeInstance final : public Instance {
       case FakeCall::Step::Kind::kResult: outcome_.results = std::move(step.values); break;
     }
     return true;
+  }
+
+  void grow(uint64_t bytes) {
+    if (bytes <= limits_.memory_bytes) {
+      memory_.resize(bytes);
+    } else {
+      outcome_.refused.memory_bytes = std::max(outcome_.refused.memory_bytes, bytes);
+    }
   }
 
   bool ask(FakeCall::Step& step) {
@@ -175,7 +190,7 @@ class FakeInstance final : public Instance {
 
   void fail(ErrorKind kind, std::string message) {
     outcome_.results.clear();
-    outcome_.trap = Trap{kind, std::move(message)};
+    outcome_.trap = Trap{kind, message + refused_text(outcome_.refused, limits_)};
     dead_ = true;
     state_ = State::kDone;
   }
@@ -183,6 +198,7 @@ class FakeInstance final : public Instance {
   std::shared_ptr<const FakeModuleSpec> spec_;
   const uint64_t slice_fuel_;
   Host& host_;
+  const Limits limits_;
   std::shared_ptr<void> count_;  // gives the engine its place back
 
   State state_ = State::kIdle;
@@ -202,7 +218,7 @@ namespace {
 
 class FakeModule final : public Module {
  public:
-  using MakeInstance = std::function<Result<std::unique_ptr<Instance>>(Host&)>;
+  using MakeInstance = std::function<Result<std::unique_ptr<Instance>>(Host&, const Limits&)>;
 
   FakeModule(Hash package, std::shared_ptr<const FakeModuleSpec> spec, MakeInstance make)
       : package_(package), spec_(std::move(spec)), make_(std::move(make)) {
@@ -219,7 +235,9 @@ class FakeModule final : public Module {
   const std::vector<const HostFunction*>& imports() const override { return imports_; }
   bool exports(const ExportFunction& function) const override { return spec_->exports.contains(function.type_name); }
   const std::vector<ExportFunction>& callables() const override { return callables_; }
-  Result<std::unique_ptr<Instance>> instantiate(Host& host, const Limits&) override { return make_(host); }
+  Result<std::unique_ptr<Instance>> instantiate(Host& host, const Limits& limits) override {
+    return make_(host, limits);
+  }
 
  private:
   const Hash package_;
@@ -246,6 +264,20 @@ void FakeEngine::add(BytesView package, FakeModuleSpec spec) {
 }
 
 Result<std::shared_ptr<Module>> FakeEngine::compile(BytesView package) {
+  ++shared_->compilations;
+  return make(package);
+}
+
+uint64_t FakeEngine::compilations() const { return shared_->compilations; }
+
+Result<Bytes> FakeEngine::serialize(const Module& module) { return to_bytes("fake code of " + module.package().hex()); }
+
+Result<std::shared_ptr<Module>> FakeEngine::load(BytesView package, BytesView serialized) {
+  if (as_text(serialized) == "fake code of " + sha256(package).hex()) return make(package);
+  return Error{ErrorCode::kInvalid, "not what this FakeEngine serialized"};
+}
+
+Result<std::shared_ptr<Module>> FakeEngine::make(BytesView package) {
   const Hash hash = sha256(package);
   const auto found = shared_->packages.find(hash);
   if (found == shared_->packages.end())
@@ -253,14 +285,16 @@ Result<std::shared_ptr<Module>> FakeEngine::compile(BytesView package) {
   if (!found->second->exports.contains(init_function().type_name)) {
     return Error{ErrorCode::kInvalid, str_cat("doesn't export ", init_function().name)};
   }
-  auto make = [shared = shared_, spec = found->second](Host& host) -> Result<std::unique_ptr<Instance>> {
+  auto make = [shared = shared_, spec = found->second](Host& host,
+                                                       const Limits& limits) -> Result<std::unique_ptr<Instance>> {
     if (shared->instances.fetch_add(1) >= shared->options.instances_max) {
       shared->instances.fetch_sub(1);
       return Error{ErrorCode::kUnavailable,
                    str_cat(shared->options.instances_max, " actors are alive, which is the most")};
     }
     std::shared_ptr<void> count(nullptr, [shared](void*) { shared->instances.fetch_sub(1); });
-    return std::unique_ptr<Instance>(std::make_unique<FakeInstance>(spec, shared->options, host, std::move(count)));
+    return std::unique_ptr<Instance>(
+        std::make_unique<FakeInstance>(spec, shared->options, host, limits, std::move(count)));
   };
   return std::shared_ptr<Module>(std::make_shared<FakeModule>(hash, found->second, std::move(make)));
 }

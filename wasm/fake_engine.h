@@ -38,6 +38,7 @@ class FakeCall {
 
   void host(std::string type_name, std::vector<schema::Value> call_args);
   void burn(uint64_t fuel);
+  void grow_memory(uint64_t bytes);                // to so many, or not beyond the limit, as memory.grow does
   void then(std::function<void(FakeCall&)> more);  // its steps come before those queued behind it
   void trap(std::string message);
   void loop_forever();
@@ -46,11 +47,12 @@ class FakeCall {
  private:
   friend class FakeInstance;
   struct Step {
-    enum class Kind : uint8_t { kHost, kBurn, kThen, kTrap, kResult } kind;
+    enum class Kind : uint8_t { kHost, kBurn, kGrow, kThen, kTrap, kResult } kind;
     std::string text;                   // function or message
     std::vector<schema::Value> values;  // arguments or result
     uint64_t fuel = 1;
     std::function<void(FakeCall&)> more;
+    uint64_t bytes = 0;
   };
   void push(Step step);
 
@@ -78,9 +80,13 @@ class FakeEngine final : public Engine {
   const EngineProfile& profile() const override { return profile_; }
   // Packages that were added; anything else is refused.
   Result<std::shared_ptr<Module>> compile(BytesView package) override;
+  Result<Bytes> serialize(const Module& module) override;
+  Result<std::shared_ptr<Module>> load(BytesView package, BytesView serialized) override;
+  uint64_t compilations() const;  // calls of compile()
 
  private:
   EngineProfile profile_;
+  Result<std::shared_ptr<Module>> make(BytesView package);
   struct Shared;
   std::shared_ptr<Shared> shared_;
 };

@@ -11,11 +11,9 @@
 namespace theater::wasm {
 namespace {
 
-constexpr size_t kWasmStackMax = 512 * 1024;
 // The rest is for host functions, which run on the guest's stack.
 constexpr size_t kAsyncStackSize = kWasmStackMax + 512 * 1024;
 constexpr uint64_t kGuardSize = 64 * 1024;
-constexpr uint32_t kTableElementsMax = 100'000;
 
 // Mappings that are not instances': the process itself, its threads, RocksDB, compiled modules.
 constexpr uint32_t kMapsReserved = 2'000;
@@ -132,7 +130,7 @@ Result<EnginePtr> make_configured_engine(const EngineOptions& options, uint32_t 
   return EnginePtr(wasm_engine_new_with_config(make_config(options, instances_max)));
 }
 
-EngineProfile make_profile(const EngineOptions& options) {
+EngineProfile wasmtime_profile(const EngineOptions& options) {
   const std::map<std::string, std::string> lines = {
       {"abi",
        "args: cabi_realloc in order, call, lift, cabi_post; results: cabi_realloc in order; none for empty ones"},
@@ -142,6 +140,7 @@ EngineProfile make_profile(const EngineOptions& options) {
       {"engine", str_cat("wasmtime ", WASMTIME_VERSION)},
       {"fuel", "1 an operator; block, loop, nop, drop, return, else, end: 0; bulk operations: 1 a byte besides"},
       {"max_wasm_stack", str_cat(kWasmStackMax)},
+      {"messages", "2"},  // of traps: records are held against their wording, too
       {"memory_max_bytes", str_cat(options.memory_max_bytes)},
       {"proposals",
        "bulk-memory extended-const function-references multi-value mutable-global nontrapping-fptoint reference-types "

@@ -74,6 +74,7 @@ class WasmtimeModule final : public Module {
   Result<std::unique_ptr<Instance>> instantiate(Host& host, const Limits& limits) override {
     return make_instance(state_, host, limits);
   }
+  const ModuleState& state() const { return *state_; }
 
  private:
   std::shared_ptr<ModuleState> state_;
@@ -85,16 +86,48 @@ class WasmtimeEngine final : public Engine {
 
   const EngineProfile& profile() const override { return state_->profile; }
 
-  Result<std::shared_ptr<Module>> compile(BytesView package) override {
-    TRY_ASSIGN(auto module, compile_module(state_, package));
-    return std::shared_ptr<Module>(std::make_shared<WasmtimeModule>(std::move(module)));
+  Result<std::shared_ptr<Module>> compile(BytesView package) override { return make(package, {}); }
+  Result<Bytes> serialize(const Module& module) override {
+    const auto* state = dynamic_cast<const WasmtimeModule*>(&module);
+    CHECK(state != nullptr, "a module of another engine");
+    wasm_byte_vec_t all;
+    if (auto* error = wasmtime_module_serialize(state->state().module.get(), &all)) {
+      return Error{ErrorCode::kIo, str_cat("a compiled package can't be serialized: ", take_message(error))};
+    }
+    Bytes bytes(all.data, all.data + all.size);
+    wasm_byte_vec_delete(&all);
+    return bytes;
+  }
+  Result<std::shared_ptr<Module>> load(BytesView package, BytesView serialized) override {
+    if (serialized.empty()) return Error{ErrorCode::kInvalid, "a serialized package of no bytes"};
+    return make(package, serialized);
   }
 
  private:
+  Result<std::shared_ptr<Module>> make(BytesView package, BytesView serialized) {
+    TRY_ASSIGN(auto module, make_module(state_, package, serialized));
+    return std::shared_ptr<Module>(std::make_shared<WasmtimeModule>(std::move(module)));
+  }
+
   std::shared_ptr<EngineState> state_;
 };
 
 }  // namespace
+
+std::string refused_text(const RefusedGrowth& refused, const Limits& limits) {
+  std::string text;
+  if (refused.memory_bytes > (uint64_t{1} << 32)) {
+    text += str_cat("; a memory of more than 4 GiB was refused before: limits.memory is ", limits.memory_bytes);
+  } else if (refused.memory_bytes != 0) {
+    text += str_cat("; a memory of ", refused.memory_bytes, " bytes was refused before: limits.memory is ",
+                    limits.memory_bytes);
+  }
+  if (refused.table_elements != 0) {
+    text += str_cat("; a table of ", refused.table_elements, " elements was refused before: limits.table_elements is ",
+                    limits.table_elements);
+  }
+  return text;
+}
 
 const Import* EngineState::find_import(std::string_view interface, std::string_view name) const {
   for (const auto& import : imports) {
@@ -130,9 +163,9 @@ Result<std::unique_ptr<Engine>> make_wasmtime_engine(const EngineOptions& option
   std::string why;
   const uint32_t fit = instances_that_fit(&why);
   state->instances_max = std::min(options.instances_max, fit);
-  state->limit_reason = fit < options.instances_max ? why : "the node's own limit of instances";
+  state->limit_reason = fit < options.instances_max ? why : "limits.instances_max of node.toml";
   TRY_ASSIGN(state->engine, make_configured_engine(options, state->instances_max));
-  state->profile = make_profile(options);
+  state->profile = wasmtime_profile(options);
   define_imports(*state);
   return std::unique_ptr<Engine>(std::make_unique<WasmtimeEngine>(std::move(state)));
 }

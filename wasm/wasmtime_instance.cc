@@ -17,7 +17,9 @@ constexpr uint64_t kFuelTank = uint64_t{1} << 62;
 
 const char* trap_text(wasmtime_trap_code_t code) {
   switch (code) {
-    case WASMTIME_TRAP_CODE_STACK_OVERFLOW: return "stack overflow: the guest's calls nest too deep";
+    case WASMTIME_TRAP_CODE_STACK_OVERFLOW:
+      static_assert(kWasmStackMax == 512 * 1024);
+      return "stack overflow: the guest's calls nest too deep for its stack of 512 KiB, which no limit changes";
     case WASMTIME_TRAP_CODE_MEMORY_OUT_OF_BOUNDS: return "access outside its memory";
     case WASMTIME_TRAP_CODE_TABLE_OUT_OF_BOUNDS: return "access outside a table";
     case WASMTIME_TRAP_CODE_INDIRECT_CALL_TO_NULL: return "call of a null function pointer";
@@ -150,7 +152,10 @@ Trap take_trap(GuestCall& call) {
 }
 
 GuestInstance::GuestInstance(std::shared_ptr<ModuleState> module, Host& host, const Limits& limits)
-    : module_(std::move(module)), host_(host), growth_{limits.memory_bytes, limits.table_elements, false} {
+    : module_(std::move(module)),
+      host_(host),
+      limits_(limits),
+      growth_{limits.memory_bytes, limits.table_elements, 0, 0, false} {
   store_.reset(wasmtime_store_new(module_->engine->engine.get(), this, nullptr));
   theater_store_set_limits(store_.get(), &growth_);
   context_ = wasmtime_store_context(store_.get());
@@ -169,6 +174,7 @@ void GuestInstance::start(const ExportFunction& function, std::vector<Value> arg
   CHECK(!dead_, "start() after a trap");
   function_ = &function;
   outcome_ = {};
+  growth_.memory_refused = growth_.table_refused = 0;
   args_ = std::move(args);
   stop_at_ = 0;
   ignore(wasmtime_context_set_fuel(context_, kFuelTank));
@@ -387,8 +393,10 @@ void GuestInstance::fail(ErrorKind kind, std::string message) { finish(Trap{kind
 
 void GuestInstance::finish(std::optional<Trap> trap) {
   outcome_.fuel = fuel_used();
+  outcome_.refused = {growth_.memory_refused, growth_.table_refused};
   top_.reset();
   if (trap) {
+    trap->message += refused_text(outcome_.refused, limits_);
     dead_ = true;
     outcome_.results.clear();
   }
@@ -417,12 +425,12 @@ Result<std::unique_ptr<Instance>> make_instance(std::shared_ptr<ModuleState> mod
   EngineState& engine = *module->engine;
   if (limits.memory_bytes > engine.options.memory_max_bytes) {
     return Error{ErrorCode::kRefused,
-                 str_cat("a memory limit of ", limits.memory_bytes, " bytes; the node's engine gives at most ",
-                         engine.options.memory_max_bytes)};
+                 str_cat("limits.memory is ", limits.memory_bytes, " bytes; the engine gives at most ",
+                         engine.options.memory_max_bytes, " (limits.memory_max of node.toml)")};
   }
   if (module->memory_min_bytes > limits.memory_bytes) {
     return Error{ErrorCode::kRefused, str_cat("the package begins with a memory of ", module->memory_min_bytes,
-                                              " bytes, the manifest's limit is ", limits.memory_bytes)};
+                                              " bytes; limits.memory is ", limits.memory_bytes)};
   }
   if (engine.instances.fetch_add(1, std::memory_order_relaxed) >= engine.instances_max) {
     engine.instances.fetch_sub(1, std::memory_order_relaxed);

@@ -134,6 +134,7 @@ class GuestInstance final : public Instance {
 
   std::shared_ptr<ModuleState> module_;
   Host& host_;
+  const Limits limits_;
   theater_limits_t growth_;  // the store refers to it
   StorePtr store_;
   wasmtime_context_t* context_;

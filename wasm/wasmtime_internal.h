@@ -48,9 +48,11 @@ struct Import {
   bool needs_realloc = false;
 };
 
-// What makes an engine and what a replay must find equal.
+// Of each guest; nothing that a manifest could change, because where it ends moves with the compiler.
+inline constexpr size_t kWasmStackMax = 512 * 1024;
+
+// What makes an engine; wasmtime_profile() says what a replay must find equal.
 Result<EnginePtr> make_configured_engine(const EngineOptions& options, uint32_t instances_max);
-EngineProfile make_profile(const EngineOptions& options);
 // The most instances that this machine's vm.max_map_count has room for.
 uint32_t instances_that_fit(std::string* why);
 
@@ -89,7 +91,9 @@ struct ModuleState {
 // has a module's header; its other bytes may be anything. Notes the module's other_exports.
 Result<void> check_sections(const EngineState& engine, BytesView package, ModuleState& module);
 
-Result<std::shared_ptr<ModuleState>> compile_module(const std::shared_ptr<EngineState>& engine, BytesView package);
+// Takes the code from `serialized` if that isn't empty, and compiles otherwise.
+Result<std::shared_ptr<ModuleState>> make_module(const std::shared_ptr<EngineState>& engine, BytesView package,
+                                                 BytesView serialized);
 
 Result<std::unique_ptr<Instance>> make_instance(std::shared_ptr<ModuleState> module, Host& host, const Limits& limits);
 

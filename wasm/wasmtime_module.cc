@@ -183,7 +183,8 @@ const CoreSignature* ModuleState::export_signature(std::string_view name) const 
   return nullptr;
 }
 
-Result<std::shared_ptr<ModuleState>> compile_module(const std::shared_ptr<EngineState>& engine, BytesView package) {
+Result<std::shared_ptr<ModuleState>> make_module(const std::shared_ptr<EngineState>& engine, BytesView package,
+                                                 BytesView serialized) {
   TRY(check_header(package));
   auto module = std::make_shared<ModuleState>();
   TRY(check_sections(*engine, package, *module));
@@ -191,9 +192,11 @@ Result<std::shared_ptr<ModuleState>> compile_module(const std::shared_ptr<Engine
   module->package = sha256(package);
 
   wasmtime_module_t* compiled = nullptr;
-  if (wasmtime_error_t* error = wasmtime_module_new(engine->engine.get(), package.data(), package.size(), &compiled)) {
-    return refuse(str_cat("refused by the engine: ", take_message(error)));
-  }
+  wasmtime_error_t* error =
+      serialized.empty()
+          ? wasmtime_module_new(engine->engine.get(), package.data(), package.size(), &compiled)
+          : wasmtime_module_deserialize(engine->engine.get(), serialized.data(), serialized.size(), &compiled);
+  if (error != nullptr) return refuse(str_cat("refused by the engine: ", take_message(error)));
   module->module.reset(compiled);
 
   VecOf<wasm_importtype_vec_t, wasm_importtype_vec_delete> imports;
@@ -210,9 +213,8 @@ Result<std::shared_ptr<ModuleState>> compile_module(const std::shared_ptr<Engine
   module->has_initialize = module->export_signature("_initialize") != nullptr;
 
   wasmtime_instance_pre_t* pre = nullptr;
-  if (wasmtime_error_t* error = wasmtime_linker_instantiate_pre(engine->linker.get(), compiled, &pre)) {
-    return refuse(str_cat("can't be linked: ", take_message(error)));
-  }
+  error = wasmtime_linker_instantiate_pre(engine->linker.get(), compiled, &pre);
+  if (error != nullptr) return refuse(str_cat("can't be linked: ", take_message(error)));
   module->pre.reset(pre);
   return module;
 }

@@ -50,6 +50,7 @@ Actor::Actor(std::shared_ptr<ActorContext> context, std::shared_ptr<wasm::Module
       }) {
   chain_.keep_from_record(secrets_of(*manifest_, context_->environment));
   for (auto& subscriber : subscribers) chain_.add(std::move(subscriber));
+  if (limits().events_per_second != kUnlimited) throttle_ = std::make_unique<Throttle>(limits().events_per_second);
   published_.name = name();
   published_.state = "starting";
   if (!manifest_->supervisor && !manifest_->grants("supervisor")) return;
@@ -97,6 +98,7 @@ Task::Next Actor::turn(Worker& worker) {
   look_at_rest_timer();
   run_orders();
   if (supervisor_ != nullptr) supervisor_->turn();
+  state_refused_messages();
   const Next next = advance();
   arm_timer();
   arm_rest_timer();
@@ -147,6 +149,10 @@ Task::Next Actor::advance() {
           shut_down("guest", std::move(data), {});
         } else if (stop_) {
           shut_down(stop_->reason, {}, stop_->origin);
+        } else if (end_if_out_of_fuel()) {
+          break;
+        } else if (!may_begin_message()) {
+          if (facts_ == nullptr) return Next::kWait;
         } else if (messages++ == kMessagesATurn) {
           return Next::kAgain;
         } else if (!begin_message() && !begin_rest()) {
@@ -200,6 +206,7 @@ void Actor::emitted() {
       guest_time_ns_ = chain_.time_ns();
       deadline_ns_ = after_ms(context_->clock->monotonic_ns(), limits().call_timeout_ms);
       instance_->start(*function_, chain_.take_args());
+      if (const uint64_t left = fuel_left(); left != kUnlimited) instance_->stop_at_fuel(left);
       phase_ = Phase::kRunning;
       return;
     case Phase::kResult: return result_emitted();
@@ -294,6 +301,10 @@ bool Actor::take_back_signal(const wasm::ExportFunction& function, uint64_t key)
 
 Task::Next Actor::run_guest() {
   if (wait_until_ns_ != 0 && context_->clock->monotonic_ns() < wait_until_ns_) return Next::kWait;
+  if (is_throttled()) {
+    wait_for_room();
+    return Next::kWait;
+  }
   switch (instance_->run()) {
     case wasm::Instance::Progress::kYielded: return Next::kAgain;
     case wasm::Instance::Progress::kParked: return std::exchange(turn_over_, false) ? Next::kAgain : Next::kWait;
@@ -306,6 +317,13 @@ Task::Next Actor::run_guest() {
 void Actor::call_returned() {
   auto outcome = instance_->take_outcome();
   deadline_ns_ = 0;
+  if (outcome.refused.any() && !outcome.trap) return state_refused_growth(std::move(outcome));
+  call_over(std::move(outcome));
+}
+
+void Actor::call_over(wasm::CallOutcome outcome) {
+  if (outcome.trap && outcome.trap->kind == ErrorKind::kKilled) return out_of_fuel(outcome);
+  life_fuel_ += outcome.fuel;
   if (outcome.trap) return fail(outcome.trap->kind, std::move(outcome.trap->message), outcome.fuel, true, {});
   call_fuel_ = outcome.fuel;
   chain_.begin(function_->type_name, schema::WasmResult{std::move(outcome.results), outcome.fuel});
@@ -437,8 +455,11 @@ void Actor::arm_timer() {
   if (phase_ != Phase::kTerminal && phase_ != Phase::kEnded) {
     consider(grace_until_ns_);
     if (supervisor_ != nullptr) consider(supervisor_->wake_at_ns());
+    if (throttle_ != nullptr && !chain_.emitting()) consider(throttle_->ready_ns());
+    consider(refused_next_ns_);
   }
-  if (phase_ == Phase::kIdle && timers_ != nullptr && ask_again_ns_ == 0) consider(timers_->next_due_ns().value_or(0));
+  if (phase_ == Phase::kIdle && timers_ != nullptr && ask_again_ns_ == 0 && !is_throttled())
+    consider(timers_->next_due_ns().value_or(0));
   if (phase_ == Phase::kIdle) consider(ask_again_ns_);
   if (earliest == timer_.first) return;
   context_->timers.cancel(timer_);
@@ -463,6 +484,7 @@ void Actor::publish() {
   if (chain_.emitting()) waits_for = chain_.waits_for();
   if (phase_ == Phase::kRunning && wait_until_ns_ != 0) waits_for = "timer";
   if (phase_ == Phase::kIdle && ask_again_ns_ != 0) waits_for = "an instance: the node has no more";
+  if (is_throttled()) waits_for = "limits.events_per_second";
   const bool talks = talk_ != nullptr && talk_->to != nullptr && !talk_->has_room && !chain_.emitting();
   if ((talks || !waits_for.empty()) && state == std::string_view("running")) state = "waiting";
   if (stop_ && phase_ != Phase::kEnded) state = "stopping";

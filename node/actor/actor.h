@@ -34,6 +34,7 @@
 #include "node/actor/mailbox.h"
 #include "node/actor/signals.h"
 #include "node/actor/supervisor.h"
+#include "node/actor/throttle.h"
 #include "node/chain/chain.h"
 #include "node/handlers/handlers.h"
 #include "node/runtime/command_queue.h"
@@ -44,6 +45,11 @@
 namespace theater::node {
 
 class Actor;
+
+// Facts on an actor's own chain about limits that didn't end it and that no answer of the host tells of.
+inline constexpr std::string_view kFactLimit = "actor/limit";          // the guest asked for more memory than it has
+inline constexpr std::string_view kFactThrottled = "actor/throttled";  // a burst of events that it may not have
+inline constexpr std::string_view kFactRefused = "actor/refused";      // messages from outside that it doesn't take
 
 // Who is told about an actor's life. Called on workers; only enqueues.
 class ActorListener {
@@ -133,7 +139,7 @@ class Actor final : public Task, private wasm::Host, private Services, private H
 
  private:
   enum class Phase : uint8_t { kBirth, kGenesis, kCall, kRunning, kResult, kIdle, kTerminal, kEnded };
-  enum class HostStep : uint8_t { kPrepare, kIntent, kRun, kOutcome };
+  enum class HostStep : uint8_t { kBegin, kPrepare, kIntent, kRun, kOutcome };
 
   static constexpr size_t kOrdersMax = 1'000;
   static constexpr int kMessagesATurn = 32;
@@ -153,6 +159,7 @@ class Actor final : public Task, private wasm::Host, private Services, private H
   std::optional<Signal> due_tick();
   void begin_export(const wasm::ExportFunction& function, std::vector<schema::Value> params, schema::Origin origin);
   void call_returned();
+  void call_over(wasm::CallOutcome outcome);
   void result_emitted();
   void answer(std::shared_ptr<Reply> reply, Result<std::optional<Bytes>> result, bool claimed = false);
   schema::Cause newest_event() const { return {id(), chain_.length() - 1, *chain_.head()}; }
@@ -204,6 +211,17 @@ class Actor final : public Task, private wasm::Host, private Services, private H
   void linked_ended(const LifeEnd& end);
   void watched_ended(uint64_t number, const LifeEnd& end);
   void cut_relations();
+
+  // actor_limits.cc: what is counted
+  uint64_t fuel_left() const;
+  void out_of_fuel(const wasm::CallOutcome& outcome);
+  bool end_if_out_of_fuel();
+  bool may_emit();
+  bool may_begin_message();
+  bool is_throttled() const;
+  void state_refused_growth(wasm::CallOutcome outcome);
+  void note_refused(const Error& why);
+  void state_refused_messages();
 
   // actor_end.cc: how it ends
   bool cut_off_if_due();
@@ -303,14 +321,17 @@ class Actor final : public Task, private wasm::Host, private Services, private H
   std::shared_ptr<Reply> reply_;                    // of the request in progress
   uint64_t call_sequence_ = 0;                      // of the call in progress: a request's number
   uint64_t call_fuel_ = 0;                          // of a call whose result isn't emitted yet
+  uint64_t life_fuel_ = 0;                          // of all calls that returned
+  std::unique_ptr<Throttle> throttle_;              // none: as many events as it likes
   std::optional<schema::Value> last_word_;
   uint64_t genesis_time_ns_ = 0;
   uint64_t guest_time_ns_ = 0;  // what the guest's clocks say
   uint64_t wait_until_ns_ = 0;  // monotonic, as all that follow; 0: none
   uint64_t deadline_ns_ = 0;    // of the call in progress
   uint64_t no_room_since_ns_ = 0;
-  uint64_t grace_until_ns_ = 0;  // a stop that becomes a kill
-  uint64_t ask_again_ns_ = 0;    // for an instance, when the engine had none
+  uint64_t grace_until_ns_ = 0;   // a stop that becomes a kill
+  uint64_t ask_again_ns_ = 0;     // for an instance, when the engine had none
+  uint64_t refused_next_ns_ = 0;  // when messages that were refused may be stated
   Timers::Id timer_{};
   Timers::Id rest_timer_{};
   std::atomic<bool> rest_due_{false};  // it has fired
@@ -373,6 +394,12 @@ class Actor final : public Task, private wasm::Host, private Services, private H
     uint64_t last_monitor = 0;
   };
   std::unique_ptr<Relations> relations_;  // most actors have none
+  struct RefusedMessages {
+    uint64_t count = 0;  // not stated yet
+    std::string reason;  // of the last one
+    uint64_t next_ns = 0;
+  };
+  std::unique_ptr<RefusedMessages> refused_;  // none up to now
   struct Answer {
     uint64_t number = 0;
     Result<std::optional<Bytes>> result;

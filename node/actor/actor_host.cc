@@ -23,7 +23,7 @@ void keep_as_spare(std::vector<schema::Value> args, wasm::HostCall& call) {
 // No effect outside: the call is run, then one event tells arguments and answer. Outside: the intent is an event before
 // anything happens, and the outcome another.
 HostStatus Actor::call(wasm::HostCall& call) {
-  host_step_ = call.function->effect == Effect::kOutside ? HostStep::kPrepare : HostStep::kRun;
+  host_step_ = HostStep::kBegin;
   if (++host_calls_ > kHostCallsATurn) {
     turn_over_ = true;
     return HostStatus::kParked;
@@ -33,6 +33,13 @@ HostStatus Actor::call(wasm::HostCall& call) {
 
 HostStatus Actor::resume(wasm::HostCall& call) {
   room_came();
+  if (host_step_ == HostStep::kBegin) {
+    if (!may_emit()) {
+      wait_for_room();
+      return HostStatus::kParked;
+    }
+    host_step_ = call.function->effect == Effect::kOutside ? HostStep::kPrepare : HostStep::kRun;
+  }
   if (host_step_ == HostStep::kPrepare) {
     const auto* handler = handler_of(*call.function);
     if (handler != nullptr && handler->prepare != nullptr && handler->prepare(*this, call) == HostStatus::kParked) {

@@ -55,14 +55,20 @@ Result<const wasm::ExportFunction*> Actor::callable(std::string_view name) const
 }
 
 Result<void> Actor::offer(Message message) {
+  std::optional<Error> refused;
   {
     std::lock_guard lock(mutex_);
     if (closed_) return *closed_;
     TRY(accepts(*message.function));
-    TRY(mailbox_.push(std::move(message), limits()));
+    auto taken = mailbox_.push(std::move(message), limits());
+    if (!taken.ok()) {
+      note_refused(taken.error());
+      refused = std::move(taken).error();
+    }
     published_.mailbox = mailbox_.size();
   }
   wake();
+  if (refused) return *std::move(refused);
   return Ok{};
 }
 

@@ -128,7 +128,7 @@ void Actor::leave_family(bool unborn) {
 // --- what its guest may do and look at ---
 
 // A child gets at most what its parent has.
-Result<void> Actor::may_spawn(const Manifest& child) const { return check_child_grants(*manifest_, child); }
+Result<void> Actor::may_spawn(const Manifest& child) const { return check_grants_no_more(child, *manifest_); }
 
 bool Actor::is_descendant(const Actor& other) const {
   const Parentage* parent = other.parent();

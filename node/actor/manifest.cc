@@ -7,8 +7,6 @@
 namespace theater::node {
 namespace {
 
-constexpr uint64_t kDayMs = 24 * 3'600'000;
-
 void read_handlers(const Config::Table& root, Manifest& manifest) {
   for (const auto& handler : root.tables("handler")) {
     std::string type = handler.required_text("type");
@@ -25,26 +23,6 @@ void read_handlers(const Config::Table& root, Manifest& manifest) {
       manifest.handlers.push_back(std::move(type));
     }
   }
-}
-
-void read_limits(const Config::Table& root, ManifestLimits& limits) {
-  const auto table = root.table("limits");
-  if (!table) return;
-  limits.instance.memory_bytes = table->size_bytes("memory", limits.instance.memory_bytes, 64 << 10, uint64_t{4} << 30);
-  limits.instance.table_elements =
-      static_cast<uint32_t>(table->number("table_elements", limits.instance.table_elements, 1, 10'000'000));
-  limits.call_timeout_ms = table->duration_ms("call_timeout", limits.call_timeout_ms, 1, kDayMs);
-  limits.mailbox_messages =
-      static_cast<uint32_t>(table->number("mailbox_messages", limits.mailbox_messages, 1, 1'000'000));
-  limits.mailbox_bytes = table->size_bytes("mailbox_bytes", limits.mailbox_bytes, 1, uint64_t{1} << 30);
-  limits.mailbox_waits = table->choice("mailbox_full", {"wait", "refuse"}, "wait") == "wait";
-  limits.wait_timeout_ms = table->duration_ms("wait_timeout", limits.wait_timeout_ms, 1, kDayMs);
-  constexpr uint64_t kNotSaid = UINT64_MAX;
-  const uint64_t passivate_after_ms = table->duration_ms("passivate_after", kNotSaid, 0, 365 * kDayMs);
-  if (passivate_after_ms != kNotSaid) limits.passivate_after_ms = passivate_after_ms;
-  limits.timers = static_cast<uint32_t>(table->number("timers", limits.timers, 1, 10'000));
-  limits.channels = static_cast<uint32_t>(table->number("channels", limits.channels, 1, 10'000));
-  limits.message_bytes = table->size_bytes("message_bytes", limits.message_bytes, 1, uint64_t{64} << 20);
 }
 
 // Empty if there is none.
@@ -82,7 +60,7 @@ Result<Manifest> parse_manifest(std::string_view text, const std::string& path) 
     manifest.has_initial_state = true;
   }
   read_handlers(root, manifest);
-  read_limits(root, manifest.limits);
+  if (const auto limits = root.table("limits")) read_limits(*limits, manifest.limits);
   manifest.supervisor = supervise::read_spec(root);
   if (const auto audit = root.table("audit")) {
     const auto mode = audit->choice("mode", {"strict", "best-effort"}, "strict");
@@ -110,57 +88,57 @@ const std::vector<std::string_view>& handler_types() {
 }
 
 const std::vector<ManifestKey>& manifest_keys() {
-  static const std::vector<ManifestKey> keys = {
-      {"name", "string", "(required)", "What people call the actor: 1 to 64 of a-z A-Z 0-9 - _ ."},
-      {"package", "string", "", "The WebAssembly module: a path beside the manifest."},
-      {"register", "string", "(none)",
-       "A name by which other actors of the node reach it; refused while another living actor has it."},
-      {"initial_state", "string", "(none)", "What the first call, init, gets as its state."},
-      {"handler.type", "string", "(required)",
-       "One [[handler]] for each thing the actor may use; docs/guest-abi.md lists them."},
-      {"handler.variables", "list of strings", "(none)", "environment: variables of the node that the actor may read."},
-      {"handler.secrets", "list of strings", "(none)",
-       "environment: the same, but the record holds only a commitment to the value, wherever it stands."},
-      {"handler.functions", "list of strings", "(all)",
-       "rpc: exports INTERFACE#FUNCTION that others may call. [] lets this actor call others and be called by none."},
-      {"limits.memory", "size", "64 MiB", "The linear memory may grow to this and no further."},
-      {"limits.table_elements", "number", "100000", "Elements that a table may have."},
-      {"limits.call_timeout", "duration", "30 s",
-       "How long one call may run and sleep before the actor is killed; waiting for an auditor doesn't count."},
-      {"limits.mailbox_messages", "number", "1000", "Messages that may wait."},
-      {"limits.mailbox_bytes", "size", "16 MiB", "Bytes of messages that may wait."},
-      {"limits.mailbox_full", "string", "wait",
-       "What an actor that sends meets when the mailbox is full: wait or refuse. The command line is refused."},
-      {"limits.wait_timeout", "duration", "5 s",
-       "How long this actor waits for room in a mailbox, and for an answer unless it says otherwise."},
-      {"limits.message_bytes", "size", "1 MiB", "The largest message."},
-      {"limits.passivate_after", "duration", "(the node's)",
-       "An actor that has had nothing to do for this long (at most twice as long) gives up its instance and keeps its "
-       "state. `0 s` means never."},
-      {"limits.channels", "number", "100", "Open channels, at most 10000; one more is refused."},
-      {"limits.timers", "number", "100", "Timers that may wait, at most 10000; one more is refused."},
-      {"supervisor.strategy", "string", "one_for_one",
-       "Who is restarted when a child ends: one_for_one, one_for_all, rest_for_one, or simple_one_for_one, whose one "
-       "[[child]] is the pattern of all children."},
-      {"supervisor.intensity", "number", "1", "More restarts than this within the period end the supervisor."},
-      {"supervisor.period", "duration", "5 s", "The period in which restarts are counted."},
-      {"supervisor.max_children", "number", "10000", "Children that it may have."},
-      {"supervisor.backoff.initial", "duration", "100 ms",
-       "With a table [supervisor.backoff]: the wait before the first restart in a row; each further one waits twice as "
-       "long. Without: no wait."},
-      {"supervisor.backoff.max", "duration", "10 s", "The longest of these waits."},
-      {"supervisor.backoff.jitter", "number", "20", "Up to so many percent are taken off a wait by chance."},
-      {"child[].id", "string", "(required)",
-       "One [[child]] for each child, in the order of starting: what its supervisor calls it."},
-      {"child[].manifest", "string", "(required)", "The child's manifest: a path beside this one."},
-      {"child[].restart", "string", "permanent",
-       "permanent: always restarted; transient: if it ended abnormally; temporary: never."},
-      {"child[].shutdown", "string", "5 s",
-       "How long it may take to stop before it is killed: a duration, brutal_kill (at once), or infinity (the default "
-       "of a child that is a supervisor itself)."},
-      {"audit.mode", "string", "strict",
-       "strict: the actor waits for its auditors; best-effort: it never waits, and what is dropped is marked."},
-  };
+  static const std::vector<ManifestKey> keys = [] {
+    std::vector<ManifestKey> all = {
+        {"name", "string", "(required)", "What people call the actor: 1 to 64 of a-z A-Z 0-9 - _ ."},
+        {"package", "string", "", "The WebAssembly module: a path beside the manifest."},
+        {"register", "string", "(none)",
+         "A name by which other actors of the node reach it; refused while another living actor has it."},
+        {"initial_state", "string", "(none)", "What the first call, init, gets as its state."},
+        {"handler.type", "string", "(required)",
+         "One [[handler]] for each thing the actor may use; docs/guest-abi.md lists them."},
+        {"handler.variables", "list of strings", "(none)",
+         "environment: variables of the node that the actor may read."},
+        {"handler.secrets", "list of strings", "(none)",
+         "environment: the same, but the record holds only a commitment to the value, wherever it stands."},
+        {"handler.functions", "list of strings", "(all)",
+         "rpc: exports INTERFACE#FUNCTION that others may call. [] lets this actor call others and be called by none."},
+    };
+    for (const auto& key : limit_keys()) all.push_back({key.key, key.type(), key.otherwise, key.meaning});
+    const std::initializer_list<ManifestKey> others = {
+        {"limits.mailbox_full", "string", "wait",
+         "What an actor that sends meets when the mailbox is full: wait or refuse. The command line is refused."},
+        {"limits.passivate_after", "duration", "(the node's)",
+         "An actor that has had nothing to do for this long (at most twice as long) gives up its instance and keeps "
+         "its "
+         "state. `0 s` means never."},
+        {"supervisor.strategy", "string", "one_for_one",
+         "Who is restarted when a child ends: one_for_one, one_for_all, rest_for_one, or simple_one_for_one, whose one "
+         "[[child]] is the pattern of all children."},
+        {"supervisor.intensity", "number", "1", "More restarts than this within the period end the supervisor."},
+        {"supervisor.period", "duration", "5 s", "The period in which restarts are counted."},
+        {"supervisor.max_children", "number", "10000", "Children that it may have."},
+        {"supervisor.backoff.initial", "duration", "100 ms",
+         "With a table [supervisor.backoff]: the wait before the first restart in a row; each further one waits twice "
+         "as "
+         "long. Without: no wait."},
+        {"supervisor.backoff.max", "duration", "10 s", "The longest of these waits."},
+        {"supervisor.backoff.jitter", "number", "20", "Up to so many percent are taken off a wait by chance."},
+        {"child[].id", "string", "(required)",
+         "One [[child]] for each child, in the order of starting: what its supervisor calls it."},
+        {"child[].manifest", "string", "(required)", "The child's manifest: a path beside this one."},
+        {"child[].restart", "string", "permanent",
+         "permanent: always restarted; transient: if it ended abnormally; temporary: never."},
+        {"child[].shutdown", "string", "5 s",
+         "How long it may take to stop before it is killed: a duration, brutal_kill (at once), or infinity (the "
+         "default "
+         "of a child that is a supervisor itself)."},
+        {"audit.mode", "string", "strict",
+         "strict: the actor waits for its auditors; best-effort: it never waits, and what is dropped is marked."},
+    };
+    all.insert(all.end(), others);
+    return all;
+  }();
   return keys;
 }
 

@@ -11,28 +11,15 @@
 #include <vector>
 
 #include "base/result.h"
+#include "node/actor/limits.h"
 #include "node/actor/permissions.h"
 #include "schema/event.h"
 #include "supervise/spec.h"
-#include "wasm/engine.h"
 
 namespace theater::node {
 
 using supervise::ChildSpec;
 using supervise::SupervisorSpec;
-
-struct ManifestLimits {
-  wasm::Limits instance;
-  uint64_t call_timeout_ms = 30'000;
-  uint32_t mailbox_messages = 1'000;
-  uint64_t mailbox_bytes = uint64_t{16} << 20;
-  uint64_t message_bytes = uint64_t{1} << 20;
-  bool mailbox_waits = true;                   // a full mailbox makes actors that send wait; otherwise they are refused
-  uint64_t wait_timeout_ms = 5'000;            // of a send to a full mailbox, and of a request
-  std::optional<uint64_t> passivate_after_ms;  // 0: never; none: what the node says
-  uint32_t timers = 100;
-  uint32_t channels = 100;
-};
 
 struct Manifest {
   std::string name;

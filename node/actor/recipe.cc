@@ -1,7 +1,7 @@
 #include "node/actor/recipe.h"
 
 #include "base/crypto.h"
-#include "node/handlers/handlers.h"
+#include "node/actor/policy.h"
 
 namespace theater::node {
 namespace {
@@ -25,7 +25,7 @@ Result<std::shared_ptr<const Recipe>> make(Bundle bundle, size_t depth) {
     }
     auto made = make(std::move(attached->second), depth + 1);
     if (!made.ok()) return Error{made.error().code, str_cat("child '", child.id, "': ", made.error().message)};
-    TRY(check_child_grants(manifest, *(*made)->manifest));
+    TRY(check_grants_no_more(*(*made)->manifest, manifest));
     child.is_supervisor = (*made)->manifest->supervisor.has_value();
     recipe->children.emplace(child.id, std::move(made).value());
   }

@@ -44,18 +44,6 @@ std::optional<uint64_t> optional_u64(const schema::Value& value) {
 
 std::string grant_line(std::string_view handler) { return str_cat("[[handler]]\ntype = \"", handler, "\""); }
 
-Result<void> check_child_grants(const Manifest& parent, const Manifest& child) {
-  for (const auto& handler : child.handlers) {
-    if (parent.grants(handler)) continue;
-    return Error{
-        ErrorCode::kRefused,
-        str_cat("the manifest of '", child.name, "' grants ", handler, ", which that of its parent '", parent.name,
-                "' doesn't have; a child gets at most what its parent has. Add to the parent's manifest:\n",
-                grant_line(handler))};
-  }
-  return Ok{};
-}
-
 Result<void> check_grants(const Manifest& manifest, const wasm::Module& module) {
   for (const auto* import : module.imports()) {
     if (import->handler.empty() || manifest.grants(import->handler)) continue;

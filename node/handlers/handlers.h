@@ -103,9 +103,6 @@ const HandlerEntry* find_implementation(const wasm::HostFunction& function);
 // one without a function that the manifest lets others call.
 Result<void> check_grants(const Manifest& manifest, const wasm::Module& module);
 
-// A child gets at most what its parent has: kRefused, naming what it would have beyond that.
-Result<void> check_child_grants(const Manifest& parent, const Manifest& child);
-
 // The line to add to a manifest, for messages.
 std::string grant_line(std::string_view handler);
 

@@ -4,8 +4,12 @@
 
 namespace theater::node {
 
-ModuleCache::ModuleCache(wasm::Engine& engine, std::function<void(std::function<void()>)> defer)
-    : engine_(engine), defer_(std::move(defer)), thread_(start_thread("compile", [this] { compile_all(); })) {}
+ModuleCache::ModuleCache(wasm::Engine& engine, std::shared_ptr<ModuleFiles> files,
+                         std::function<void(std::function<void()>)> defer)
+    : engine_(engine),
+      files_(std::move(files)),
+      defer_(std::move(defer)),
+      thread_(start_thread("compile", [this] { compile_all(); })) {}
 
 ModuleCache::~ModuleCache() { stop(); }
 
@@ -35,9 +39,21 @@ void ModuleCache::stop() {
 
 void ModuleCache::compile_all() {
   while (auto job = jobs_.pop()) {
-    auto module = engine_.compile(*job->bytes);
-    defer_([this, package = job->package, module = std::move(module)] { compiled(package, module); });
+    const auto kept = files_ == nullptr ? nullptr : load(*job);
+    const auto module = kept != nullptr ? kept : engine_.compile(*job->bytes);
+    defer_([this, package = job->package, module] { compiled(package, module); });
+    if (files_ == nullptr || kept != nullptr || !module.ok()) continue;
+    if (const auto code = engine_.serialize(**module); code.ok()) files_->keep(job->package, *code);
   }
+}
+
+std::shared_ptr<wasm::Module> ModuleCache::load(const Job& job) {
+  const auto code = files_->load(job.package);
+  if (!code) return nullptr;
+  auto module = engine_.load(*job.bytes, *code);
+  if (module.ok()) return std::move(module).value();
+  files_->forget(job.package, module.error().message);
+  return nullptr;
 }
 
 void ModuleCache::compiled(const Hash& package, const Result<std::shared_ptr<wasm::Module>>& result) {

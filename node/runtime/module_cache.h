@@ -1,10 +1,9 @@
 // Packages are compiled once, on a thread of their own, and kept by the hash of their bytes: a second actor of the same
-// package starts in microseconds.
+// package starts in microseconds. With ModuleFiles they are kept on disk, too.
 //
-// get() may be called from any thread; compilation runs on *compile*, and what waited for it goes on on the command
-// thread. Bounds: kModulesMax
-// modules, the least recently used one goes first (actors keep theirs alive); kPendingMax packages wait for the
-// compiler, more are refused.
+// get() may be called from any thread; compilation and files are *compile*'s, and what waited for it goes on on the
+// command thread. Bounds: kModulesMax modules, the least recently used one goes first (actors keep theirs alive);
+// kPendingMax packages wait for the compiler, more are refused.
 #pragma once
 
 #include <functional>
@@ -16,6 +15,7 @@
 #include <vector>
 
 #include "base/bounded_queue.h"
+#include "node/runtime/module_files.h"
 #include "wasm/engine.h"
 
 namespace theater::node {
@@ -26,8 +26,9 @@ class ModuleCache {
   static constexpr size_t kModulesMax = 64;
   static constexpr size_t kPendingMax = 64;
 
-  // `defer` runs its argument on the command thread; called on *compile*.
-  ModuleCache(wasm::Engine& engine, std::function<void(std::function<void()>)> defer);
+  // `defer` runs its argument on the command thread; called on *compile*. `files` may be none.
+  ModuleCache(wasm::Engine& engine, std::shared_ptr<ModuleFiles> files,
+              std::function<void(std::function<void()>)> defer);
   ~ModuleCache();  // as stop()
 
   // Calls `done` at once if the module is there, later otherwise. `package` is the hash of `bytes`.
@@ -43,9 +44,11 @@ class ModuleCache {
   using Modules = std::list<std::shared_ptr<wasm::Module>>;
 
   void compile_all();
+  std::shared_ptr<wasm::Module> load(const Job& job);  // none: it isn't kept
   void compiled(const Hash& package, const Result<std::shared_ptr<wasm::Module>>& result);
 
   wasm::Engine& engine_;
+  const std::shared_ptr<ModuleFiles> files_;
   std::mutex mutex_;  // guards what follows, up to the jobs
   const std::function<void(std::function<void()>)> defer_;
   Modules recent_;  // newest first

@@ -200,7 +200,10 @@ void RuntimeImpl::spawn(SpawnRequest request, Callback<ActorInfo> done) {
                                                ", so that no spawn could be recorded; see theater node status")});
   }
   auto recipe = make_recipe(std::move(static_cast<Bundle&>(request)));
-  if (!recipe.ok()) return done(std::move(recipe).error());
+  if (!recipe.ok()) {
+    refusals_->note("", request.requested_by, recipe.error());
+    return done(std::move(recipe).error());
+  }
   LifeRequest life;
   life.recipe = std::move(recipe).value();
   life.initial_state = std::move(request.initial_state);
@@ -212,6 +215,8 @@ void RuntimeImpl::spawn(SpawnRequest request, Callback<ActorInfo> done) {
 void RuntimeImpl::spawn_life(LifeRequest life, Callback<ActorInfo> done) {
   const auto recipe = life.recipe;
   const auto& manifest = *recipe->manifest;
+  done = noting_refusal(life, std::move(done));
+  if (auto allowed = check_policy(manifest, options_.policy); !allowed.ok()) return done(std::move(allowed).error());
   auto birth = std::make_unique<Birth>();
   auto& genesis = birth->genesis;
   genesis.name = manifest.name;
@@ -241,6 +246,16 @@ void RuntimeImpl::spawn_life(LifeRequest life, Callback<ActorInfo> done) {
   genesis.package_length = recipe->package->size();
   spawning->birth->blobs.push_back(Blob{recipe->package_hash, recipe->package});
   modules_->get(recipe->package_hash, recipe->package, go_on);
+}
+
+Callback<ActorInfo> RuntimeImpl::noting_refusal(const LifeRequest& life, Callback<ActorInfo> done) {
+  return [this, name = life.recipe->manifest->name, asked_by = life.requested_by,
+          done = std::move(done)](Result<ActorInfo> result) {
+    // What failed after genesis stands on the actor's own chain.
+    const bool refused = !result.ok() && result.error().code != ErrorCode::kActorFailed;
+    if (refused && !context_->directory.closed()) refusals_->note(name, asked_by, result.error());
+    done(std::move(result));
+  };
 }
 
 Result<void> RuntimeImpl::create(std::shared_ptr<wasm::Module> module, Spawning& spawning) {

@@ -20,8 +20,10 @@
 #include "base/random.h"
 #include "base/result.h"
 #include "bus/outbox.h"
+#include "node/actor/policy.h"
 #include "node/actor/recipe.h"
 #include "node/chain/subscriber.h"
+#include "node/runtime/module_files.h"
 #include "schema/event.h"
 #include "wasm/engine.h"
 
@@ -42,6 +44,8 @@ struct RuntimeOptions {
   size_t workers = 0;       // 0: one a core
   // An idle actor gives up its instance after this, unless its manifest says otherwise. 0: never.
   uint64_t passivate_after_ms = kPassivateAfterMs;
+  Policy policy;                                       // what manifests may grant
+  std::shared_ptr<ModuleFiles> module_files;           // compiled packages on disk; may be none
   std::vector<std::shared_ptr<bus::Outbox>> auditors;  // all chains go to all of them
   std::function<void(const std::string&)> log;         // one line for people; any thread
   std::map<std::string, std::string> environment;      // variables that manifests may grant
@@ -79,7 +83,8 @@ class Runtime {
   virtual NodeAbout about() const = 0;
 
   // Done when init has returned: genesis, the start function and init are emitted. Fails with kRefused/kInvalid before
-  // genesis (bad manifest, handler not granted, signature) or kActorFailed after it (init trapped or answered err).
+  // genesis (bad manifest, more than the policy allows, handler not granted, signature, no instance left) or
+  // kActorFailed after it (init trapped or answered err). What fails before is a fact on the node's own chain.
   virtual void spawn(SpawnRequest request, Callback<ActorInfo> done) = 0;
   // Done when the message is in the mailbox.
   virtual void send(const ActorId& actor, Bytes message, schema::Origin origin, Callback<Ok> done) = 0;

@@ -10,6 +10,7 @@
 #include "node/runtime/command_queue.h"
 #include "node/runtime/module_cache.h"
 #include "node/runtime/node_chain.h"
+#include "node/runtime/refusals.h"
 #include "node/runtime/runtime.h"
 
 namespace theater::node {
@@ -52,6 +53,8 @@ class RuntimeImpl final : public Runtime, private ActorListener {
   void order_to_end(const ActorId& actor, uint64_t wait_ms, Callback<Ok> done, const Actor::Order& what);
 
   void run_commands();
+  // Notes it if the spawn is refused, whenever that is.
+  Callback<ActorInfo> noting_refusal(const LifeRequest& life, Callback<ActorInfo> done);
   struct Spawning {
     LifeRequest life;
     std::unique_ptr<Birth> birth;  // its `done` is called once
@@ -73,6 +76,7 @@ class RuntimeImpl final : public Runtime, private ActorListener {
   std::vector<std::shared_ptr<Subscriber>> strict_links_;  // one for each auditor, shared by all strict actors
   std::vector<std::string> auditor_names_;
   std::shared_ptr<NodeChain> node_chain_;
+  std::unique_ptr<Refusals> refusals_;
   std::unique_ptr<ModuleCache> modules_;
 
   std::atomic<bool> all_clean_{true};

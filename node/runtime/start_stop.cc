@@ -50,8 +50,9 @@ RuntimeImpl::RuntimeImpl(RuntimeOptions options)
   node_chain_ =
       std::make_shared<NodeChain>(context_, context_->scheduler, *options_.clock, node_genesis(), strict_links_);
   node_chain_->wake();
-  modules_ =
-      std::make_unique<ModuleCache>(*options_.engine, [this](std::function<void()> work) { defer(std::move(work)); });
+  refusals_ = std::make_unique<Refusals>(*node_chain_, context_->timers, *options_.clock);
+  modules_ = std::make_unique<ModuleCache>(*options_.engine, options_.module_files,
+                                           [this](std::function<void()> work) { defer(std::move(work)); });
   boot();
   command_ = start_thread("command", [this] { run_commands(); });
 }
@@ -104,6 +105,7 @@ bool RuntimeImpl::stop(uint64_t grace_ms) {
     context_->directory.wait_until_empty(std::chrono::seconds(60));
   }
 
+  refusals_->flush();
   auto finished = std::make_shared<std::promise<void>>();
   auto finish = finished->get_future();
   node_chain_->finish("node stop", [finished] { finished->set_value(); });

@@ -1,4 +1,4 @@
-// SHA-256 and Ed25519 against the vectors of FIPS 180-2 and RFC 8032.
+// SHA-256, HMAC and Ed25519 against the vectors of FIPS 180-2, RFC 4231 and RFC 8032.
 #include "base/crypto.h"
 
 #include <gtest/gtest.h>
@@ -35,6 +35,25 @@ TEST(Sha256, IncrementalEqualsWhole) {
     ASSERT_EQ(digest.finish(), sha256(bytes));
   }
   EXPECT_EQ(digest.finish(), sha256({}));
+}
+
+TEST(Hmac, KnownVectors) {
+  EXPECT_EQ(hmac_sha256(Bytes(20, 0x0b), as_bytes("Hi There")).hex(),
+            "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7");
+  EXPECT_EQ(hmac_sha256(as_bytes("Jefe"), as_bytes("what do ya want for nothing?")).hex(),
+            "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+  EXPECT_EQ(hmac_sha256(Bytes(131, 0xaa), as_bytes("Test Using Larger Than Block-Size Key - Hash Key First")).hex(),
+            "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54");
+}
+
+TEST(Hmac, ComparesWholeHashes) {
+  const Hash a = sha256(as_bytes("a"));
+  for (const size_t at : {size_t{0}, size_t{15}, size_t{31}}) {
+    Hash b = a;
+    EXPECT_TRUE(equal_in_constant_time(a, b));
+    b.bytes[at] ^= 1;
+    EXPECT_FALSE(equal_in_constant_time(a, b));
+  }
 }
 
 TEST(Sha256, ThreadsDontShareAContext) {

@@ -20,6 +20,18 @@ static theater_answer act(theater_option state, theater_view sender, theater_vie
     for (volatile uint64_t i = 0;; i++) {
     }
   }
+  if (is(message, "work")) {
+    for (volatile uint64_t i = 0; i < 100000; i++) {
+    }
+    return theater_reply(state, theater_text("worked"));
+  }
+  if (is(message, "grow")) {  // by 100 MiB
+    size_t before = __builtin_wasm_memory_grow(0, 1600);
+    return theater_reply(state, theater_text(before == SIZE_MAX ? "refused" : "grown"));
+  }
+  if (is(message, "grow or die")) {
+    if (__builtin_wasm_memory_grow(0, 1600) == SIZE_MAX) __builtin_trap();
+  }
   if (is(message, "shutdown")) {
     theater_shutdown(theater_some(theater_text("goodbye")));
     return theater_reply(state, theater_text("going"));

@@ -137,7 +137,8 @@ inline std::string state_of(const wasm::FakeCall& call) {
 
 class FakeNode {
  public:
-  explicit FakeNode(size_t workers = 2) : workers_(workers) {
+  explicit FakeNode(size_t workers = 2, wasm::EngineOptions engine = {})
+      : workers_(workers), engine_(std::move(engine)) {
     // What most tests need: commands by message.
     package("worker", {.imports = {kLogCall, kShutdownCall, kSleepCall, kHeadCall, kSelfCall},
                        .exports = {{kInit, [](wasm::FakeCall& call) { call.result(ok_state("new")); }},
@@ -177,7 +178,7 @@ class FakeNode {
 
   Runtime& runtime() {
     if (runtime_ == nullptr) {
-      RuntimeOptions options;
+      RuntimeOptions options = options_;
       options.engine = &engine_;
       options.clock = &clock_;
       options.random = &random_;
@@ -199,6 +200,7 @@ class FakeNode {
     return *outboxes_.emplace_back(std::make_shared<FakeOutbox>(name, room));
   }
   std::vector<std::shared_ptr<FakeOutbox>>& outboxes() { return outboxes_; }
+  RuntimeOptions& options() { return options_; }  // before the runtime: what isn't set here by itself
 
   static std::string manifest(const std::string& name, const std::string& more = "") {
     std::string text = str_cat("name = \"", name, "\"\n");
@@ -221,7 +223,7 @@ class FakeNode {
   }
   bool stop(uint64_t grace_ms) { return runtime_ == nullptr || runtime_->stop(grace_ms); }
   RecordingSubscriber& record() { return *record_; }
-  wasm::Engine& engine() { return engine_; }
+  wasm::FakeEngine& engine() { return engine_; }
   std::vector<std::string> lines() {
     std::lock_guard lock(mutex_);
     return lines_;
@@ -229,6 +231,7 @@ class FakeNode {
 
  private:
   const size_t workers_;
+  RuntimeOptions options_;
   SystemClock clock_;
   SeededRandom random_{1};
   wasm::FakeEngine engine_;

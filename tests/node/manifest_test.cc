@@ -40,6 +40,9 @@ mailbox_full = "refuse"
 wait_timeout = "3 s"
 timers = 5
 channels = 6
+fuel = 11
+call_fuel = 12
+events_per_second = 13
 [audit]
 mode = "best-effort"
 )");
@@ -61,6 +64,9 @@ mode = "best-effort"
   EXPECT_EQ(manifest->limits.wait_timeout_ms, 3'000u);
   EXPECT_EQ(manifest->limits.timers, 5u);
   EXPECT_EQ(manifest->limits.channels, 6u);
+  EXPECT_EQ(manifest->limits.fuel, 11u);
+  EXPECT_EQ(manifest->limits.call_fuel, 12u);
+  EXPECT_EQ(manifest->limits.events_per_second, 13u);
   EXPECT_EQ(manifest->registered_name, "the-counter");
   EXPECT_EQ(manifest->audit_mode, schema::AuditMode::kBestEffort);
 }
@@ -99,6 +105,9 @@ TEST(ManifestTest, TheTableHasEveryKeyWithItsDefault) {
   EXPECT_EQ(full->limits.wait_timeout_ms, bare->limits.wait_timeout_ms);
   EXPECT_EQ(full->limits.timers, bare->limits.timers);
   EXPECT_EQ(full->limits.channels, bare->limits.channels);
+  EXPECT_EQ(full->limits.fuel, bare->limits.fuel);
+  EXPECT_EQ(full->limits.call_fuel, bare->limits.call_fuel);
+  EXPECT_EQ(full->limits.events_per_second, bare->limits.events_per_second);
   EXPECT_EQ(full->audit_mode, bare->audit_mode);
   const SupervisorSpec otp;
   EXPECT_EQ(full->supervisor->strategy, otp.strategy);
@@ -192,6 +201,9 @@ TEST(ManifestTest, WhatIsWrongSaysWhereAndWhatToDo) {
   EXPECT_THAT(error_of("name = \"x\"\n[[handler]]\ntype = \"random\"\n[[handler]]\ntype = \"random\"\n"),
               HasSubstr("granted twice"));
   EXPECT_THAT(error_of("name = \"x\"\n[limits]\nmemory = \"1 B\"\n"), HasSubstr("m.toml:3:10: 'memory' is 1 bytes"));
+  EXPECT_THAT(error_of("name = \"x\"\n[limits]\ntable_elements = 100001\n"),
+              HasSubstr("m.toml:3:18: 'table_elements' is 100001; it must be from 1 to 100000"));
+  EXPECT_THAT(error_of("name = \"x\"\n[limits]\nfuel = 0\n"), HasSubstr("m.toml:3:8: 'fuel' is 0; it must be from 1"));
   EXPECT_THAT(error_of("name = \"x\"\n[audit]\nmode = \"quorum\"\n"), HasSubstr("none of \"strict\", \"best-effort\""));
   EXPECT_THAT(error_of("name = "), HasSubstr("m.toml:1:"));
   EXPECT_THAT(error_of("\xff\xfe\x00"), HasSubstr("m.toml:1:"));

@@ -13,9 +13,11 @@ using testing::HasSubstr;
 
 class RealGuestTest : public testing::Test {
  protected:
+  explicit RealGuestTest(uint32_t instances_max = 200) : instances_max_(instances_max) {}
+
   void SetUp() override {
     wasm::EngineOptions limits;
-    limits.instances_max = 200;
+    limits.instances_max = instances_max_;
     auto engine = wasm::make_wasmtime_engine(limits);
     ASSERT_TRUE(engine.ok()) << engine.error().message;
     engine_ = std::move(engine).value();
@@ -54,6 +56,7 @@ class RealGuestTest : public testing::Test {
     return request;
   }
 
+  // What is on record of it comes out again.
   void expect_replays(const ActorId& actor) {
     replay::Recording recording{actor, {}, record_->blobs()};
     for (auto& event : record_->chain(actor)) recording.events.push_back(std::move(event.bytes));
@@ -63,8 +66,27 @@ class RealGuestTest : public testing::Test {
     ASSERT_TRUE(report.ok()) << report.error().message;
     EXPECT_EQ(report->status, replay::ReplayStatus::kSame) << report->reason;
     EXPECT_EQ(report->matched, events);
+    if (report->first_difference) {
+      ADD_FAILURE() << report->first_difference->sequence << "\n recorded " << report->first_difference->recorded
+                    << "\n replayed " << report->first_difference->replayed;
+    }
   }
 
+  // The end of an actor that is sent `messages`, the last of which ends it. Its chain replays.
+  schema::ErrorBody end_after(std::initializer_list<std::string> messages, const std::string& more) {
+    const auto actor = spawn(*runtime_, moody(more));
+    CHECK(actor.ok(), actor.error().message);
+    for (const auto& message : messages) {
+      const bool last = &message == messages.end() - 1;
+      const auto answer = request(*runtime_, actor->id, message);
+      EXPECT_EQ(answer.ok(), !last) << message;
+    }
+    CHECK(ended(*runtime_, actor->id).ok());
+    expect_replays(actor->id);
+    return record_->last_body<schema::ErrorBody>(actor->id);
+  }
+
+  const uint32_t instances_max_;
   SystemClock clock_;
   SystemRandom random_;
   std::mutex mutex_;
@@ -234,6 +256,77 @@ TEST_F(RealGuestTest, ATrapALoopAndAKillEachLeaveTheirReason) {
   ASSERT_TRUE(wait_for_state(*runtime_, actor->id, "waiting", "timer"));
   ASSERT_TRUE(kill(*runtime_, actor->id, "enough").ok());
   EXPECT_EQ(record_->last_body<schema::ErrorBody>(actor->id).kind, schema::ErrorKind::kKilled);
+}
+
+// The same instruction each time, live as in the replay: no slice and no machine's speed has a say in it.
+TEST_F(RealGuestTest, FuelEndsAnActorAtTheSameInstructionEachTime) {
+  for (const std::string limit : {"fuel = 7654321", "call_fuel = 7654321"}) {
+    const std::string more = str_cat("[limits]\n", limit, "\n");
+    const auto first = end_after({"work", "loop"}, more), second = end_after({"work", "loop"}, more);
+    EXPECT_EQ(first.kind, schema::ErrorKind::kLimit);
+    EXPECT_TRUE(first.in_call);
+    EXPECT_THAT(first.message, HasSubstr(str_cat("limits.", limit.substr(0, limit.find(' ')), ", 7654321")));
+    EXPECT_EQ(first.fuel, second.fuel);
+    EXPECT_GT(first.fuel, 6'000'000u);
+    EXPECT_LT(first.fuel, 7'654'321u + 100);
+  }
+  // Calls that return use it up as well.
+  const auto end = end_after({"work", "work", "work", "work", "work"}, "[limits]\nfuel = 5000000\n");
+  EXPECT_THAT(end.message, HasSubstr("limits.fuel, 5000000"));
+}
+
+TEST_F(RealGuestTest, MemoryBeyondTheLimitIsRefusedToTheGuestAndStandsOnItsChain) {
+  const auto actor = spawn(*runtime_, moody(""));
+  EXPECT_EQ(as_text(**request(*runtime_, actor->id, "grow")), "refused");
+  EXPECT_EQ(as_text(**request(*runtime_, actor->id, "work")), "worked");
+  ASSERT_TRUE(stop(*runtime_, actor->id).ok());
+  const auto types = record_->types(actor->id);
+  EXPECT_EQ(std::ranges::count(types, "limit fact"), 1);
+  expect_replays(actor->id);
+
+  const auto end = end_after({"grow or die"}, "");
+  EXPECT_EQ(end.kind, schema::ErrorKind::kTrap);
+  EXPECT_THAT(end.message, testing::ContainsRegex("; a memory of [0-9]+ bytes was refused before: limits.memory is "
+                                                  "67108864$"));
+}
+
+TEST_F(RealGuestTest, TheStacksSizeIsNamedWhereItEnds) {
+  const auto end = end_after({"recurse"}, "");
+  EXPECT_EQ(end.kind, schema::ErrorKind::kLimit);
+  EXPECT_THAT(end.message, HasSubstr("stack of 512 KiB, which no limit changes"));
+}
+
+class FewInstancesTest : public RealGuestTest {
+ protected:
+  FewInstancesTest() : RealGuestTest(10) {}
+};
+
+TEST_F(FewInstancesTest, ASpawnStormOverTheInstancesLimit) {
+  const auto first = spawn(*runtime_, moody(""));
+  ASSERT_TRUE(first.ok());
+  std::vector<ActorId> made;
+  std::atomic<int> answered{0}, refused{0};
+  std::mutex mutex;
+  for (int i = 0; i < 300; ++i) {
+    runtime_->spawn(moody(""), [&](const Result<ActorInfo>& result) {
+      if (!result.ok()) {
+        EXPECT_THAT(result.error().message, HasSubstr("limits.instances_max of node.toml"));
+        ++refused;
+      } else {
+        std::lock_guard lock(mutex);
+        made.push_back(result->id);
+      }
+      ++answered;
+    });
+  }
+  while (answered < 300) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  EXPECT_EQ(made.size(), 9u);
+  EXPECT_EQ(refused, 291);
+  EXPECT_EQ(as_text(**request(*runtime_, first->id, "work")), "worked");
+  ASSERT_TRUE(kill(*runtime_, made[0]).ok());
+  EXPECT_TRUE(spawn(*runtime_, moody("")).ok());
+  EXPECT_TRUE(runtime_->stop(5'000));
+  for (const ActorId& actor : record_->actors()) expect_replays(actor);
 }
 
 TEST_F(RealGuestTest, TheGuestEndsItself) {

@@ -1,4 +1,5 @@
 // A chain that a node recorded comes out the same, however it ended and wherever the record stops.
+#include "replay/recorded_limits.h"
 #include "tests/replay/replay_fixture.h"
 #include "tests/wasm/starved_host.h"
 
@@ -35,6 +36,37 @@ TEST_F(ReplayTest, TheGuestMakesEachOfItsHostCallsAgain) {
   expect_same(report, recording.events.size());
   EXPECT_EQ(report.host_calls, kCalls);
   EXPECT_EQ(lines.size(), kCalls);
+}
+
+// A node may give its actors more memory than most; a replay elsewhere finds out how much, because the profile of the
+// engine says so.
+TEST_F(ReplayTest, AnEngineIsMadeAsTheOneThatRecordedWas) {
+  wasm::EngineOptions larger;
+  larger.instances_max = 10;
+  larger.memory_max_bytes = uint64_t{96} << 20;
+  auto engine = wasm::make_wasmtime_engine(larger);
+  ASSERT_TRUE(engine.ok()) << engine.error().message;
+  std::swap(engine_, *engine);
+  Recording recording;
+  {
+    Node node(actions(), str_cat(kManifest, "[limits]\nmemory = \"80 MiB\"\n"));
+    node.ask("log");
+    recording = node.recording();
+  }
+  std::swap(engine_, *engine);
+  const Recording usual = record({"log"});
+
+  EXPECT_FALSE(try_replay(recording).ok()) << "there isn't so much memory in the usual one";
+  const auto made_for = [](const Recording& chain) {
+    MemoryReader reader(chain);
+    return recorded_engine(reader, chain.actor).memory_max_bytes;
+  };
+  EXPECT_EQ(made_for(recording), larger.memory_max_bytes);
+  EXPECT_EQ(made_for(usual), wasm::EngineOptions().memory_max_bytes);
+  // Of a node with other settings still, at least the memory is there.
+  const auto foreign =
+      forge(recording, [](auto& events) { std::get<schema::Genesis>(events[0].body).engine_profile.bytes[0] ^= 1; });
+  EXPECT_EQ(made_for(foreign), uint64_t{80} << 20);
 }
 
 TEST_F(ReplayTest, AGuestThatShutsItselfDown) {

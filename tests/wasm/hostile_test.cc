@@ -179,7 +179,7 @@ TEST_F(HostileTest, MemoryBeyondTheLimitIsRefusedOrNotGiven) {
   ASSERT_TRUE(module.ok());
   const auto made = (*module)->instantiate(host_, Limits{.memory_bytes = 65536});
   EXPECT_EQ(made.error().code, ErrorCode::kRefused);
-  EXPECT_SAYS(made.error().message, "the manifest's limit is 65536");
+  EXPECT_SAYS(made.error().message, "limits.memory is 65536");
 
   // memory.grow answers -1 at the manifest's limit, the same way every time; up to there it works.
   auto actor = instance(guest("", init("(if (i32.ne (memory.grow (i32.const 3)) (i32.const 1)) (then unreachable))"

@@ -13,10 +13,14 @@ extern "C" {
 
 // Growth of a store's memory and table. memory.grow and table.grow answer -1 beyond the smaller of the limit here and
 // the type's own maximum, and only there; where the host can't give what the limit allows, the call ends with an error
-// and `host_failed` becomes true. A store has one instance, one memory and one table.
+// and `host_failed` becomes true. A store has one instance, one memory and one table. The largest size that was asked
+// for and refused because of the limit stands in `…_refused` until somebody sets it to 0; of a memory beyond 4 GiB only
+// that it was.
 typedef struct theater_limits {
   size_t memory_bytes;
   size_t table_elements;
+  uint64_t memory_refused;
+  uint64_t table_refused;
   bool host_failed;
 } theater_limits_t;
 

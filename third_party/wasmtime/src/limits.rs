@@ -9,6 +9,8 @@ use wasmtime_c_api::{wasmtime_store_t, WasmtimeStore};
 pub struct theater_limits_t {
     memory_bytes: usize,
     table_elements: usize,
+    memory_refused: u64,
+    table_refused: u64,
     host_failed: bool,
 }
 
@@ -17,6 +19,9 @@ pub struct theater_limits_t {
 /// more than 4 GiB traps.
 const BEYOND_THE_TYPE: &str = "memory growth exceeds memory type's limits";
 
+/// What is noted for such a size, whose number Wasmtime doesn't tell.
+const MORE_THAN_32_BITS: u64 = (1 << 32) + 1;
+
 impl theater_limits_t {
     fn fail(&mut self, what: &str, error: Error) -> Result<()> {
         self.host_failed = true;
@@ -24,20 +29,30 @@ impl theater_limits_t {
     }
 }
 
+/// What the type itself forbids isn't refused by us.
+fn allowed(desired: usize, limit: usize, maximum: Option<usize>, refused: &mut u64) -> bool {
+    let by_type = desired <= maximum.unwrap_or(usize::MAX);
+    if by_type && desired > limit {
+        *refused = (*refused).max(desired as u64);
+    }
+    by_type && desired <= limit
+}
+
 impl ResourceLimiter for theater_limits_t {
     fn memory_growing(&mut self, _current: usize, desired: usize, maximum: Option<usize>) -> Result<bool> {
-        Ok(desired <= self.memory_bytes.min(maximum.unwrap_or(usize::MAX)))
+        Ok(allowed(desired, self.memory_bytes, maximum, &mut self.memory_refused))
     }
 
     fn memory_grow_failed(&mut self, error: Error) -> Result<()> {
         if error.to_string() == BEYOND_THE_TYPE {
+            self.memory_refused = MORE_THAN_32_BITS;
             return Ok(());
         }
         self.fail("memory", error)
     }
 
     fn table_growing(&mut self, _current: usize, desired: usize, maximum: Option<usize>) -> Result<bool> {
-        Ok(desired <= self.table_elements.min(maximum.unwrap_or(usize::MAX)))
+        Ok(allowed(desired, self.table_elements, maximum, &mut self.table_refused))
     }
 
     fn table_grow_failed(&mut self, error: Error) -> Result<()> {

@@ -1,0 +1,62 @@
+#include "node/runtime/refusals.h"
+
+#include "base/text.h"
+
+namespace theater::node {
+
+using schema::Value;
+
+namespace {
+
+constexpr size_t kReasonMax = 1'000;  // bytes; some quote what was asked for
+constexpr uint64_t kSecondNs = 1'000'000'000;
+
+std::string reason_text(const std::string& text) {
+  const std::string shown = is_utf8(as_bytes(text)) ? text : escape(as_bytes(text));
+  if (shown.size() <= kReasonMax) return shown;
+  size_t end = kReasonMax;
+  while ((static_cast<uint8_t>(shown[end]) & 0xc0) == 0x80) --end;  // not inside a character
+  return shown.substr(0, end) + "…";
+}
+
+// Who asked, as people and `chain show` know them.
+std::string name_of(const schema::Origin& origin) {
+  if (const auto* from = std::get_if<schema::Operator>(&origin)) return "operator " + from->key.hex();
+  if (const auto* cause = std::get_if<schema::Cause>(&origin)) return "actor " + cause->actor.hex();
+  return "the node";
+}
+
+}  // namespace
+
+void Refusals::note(const std::string& name, const schema::Origin& asked_by, const Error& why) {
+  std::lock_guard lock(mutex_);
+  const uint64_t now_ns = clock_.monotonic_ns();
+  if (now_ns >= second_ends_ns_) {
+    state_counted();
+    second_ends_ns_ = now_ns + kSecondNs;
+    stated_ = 0;
+  }
+  if (stated_ < kEachMax && chain_.has_room()) {
+    ++stated_;
+    chain_.add(kFactRefusedSpawn, Value::record({{"asked_by", Value::string(name_of(asked_by))},
+                                                 {"name", Value::string(name)},
+                                                 {"reason", Value::string(reason_text(why.message))}}));
+    return;
+  }
+  last_ = reason_text(why.message);
+  if (counted_++ == 0) timer_ = timers_.set(second_ends_ns_, [this] { flush(); });
+}
+
+void Refusals::flush() {
+  std::lock_guard lock(mutex_);
+  state_counted();
+}
+
+void Refusals::state_counted() {
+  if (counted_ == 0) return;
+  timers_.cancel(timer_);
+  chain_.add(kFactRefusedSpawn,
+             Value::record({{"reason", Value::string(last_)}, {"spawns", Value::u64(std::exchange(counted_, 0))}}));
+}
+
+}  // namespace theater::node
