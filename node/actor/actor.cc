@@ -100,6 +100,7 @@ Task::Next Actor::turn(Worker& worker) {
   if (supervisor_ != nullptr) supervisor_->turn();
   state_refused_messages();
   const Next next = advance();
+  keep_favour(nullptr);
   arm_timer();
   arm_rest_timer();
   publish();
@@ -351,7 +352,7 @@ void Actor::result_emitted() {
   if (!result.ok) {
     const std::string text = *result.payload->get<std::string>();
     if (birth_) return fail(ErrorKind::kGuestError, str_cat("init: ", text), 0, false, {});
-    if (offered_ != nullptr) refuse_offer();
+    if (has_offer()) refuse_offer();
     if (reply) {
       answer(reply, Error{ErrorCode::kActorFailed, text});
     } else if (context_->log) {
@@ -361,7 +362,7 @@ void Actor::result_emitted() {
   } else {
     const auto& next = result.payload->get<Value::Tuple>()->items;
     state_ = next[0];
-    if (offered_ != nullptr) {
+    if (has_offer()) {
       answer_offer(reply, next[1]);
     } else if (reply) {
       const auto& bytes = next[1].get<Value::Tuple>()->items[0].get<Value::Option>()->payload;
@@ -461,10 +462,10 @@ void Actor::arm_timer() {
   if (phase_ == Phase::kIdle && timers_ != nullptr && ask_again_ns_ == 0 && !is_throttled())
     consider(timers_->next_due_ns().value_or(0));
   if (phase_ == Phase::kIdle) consider(ask_again_ns_);
-  if (earliest == timer_.first) return;
-  context_->timers.cancel(timer_);
-  timer_ = {};
+  // One that is set and comes too early costs a look then; moving it at each wait would cost more.
   if (earliest == 0) return;
+  if (timer_.first != 0 && timer_.first <= earliest && timer_.first > context_->clock->monotonic_ns()) return;
+  context_->timers.cancel(timer_);
   timer_ = context_->timers.set(earliest, [weak = weak_from_this()] {
     if (const auto self = weak.lock()) self->wake();
   });

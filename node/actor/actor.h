@@ -102,8 +102,8 @@ class Actor final : public Task, private wasm::Host, private Services, private H
   // Into the mailbox, or refused with words.
   Result<void> offer(Message message);
   // The same in two steps, for other actors (mailbox.h). Room that was taken is used or given back.
-  Result<bool> reserve_room(const ActorId& sender, size_t bytes, bool again,
-                            const std::function<Mailbox::Waker()>& make_waker);
+  Result<Mailbox::Room> reserve_room(const ActorId& sender, size_t bytes, bool again,
+                                     const std::function<Mailbox::Waker()>& make_waker);
   void give_back_room(size_t bytes);
   void forget_sender(const ActorId& sender);
   void put(Message message);
@@ -256,6 +256,7 @@ class Actor final : public Task, private wasm::Host, private Services, private H
   void begin_talk(std::shared_ptr<Actor> to, const wasm::ExportFunction& function, size_t bytes,
                   std::optional<uint64_t> timeout_ns);
   Result<bool> take_room();
+  void keep_favour(const std::shared_ptr<Actor>& of);
   bool may_go(Result<bool> has_room);
   void hand_over();
   void drop_talk();
@@ -278,6 +279,7 @@ class Actor final : public Task, private wasm::Host, private Services, private H
   void forget_channel(uint64_t number);
   Result<std::shared_ptr<Channel>> find_channel(uint64_t number) const;
   bool take_up(const Message& message);
+  bool has_offer() const { return channels_ != nullptr && channels_->offered != nullptr; }
   void answer_offer(const std::shared_ptr<Reply>& reply, const schema::Value& answer);
   void refuse_offer();
   void close_channel(const std::shared_ptr<Channel>& channel, const std::string& why, const schema::Cause& cause);
@@ -311,8 +313,9 @@ class Actor final : public Task, private wasm::Host, private Services, private H
   bool shutdown_asked_ = false;  // by the guest
   bool stating_ = false;         // the first of facts_ is being emitted
   bool abandoned_ = false;
-  bool ticked_last_ = false;  // the last call was a tick: it is a message's turn
-  Worker* worker_ = nullptr;  // during a turn
+  bool ticked_last_ = false;            // the last call was a tick: it is a message's turn
+  Worker* worker_ = nullptr;            // during a turn
+  std::shared_ptr<Actor> favoured_by_;  // likewise: its mailbox has more room set aside for this one
   std::unique_ptr<Birth> birth_;
   std::unique_ptr<wasm::Instance> instance_;
   schema::Value state_ = schema::Value::none();
@@ -367,9 +370,12 @@ class Actor final : public Task, private wasm::Host, private Services, private H
   };
   std::unique_ptr<std::deque<Fact>> facts_;  // most actors have none
   std::unique_ptr<ActorTimers> timers_;      // likewise
-  using Channels = std::map<uint64_t, std::shared_ptr<Channel>>;
-  std::unique_ptr<Channels> channels_;  // likewise; also those that the other side has closed, until this one is told
-  std::shared_ptr<Channel> offered_;    // by the call in progress
+  struct Channels {
+    std::map<uint64_t, std::shared_ptr<Channel>>
+        all;                           // also those that the other side has closed, until this one knows
+    std::shared_ptr<Channel> offered;  // by the call in progress
+  };
+  std::unique_ptr<Channels> channels_;  // likewise
 
   struct Ending {
     schema::Origin origin;

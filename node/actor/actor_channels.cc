@@ -15,22 +15,22 @@ std::string quoted(const Actor& actor) { return str_cat("'", actor.name(), "' ",
 
 Result<void> Actor::room_for_channel() {
   if (channels_ != nullptr && !exports(wasm::handle_channel_close_function())) {
-    std::erase_if(*channels_, [](const auto& each) { return each.second->state() == Channel::State::kClosed; });
+    std::erase_if(channels_->all, [](const auto& each) { return each.second->state() == Channel::State::kClosed; });
   }
-  if (channels_ == nullptr || channels_->size() < limits().channels) return Ok{};
+  if (channels_ == nullptr || channels_->all.size() < limits().channels) return Ok{};
   return Error{ErrorCode::kUnavailable,
-               str_cat(quoted(*this), " has ", channels_->size(), " channels already (limits.channels)")};
+               str_cat(quoted(*this), " has ", channels_->all.size(), " channels already (limits.channels)")};
 }
 
 void Actor::keep_channel(const std::shared_ptr<Channel>& channel) {
   if (channels_ == nullptr) channels_ = std::make_unique<Channels>();
-  channels_->emplace(channel->number(), channel);
+  channels_->all.emplace(channel->number(), channel);
 }
 
 void Actor::forget_channel(uint64_t number) {
   if (channels_ == nullptr) return;
-  channels_->erase(number);
-  if (channels_->empty()) channels_.reset();
+  channels_->all.erase(number);
+  if (channels_->all.empty()) channels_.reset();
 }
 
 // --- the opener ---
@@ -81,8 +81,8 @@ bool Actor::take_up(const Message& message) {
     message.reply->answer(room.error());
     return false;
   }
-  offered_ = message.channel;
-  keep_channel(offered_);
+  keep_channel(message.channel);
+  channels_->offered = message.channel;
   return true;
 }
 
@@ -96,13 +96,13 @@ void Actor::answer_offer(const std::shared_ptr<Reply>& reply, const Value& answe
     reply->answer(Error{ErrorCode::kRefused, str_cat(quoted(*this), " refused the channel", words)});
     return;
   }
-  const auto channel = std::exchange(offered_, nullptr);
+  const auto channel = std::exchange(channels_->offered, nullptr);
   if (!channel->accept()) return put_close(channel, {});  // the opener didn't wait
   reply->answer(payload == nullptr ? std::nullopt : std::optional(*payload->get<Bytes>()));
 }
 
 void Actor::refuse_offer() {
-  const auto channel = std::exchange(offered_, nullptr);
+  const auto channel = std::exchange(channels_->offered, nullptr);
   forget_channel(channel->number());
   channel->close("refused");
 }
@@ -113,8 +113,8 @@ Result<std::shared_ptr<Channel>> Actor::find_channel(uint64_t number) const {
   const auto refuse = [&](std::string_view why) {
     return Error{ErrorCode::kNotFound, str_cat("this actor has no channel ", number, why)};
   };
-  const auto found = channels_ == nullptr ? Channels::iterator{} : channels_->find(number);
-  if (channels_ == nullptr || found == channels_->end()) {
+  const auto found = channels_ == nullptr ? decltype(Channels::all)::iterator{} : channels_->all.find(number);
+  if (channels_ == nullptr || found == channels_->all.end()) {
     if (number == 0 || number > context_->channels) return refuse(": there never was one of that number");
     return refuse(": it was closed, or is somebody else's");
   }
@@ -182,10 +182,9 @@ void Actor::put_close(const std::shared_ptr<Channel>& channel, const schema::Ori
 
 // After the terminal event.
 void Actor::end_channels() {
-  offered_.reset();
   const auto channels = std::move(channels_);
   if (channels == nullptr) return;
-  for (const auto& [number, channel] : *channels) {
+  for (const auto& [number, channel] : channels->all) {
     close_channel(channel, event_text(str_cat(quoted(*this), " ended: ", ended_)), newest_event());
   }
 }

@@ -72,11 +72,18 @@ Result<void> Actor::offer(Message message) {
   return Ok{};
 }
 
-Result<bool> Actor::reserve_room(const ActorId& sender, size_t bytes, bool again,
-                                 const std::function<Mailbox::Waker()>& make_waker) {
-  std::lock_guard lock(mutex_);
-  if (closed_) return *closed_;
-  return mailbox_.reserve(sender, bytes, again, limits(), make_waker);
+Result<Mailbox::Room> Actor::reserve_room(const ActorId& sender, size_t bytes, bool again,
+                                          const std::function<Mailbox::Waker()>& make_waker) {
+  std::vector<Mailbox::Waker> wakers;
+  const auto room = [&]() -> Result<Mailbox::Room> {
+    std::lock_guard lock(mutex_);
+    if (closed_) return *closed_;
+    auto reserved = mailbox_.reserve(sender, bytes, again, limits(), make_waker);
+    if (reserved.ok() && *reserved == Mailbox::Room::kWait) wakers = mailbox_.grant(limits());
+    return reserved;
+  }();
+  call_all(wakers);
+  return room;
 }
 
 void Actor::give_back_room(size_t bytes) {
@@ -136,14 +143,25 @@ void Actor::begin_talk(std::shared_ptr<Actor> to, const wasm::ExportFunction& fu
   talk_->timeout_ms = wait_ns / 1'000'000;
 }
 
+// What one mailbox has set aside for this actor it uses before it turns to another one, or before its turn ends.
+void Actor::keep_favour(const std::shared_ptr<Actor>& of) {
+  const auto before = std::exchange(favoured_by_, of);
+  if (before != nullptr && before != of) before->forget_sender(id());
+}
+
 // Takes room for the message of the talk, now or after a while. False: it waits. After an error there is no talk.
 Result<bool> Actor::take_room() {
   Talk& talk = *talk_;
-  auto taken = talk.to->reserve_room(id(), talk.message.bytes, std::exchange(talk.waits, true), [this] {
+  const auto room = talk.to->reserve_room(id(), talk.message.bytes, std::exchange(talk.waits, true), [this] {
     return [weak = weak_from_this()] {
       if (const auto self = weak.lock()) self->wake();
     };
   });
+  if (room.ok() && *room == Mailbox::Room::kTakenOfMore)
+    keep_favour(talk.to);
+  else if (favoured_by_ == talk.to)
+    favoured_by_.reset();
+  Result<bool> taken = room.ok() ? Result<bool>(*room != Mailbox::Room::kWait) : room.error();
   if (taken.ok() && *taken) {
     talk.has_room = true;
     return true;

@@ -6,6 +6,13 @@
 
 namespace theater::node {
 
+namespace {
+
+// Room for a few messages of one sender at once: at most this many, and at most such a part of the mailbox.
+constexpr size_t kAtOnceMax = 16, kPartsOfAMailbox = 8;
+
+}  // namespace
+
 bool Reply::answer(Result<std::optional<Bytes>> result) {
   if (!claim()) return false;
   complete(std::move(result));
@@ -43,7 +50,7 @@ Mailbox::Held& Mailbox::held() {
 }
 
 void Mailbox::free_if_empty() {
-  if (held_ != nullptr && held_->messages.empty() && held_->waiters.empty() && held_->granted.empty() &&
+  if (held_ != nullptr && held_->messages.empty() && held_->waiters.empty() && held_->set_aside.empty() &&
       held_->reserved == 0)
     held_.reset();
 }
@@ -56,14 +63,14 @@ bool Mailbox::fits(size_t bytes, const ManifestLimits& limits) const {
   return messages == 0 || (messages < limits.mailbox_messages && all + bytes <= limits.mailbox_bytes);
 }
 
-void Mailbox::take(size_t bytes) {
-  ++held().reserved;
+void Mailbox::take(size_t messages, size_t bytes) {
+  held().reserved += messages;
   held().reserved_bytes += bytes;
 }
 
-void Mailbox::give_back(size_t bytes) {
-  CHECK(held_ != nullptr && held_->reserved > 0 && held_->reserved_bytes >= bytes, "room that nobody took");
-  --held_->reserved;
+void Mailbox::give_back(size_t messages, size_t bytes) {
+  CHECK(held_ != nullptr && held_->reserved >= messages && held_->reserved_bytes >= bytes, "room that nobody took");
+  held_->reserved -= messages;
   held_->reserved_bytes -= bytes;
 }
 
@@ -73,21 +80,34 @@ Result<void> Mailbox::check_size(size_t bytes, const ManifestLimits& limits) con
                                             limits.message_bytes, "); its manifest's limits.message_bytes says so")};
 }
 
-Result<bool> Mailbox::reserve(const ActorId& sender, size_t bytes, bool again, const ManifestLimits& limits,
-                              const std::function<Waker()>& make_waker) {
-  if (again) return held_ != nullptr && held_->granted.erase(sender) == 1;
+Result<Mailbox::Room> Mailbox::reserve(const ActorId& sender, size_t bytes, bool again, const ManifestLimits& limits,
+                                       const std::function<Waker()>& make_waker) {
+  if (held_ != nullptr) {
+    if (const auto found = held_->set_aside.find(sender); found != held_->set_aside.end()) {
+      SetAside& left = found->second;
+      const bool enough = bytes <= left.bytes;
+      if (enough) {
+        left.bytes -= bytes;
+        if (--left.messages > 0) return Room::kTakenOfMore;
+      }
+      give_back(left.messages, left.bytes);
+      held_->set_aside.erase(found);
+      if (enough) return Room::kTaken;
+    }
+  }
+  if (again) return Room::kWait;
   TRY(check_size(bytes, limits));
   if (fits(bytes, limits) && (held_ == nullptr || held_->waiters.empty())) {
-    take(bytes);
-    return true;
+    take(1, bytes);
+    return Room::kTaken;
   }
   held().waiters.push_back(Waiter{sender, bytes, make_waker()});
-  return false;
+  return Room::kWait;
 }
 
 void Mailbox::push_reserved(Message message) {
   if (message.needs_room) {
-    give_back(message.bytes);
+    give_back(1, message.bytes);
     held_->bytes += message.bytes;
   } else {
     ++held().free;
@@ -96,15 +116,15 @@ void Mailbox::push_reserved(Message message) {
 }
 
 std::vector<Mailbox::Waker> Mailbox::release(size_t bytes, const ManifestLimits& limits) {
-  give_back(bytes);
+  give_back(1, bytes);
   return grant(limits);
 }
 
 std::vector<Mailbox::Waker> Mailbox::forget(const ActorId& sender, const ManifestLimits& limits) {
   if (held_ == nullptr) return {};
-  if (const auto found = held_->granted.find(sender); found != held_->granted.end()) {
-    give_back(found->second);
-    held_->granted.erase(found);
+  if (const auto found = held_->set_aside.find(sender); found != held_->set_aside.end()) {
+    give_back(found->second.messages, found->second.bytes);
+    held_->set_aside.erase(found);
   } else {
     std::erase_if(held_->waiters, [&](const Waiter& each) { return each.sender == sender; });
   }
@@ -120,7 +140,7 @@ Result<void> Mailbox::push(Message message, const ManifestLimits& limits) {
         str_cat("the mailbox is full: ", size(), " messages, ", this->bytes(), " bytes (limits.mailbox_messages ",
                 limits.mailbox_messages, ", limits.mailbox_bytes ", limits.mailbox_bytes, "); try again later")};
   }
-  take(bytes);
+  take(1, bytes);
   push_reserved(std::move(message));
   return Ok{};
 }
@@ -138,14 +158,28 @@ std::optional<Message> Mailbox::pop() {
   return message;
 }
 
+// How many messages room is set aside for, when this one's turn comes; 0: not yet.
+size_t Mailbox::at_once(const Waiter& waiter, const ManifestLimits& limits) const {
+  if (!fits(waiter.bytes, limits)) return 0;
+  const size_t most = std::clamp<size_t>(limits.mailbox_messages / kPartsOfAMailbox, 1, kAtOnceMax);
+  const size_t used = held_->messages.size() - held_->free + held_->reserved;
+  const size_t room = limits.mailbox_messages > used ? limits.mailbox_messages - used : 1;
+  if (room < most) return 0;
+  const uint64_t bytes_used = held_->bytes + held_->reserved_bytes;
+  const uint64_t bytes_room = limits.mailbox_bytes > bytes_used ? limits.mailbox_bytes - bytes_used : 0;
+  return std::clamp<uint64_t>(bytes_room / std::max<size_t>(waiter.bytes, 1), 1, most);
+}
+
 std::vector<Mailbox::Waker> Mailbox::grant(const ManifestLimits& limits) {
   std::vector<Waker> wakers;
   if (held_ == nullptr) return wakers;
   auto& waiters = held_->waiters;
-  while (!waiters.empty() && fits(waiters.front().bytes, limits)) {
+  while (!waiters.empty()) {
     Waiter& next = waiters.front();
-    take(next.bytes);
-    held_->granted.emplace(next.sender, next.bytes);
+    const size_t messages = at_once(next, limits);
+    if (messages == 0) break;
+    take(messages, messages * next.bytes);
+    held_->set_aside.emplace(next.sender, SetAside{messages, messages * next.bytes});
     wakers.push_back(std::move(next.waker));
     waiters.pop_front();
   }
@@ -156,8 +190,8 @@ std::vector<Mailbox::Waker> Mailbox::grant(const ManifestLimits& limits) {
 std::vector<Mailbox::Waker> Mailbox::close() {
   std::vector<Waker> wakers;
   if (held_ == nullptr) return wakers;
-  for (const auto& [sender, bytes] : held_->granted) give_back(bytes);
-  held_->granted.clear();
+  for (const auto& [sender, left] : held_->set_aside) give_back(left.messages, left.bytes);
+  held_->set_aside.clear();
   for (auto& waiter : held_->waiters) wakers.push_back(std::move(waiter.waker));
   held_->waiters.clear();
   free_if_empty();
