@@ -1,4 +1,5 @@
 // theater actor spawn|list|show, and the noun.
+#include <algorithm>
 #include <memory>
 
 #include "cli/commands.h"
@@ -66,6 +67,13 @@ Result<ExitCode> list(const NodeOptions& options) {
   TRY_ASSIGN(auto client, NodeClient::connect(options));
   TRY_ASSIGN(const auto result, client.call("actor.list", {}));
   TRY_ASSIGN(const auto actors, read_actors(result));
+  TRY_ASSIGN(const uint64_t registered, bus::number_field(result, "registered"));
+  const auto listed =
+      static_cast<uint64_t>(std::ranges::count_if(actors, [](const auto& actor) { return actor.state != "ended"; }));
+  if (listed < registered) {
+    note(
+        str_cat(registered - listed, " more passivated actors aren't listed; theater actor show finds each by its id"));
+  }
   if (options.json) {
     for (const auto& actor : actors) print_line(to_json(actor));
     return ExitCode::kDone;

@@ -127,6 +127,7 @@ Result<std::vector<std::shared_ptr<bus::Outbox>>> begin(Running& running, const 
     TRY_ASSIGN(options.module_files, node::ModuleFiles::open({config.modules_folder, config.modules_bytes_max, secret,
                                                               running.engine->profile().hash, log}));
   }
+  options.actors_max = config.actors_max;
   options.auditors = outboxes;
   options.log = log;
   options.environment = process_environment();

@@ -22,7 +22,11 @@ constexpr ConfigKey kFirstKeys[] = {
     {"workers", "number", "0", "Threads that run actors. 0 means one a core."},
     {"stop_grace", "duration", "10 s", "How long a stop waits for calls in progress and for acknowledgements."},
     {"limits.memory_max", "size", "64 MiB", "The most memory that a manifest may ask for."},
-    {"limits.instances_max", "number", "16000", "Actors alive at once; further spawns are refused."},
+    {"limits.instances_max", "number", "16000",
+     "Actors that have an instance at once. When more are wanted, those that have been idle for longest are "
+     "passivated."},
+    {"limits.actors_max", "number", "1000000",
+     "Actors that are registered at once, passivated ones included; further spawns are refused."},
     {"limits.passivate_after", "duration", "5 min",
      "Actors that have had nothing to do for this long (at most twice as long) give up their instance and keep their "
      "state, unless their manifest says otherwise. `0 s` means never."},
@@ -103,6 +107,7 @@ Result<NodeConfig> parse_node_config(std::string_view text, const std::string& p
       limits ? limits->size_bytes("memory_max", 64u << 20, 64u << 10, uint64_t{4} << 30) : uint64_t{64} << 20;
   config.instances_max = limits ? limits->number("instances_max", 16'000, 1, 1'000'000) : 16'000;
 
+  config.actors_max = limits ? limits->number("actors_max", node::kActorsMax, 1, 100'000'000) : node::kActorsMax;
   config.passivate_after_ms =
       limits ? limits->duration_ms("passivate_after", node::kPassivateAfterMs, 0, kYearMs) : node::kPassivateAfterMs;
   config.policy = node::read_policy(root, config.memory_max_bytes);

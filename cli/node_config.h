@@ -33,6 +33,7 @@ struct NodeConfig {
   uint64_t stop_grace_ms = 0;
   uint64_t memory_max_bytes = 0;
   uint64_t instances_max = 0;
+  uint64_t actors_max = 0;
   uint64_t passivate_after_ms = 0;  // 0: never
   node::Policy policy;
   std::string modules_folder;  // empty: compiled packages aren't kept

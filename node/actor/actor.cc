@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "node/chain/link_subscriber.h"
 
 namespace theater::node {
 
@@ -11,6 +12,13 @@ using schema::Value;
 
 // Ten thousand idle actors: what each of them costs beside its instance.
 static_assert(sizeof(Actor) < 2'048);
+
+std::vector<std::shared_ptr<Subscriber>> ActorContext::links(schema::AuditMode mode) const {
+  if (mode == schema::AuditMode::kStrict) return strict_links;
+  std::vector<std::shared_ptr<Subscriber>> links;
+  for (const auto& outbox : outboxes) links.push_back(std::make_shared<BestEffortLink>(outbox));
+  return links;
+}
 
 namespace {
 
@@ -33,25 +41,32 @@ std::unique_ptr<schema::Secrets> secrets_of(const Manifest& manifest,
 
 }  // namespace
 
-Actor::Actor(std::shared_ptr<ActorContext> context, std::shared_ptr<wasm::Module> module, LifeRequest life,
-             std::unique_ptr<Birth> birth, std::vector<std::shared_ptr<Subscriber>> subscribers)
+// What both ways of making one have in common.
+Actor::Actor(std::shared_ptr<ActorContext> context, std::shared_ptr<const Manifest> manifest,
+             std::shared_ptr<wasm::Module> module, std::unique_ptr<const Parentage> parent)
     : Task(context->scheduler),
       context_(std::move(context)),
-      manifest_(life.recipe->manifest),
+      manifest_(std::move(manifest)),
       module_(std::move(module)),
-      parent_(std::move(life.parent)),
+      parent_(std::move(parent)),
       answers_later_(module_ != nullptr &&
                      imports(*module_, "theater:simple/message-server-host@0.1.0/respond-to-request")),
-      birth_(std::move(birth)),
       chain_(*context_->clock, [this] {
         return [weak = weak_from_this()] {
           if (const auto self = weak.lock()) self->wake();
         };
       }) {
   chain_.keep_from_record(secrets_of(*manifest_, context_->environment));
-  for (auto& subscriber : subscribers) chain_.add(std::move(subscriber));
+  for (auto& link : context_->links(manifest_->audit_mode)) chain_.add(std::move(link));
   if (limits().events_per_second != kUnlimited) throttle_ = std::make_unique<Throttle>(limits().events_per_second);
   published_.name = name();
+}
+
+Actor::Actor(std::shared_ptr<ActorContext> context, std::shared_ptr<wasm::Module> module, LifeRequest life,
+             std::unique_ptr<Birth> birth)
+    : Actor(std::move(context), life.recipe->manifest, std::move(module), std::move(life.parent)) {
+  birth_ = std::move(birth);
+  for (auto& subscriber : life.subscribers) chain_.add(std::move(subscriber));
   published_.state = "starting";
   if (!manifest_->supervisor && !manifest_->grants("supervisor")) return;
   auto made = Supervisor::make(*this, std::move(life.recipe), *context_->random);
@@ -59,14 +74,39 @@ Actor::Actor(std::shared_ptr<ActorContext> context, std::shared_ptr<wasm::Module
   supervisor_ = std::move(made).value();
 }
 
+Actor::Actor(std::shared_ptr<ActorContext> context, const ActorId& id, Resting resting)
+    : Actor(std::move(context), std::move(resting.manifest), std::move(resting.module), std::move(resting.parent)) {
+  chain_.go_on(id, resting.tip);
+  life_fuel_ = resting.fuel;
+  if (throttle_ != nullptr) {
+    throttle_ = std::make_unique<Throttle>(limits().events_per_second, resting.tip.length);
+  }
+  if (resting.subscribers != nullptr) {
+    for (auto& subscriber : *resting.subscribers) chain_.add(std::move(subscriber));
+  }
+  relations_ = std::move(resting.relations);
+  timers_ = std::move(resting.timers);
+  channels_ = std::move(resting.channels);
+  if (resting.state) state_ = Value::some(Value::bytes(std::move(*resting.state)));
+  phase_ = Phase::kIdle;
+  publish();
+  published_.id = id;
+}
+
 Actor::~Actor() {
   context_->timers.cancel(timer_);
   context_->timers.cancel(rest_timer_);
+  drop_instance();
 }
 
 bool Actor::post(Order order) {
   {
-    std::lock_guard lock(mutex_);
+    std::unique_lock lock(mutex_);
+    if (laid_down_) {
+      lock.unlock();
+      const auto again = context_->directory.find(id());
+      return again != nullptr && again->post(std::move(order));
+    }
     if (orders_.size() >= kOrdersMax) return false;
     orders_.push_back(std::move(order));
   }
@@ -76,7 +116,12 @@ bool Actor::post(Order order) {
 
 void Actor::post_always(Order order) {
   {
-    std::lock_guard lock(mutex_);
+    std::unique_lock lock(mutex_);
+    if (laid_down_) {
+      lock.unlock();
+      if (const auto again = context_->directory.find(id())) again->post_always(std::move(order));
+      return;
+    }
     orders_.push_back(std::move(order));
   }
   wake();
@@ -101,6 +146,7 @@ Task::Next Actor::turn(Worker& worker) {
   state_refused_messages();
   const Next next = advance();
   keep_favour(nullptr);
+  if (next == Next::kWait && lay_down()) return Next::kWait;
   arm_timer();
   arm_rest_timer();
   publish();
@@ -126,7 +172,9 @@ Task::Next Actor::advance() {
       continue;
     }
     switch (phase_) {
-      case Phase::kBirth: be_born(); break;
+      case Phase::kBirth:
+        if (!be_born()) return Next::kWait;
+        break;
       case Phase::kGenesis:
       case Phase::kCall:
       case Phase::kResult:
@@ -166,11 +214,15 @@ Task::Next Actor::advance() {
   return Next::kAgain;
 }
 
-void Actor::be_born() {
+// False: it waits for an instance.
+bool Actor::be_born() {
   if (module_ != nullptr) {
-    auto instance = module_->instantiate(*this, limits().instance);
-    if (!instance.ok()) return vanish(std::move(instance).error());
-    instance_ = std::move(instance).value();
+    const auto taken = take_instance();
+    if (!taken.ok()) {
+      vanish(taken.error());
+      return true;
+    }
+    if (!*taken) return false;
   }
   chain_.begin(schema::kTypeGenesis, birth_->genesis, std::move(birth_->blobs));
   phase_ = Phase::kGenesis;
@@ -181,8 +233,8 @@ void Actor::be_born() {
   const auto self = std::static_pointer_cast<Actor>(shared_from_this());
   const ActorId heir_of = parent_ == nullptr ? ActorId{} : parent_->previous;
   const auto added = context_->directory.add(self, chain_.id(), manifest_->registered_name, heir_of);
-  if (!added.ok())
-    return vanish(Error{added.error().code, str_cat("'register' of '", name(), "': ", added.error().message)});
+  if (!added.ok()) vanish(Error{added.error().code, str_cat("'register' of '", name(), "': ", added.error().message)});
+  return true;
 }
 
 bool Actor::step() {
@@ -197,7 +249,6 @@ bool Actor::step() {
 void Actor::emitted() {
   switch (phase_) {
     case Phase::kGenesis:
-      genesis_time_ns_ = chain_.time_ns();
       context_->listener->on_born(*this, birth_->genesis.package);
       phase_ = Phase::kIdle;
       if (module_ == nullptr) return;
@@ -288,7 +339,12 @@ void Actor::begin_export(const wasm::ExportFunction& function, std::vector<Value
 void Actor::signal(Signal signal) {
   if (!exports(*signal.function)) return;
   {
-    std::lock_guard lock(mutex_);
+    std::unique_lock lock(mutex_);
+    if (laid_down_) {
+      lock.unlock();
+      if (const auto again = context_->directory.find(id())) again->signal(std::move(signal));
+      return;
+    }
     if (closed_) return;
     signals_.push(std::move(signal));
   }
@@ -461,7 +517,7 @@ void Actor::arm_timer() {
   }
   if (phase_ == Phase::kIdle && timers_ != nullptr && ask_again_ns_ == 0 && !is_throttled())
     consider(timers_->next_due_ns().value_or(0));
-  if (phase_ == Phase::kIdle) consider(ask_again_ns_);
+  if (phase_ == Phase::kIdle || phase_ == Phase::kBirth) consider(ask_again_ns_);
   // One that is set and comes too early costs a look then; moving it at each wait would cost more.
   if (earliest == 0) return;
   if (timer_.first != 0 && timer_.first <= earliest && timer_.first > context_->clock->monotonic_ns()) return;
@@ -477,14 +533,17 @@ void Actor::publish() {
   switch (phase_) {
     case Phase::kBirth:
     case Phase::kGenesis: state = "starting"; break;
-    case Phase::kIdle: state = instance_ != nullptr ? "idle" : ask_again_ns_ == 0 ? "passivated" : "waiting"; break;
+    case Phase::kIdle:
+      state = instance_ != nullptr || module_ == nullptr ? "idle" : ask_again_ns_ == 0 ? "passivated" : "waiting";
+      break;
     case Phase::kTerminal: state = "stopping"; break;
     case Phase::kEnded: break;
     default: state = birth_ ? "starting" : "running"; break;
   }
   if (chain_.emitting()) waits_for = chain_.waits_for();
   if (phase_ == Phase::kRunning && wait_until_ns_ != 0) waits_for = "timer";
-  if (phase_ == Phase::kIdle && ask_again_ns_ != 0) waits_for = "an instance: the node has no more";
+  if (ask_again_ns_ != 0 && phase_ != Phase::kTerminal && phase_ != Phase::kEnded)
+    waits_for = "an instance: the node has no more";
   if (is_throttled()) waits_for = "limits.events_per_second";
   const bool talks = talk_ != nullptr && talk_->to != nullptr && !talk_->has_room && !chain_.emitting();
   if ((talks || !waits_for.empty()) && state == std::string_view("running")) state = "waiting";

@@ -22,7 +22,6 @@
 #include <map>
 #include <memory>
 #include <mutex>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -30,8 +29,11 @@
 #include "node/actor/actor_timers.h"
 #include "node/actor/channel.h"
 #include "node/actor/directory.h"
+#include "node/actor/instances.h"
 #include "node/actor/life.h"
 #include "node/actor/mailbox.h"
+#include "node/actor/relations.h"
+#include "node/actor/resting.h"
 #include "node/actor/signals.h"
 #include "node/actor/supervisor.h"
 #include "node/actor/throttle.h"
@@ -62,13 +64,17 @@ class ActorListener {
 
 // What all actors of a runtime share. Owned by the runtime and by each of them: a waker on another thread may be the
 // last to hold an actor, after the runtime is gone. Clock, randomness and listener are used in turns only.
-struct ActorContext {
-  explicit ActorContext(size_t workers) : timers([this] { commands.wake(); }), scheduler(workers) {}
+struct ActorContext : std::enable_shared_from_this<ActorContext> {
+  explicit ActorContext(size_t workers) : timers([this] { commands.wake(); }), scheduler(workers), directory(*this) {}
+
+  // A chain's way to every auditor.
+  std::vector<std::shared_ptr<Subscriber>> links(schema::AuditMode mode) const;
 
   CommandQueue commands;
   Timers timers;
   Scheduler scheduler;
   Directory directory;
+  Instances instances;
   std::atomic<uint64_t> channels{0};  // ever made: the newest one's number
   Clock* clock = nullptr;
   Random* random = nullptr;
@@ -77,7 +83,8 @@ struct ActorContext {
   std::function<void(const std::string&)> log;  // may be empty
   std::map<std::string, std::string> environment;
   std::vector<std::shared_ptr<bus::Outbox>> outboxes;
-  std::vector<const HandlerEntry*> handlers;  // in the order of wasm::host_functions()
+  std::vector<std::shared_ptr<Subscriber>> strict_links;  // one for each outbox, shared by all strict actors
+  std::vector<const HandlerEntry*> handlers;              // in the order of wasm::host_functions()
 };
 
 // What is needed until init has returned, and freed then.
@@ -93,7 +100,9 @@ class Actor final : public Task, private wasm::Host, private Services, private H
   // `module` is null for a supervisor without code. `life` is what it begins with; the recipe stays with supervisors
   // only.
   Actor(std::shared_ptr<ActorContext> context, std::shared_ptr<wasm::Module> module, LifeRequest life,
-        std::unique_ptr<Birth> birth, std::vector<std::shared_ptr<Subscriber>> subscribers);
+        std::unique_ptr<Birth> birth);
+  // Again, of what was laid down.
+  Actor(std::shared_ptr<ActorContext> context, const ActorId& id, Resting resting);
   ~Actor() override;
 
   const ActorId& id() const { return chain_.id(); }  // from on_begun on
@@ -133,11 +142,19 @@ class Actor final : public Task, private wasm::Host, private Services, private H
   // What the host itself does about this actor is an event too, between two of the guest's; `then` runs when it is
   // emitted. `type` is a constant. In turns only; what a chain's end overtakes is dropped.
   void state_fact(std::string_view type, schema::Value value, std::function<void()> then = {});
+  void raised() { arm_rest_timer(); }  // by the directory, before anybody else can have it
+  // Others want an instance: it is to give its own up early, if it has nothing to do. Any thread, as is the next.
+  void ask_to_rest();
+  // The time of its newest event, if it could give up its instance now; else 0.
+  uint64_t idle_since_ns() const { return idle_since_ns_.load(std::memory_order_relaxed); }
 
  protected:
   Next turn(Worker& worker) override;
 
  private:
+  Actor(std::shared_ptr<ActorContext> context, std::shared_ptr<const Manifest> manifest,
+        std::shared_ptr<wasm::Module> module, std::unique_ptr<const Parentage> parent);
+
   enum class Phase : uint8_t { kBirth, kGenesis, kCall, kRunning, kResult, kIdle, kTerminal, kEnded };
   enum class HostStep : uint8_t { kBegin, kPrepare, kIntent, kRun, kOutcome };
 
@@ -148,7 +165,7 @@ class Actor final : public Task, private wasm::Host, private Services, private H
   // actor.cc: the state machine
   Next advance();
   void run_orders();
-  void be_born();
+  bool be_born();
   bool step();  // of the emission in progress; false: wait
   void emitted();
   void too_large();
@@ -176,7 +193,10 @@ class Actor final : public Task, private wasm::Host, private Services, private H
   bool is_quiet();
   bool begin_rest();
   void drop_instance();
+  Result<bool> take_instance();
   bool activate();
+  bool may_be_laid_down();
+  bool lay_down();
   void look_at_rest_timer();
   void arm_rest_timer();
 
@@ -241,7 +261,7 @@ class Actor final : public Task, private wasm::Host, private Services, private H
   wasm::HostStatus run_function(wasm::HostCall& call);
   wasm::HostStatus emit_on_guest_stack(wasm::HostCall& call);
   uint64_t wall_ns() override { return guest_time_ns_; }
-  uint64_t monotonic_ns() override { return guest_time_ns_ - genesis_time_ns_; }
+  uint64_t monotonic_ns() override { return guest_time_ns_ - chain_.genesis_time_ns(); }
   const ActorId& self() const override { return chain_.id(); }
   std::optional<Hash> chain_head() const override { return chain_.head(); }
   void log_line(std::string_view text) override;
@@ -300,10 +320,10 @@ class Actor final : public Task, private wasm::Host, private Services, private H
 
   const std::shared_ptr<ActorContext> context_;
   const std::shared_ptr<const Manifest> manifest_;
-  const std::shared_ptr<wasm::Module> module_;     // none: a supervisor without code
-  const std::unique_ptr<const Parentage> parent_;  // none: nobody's child
-  std::unique_ptr<Supervisor> supervisor_;         // none: it can have no children; made once, by the constructor
-  const bool answers_later_;                       // it imports respond-to-request
+  const std::shared_ptr<wasm::Module> module_;  // none: a supervisor without code
+  std::unique_ptr<const Parentage> parent_;     // none: nobody's child
+  std::unique_ptr<Supervisor> supervisor_;      // none: it can have no children; made once, by the constructor
+  const bool answers_later_;                    // it imports respond-to-request
 
   Phase phase_ = Phase::kBirth;
   HostStep host_step_ = HostStep::kRun;
@@ -327,19 +347,21 @@ class Actor final : public Task, private wasm::Host, private Services, private H
   uint64_t life_fuel_ = 0;                          // of all calls that returned
   std::unique_ptr<Throttle> throttle_;              // none: as many events as it likes
   std::optional<schema::Value> last_word_;
-  uint64_t genesis_time_ns_ = 0;
   uint64_t guest_time_ns_ = 0;  // what the guest's clocks say
   uint64_t wait_until_ns_ = 0;  // monotonic, as all that follow; 0: none
   uint64_t deadline_ns_ = 0;    // of the call in progress
   uint64_t no_room_since_ns_ = 0;
   uint64_t grace_until_ns_ = 0;   // a stop that becomes a kill
-  uint64_t ask_again_ns_ = 0;     // for an instance, when the engine had none
+  uint64_t ask_again_ns_ = 0;     // for an instance, when the engine had none,
+  uint64_t asks_since_ns_ = 0;    // the first time
   uint64_t refused_next_ns_ = 0;  // when messages that were refused may be stated
   Timers::Id timer_{};
   Timers::Id rest_timer_{};
   std::atomic<bool> rest_due_{false};  // it has fired
   bool looks_idle_ = false;            // it has, before this turn
-  uint64_t rest_length_ = 0;           // of the chain when it was set
+  std::atomic<bool> rest_asked_{false};
+  std::atomic<uint64_t> idle_since_ns_{0};
+  uint64_t rest_length_ = 0;  // of the chain when it was set
 
   // A message on its way to another actor, from the first attempt to take room until it is handed over, or answered.
   struct Talk {
@@ -391,14 +413,8 @@ class Actor final : public Task, private wasm::Host, private Services, private H
   Mailbox mailbox_;
   Signals signals_;
   std::vector<Order> orders_;
-  std::optional<Error> closed_;  // why no message is taken
-  struct Relations {
-    static constexpr size_t kMax = 1'000;  // of all three
-    std::set<ActorId> links;
-    std::map<uint64_t, ActorId> monitors;             // whom it watches
-    std::set<std::pair<ActorId, uint64_t>> watchers;  // who watches it, by which number of theirs
-    uint64_t last_monitor = 0;
-  };
+  std::optional<Error> closed_;           // why no message is taken
+  bool laid_down_ = false;                // another object is this actor, or will be
   std::unique_ptr<Relations> relations_;  // most actors have none
   struct RefusedMessages {
     uint64_t count = 0;  // not stated yet

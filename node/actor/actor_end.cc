@@ -80,7 +80,7 @@ void Actor::cut_off(ErrorKind kind, std::string message, schema::Origin origin) 
 }
 
 void Actor::fail(ErrorKind kind, std::string message, uint64_t fuel, bool in_call, schema::Origin origin) {
-  instance_.reset();
+  drop_instance();
   drop_talk();
   facts_.reset();
   timers_.reset();
@@ -98,7 +98,7 @@ void Actor::fail(ErrorKind kind, std::string message, uint64_t fuel, bool in_cal
 }
 
 void Actor::shut_down(std::string reason, std::vector<schema::Value> data, schema::Origin origin) {
-  instance_.reset();
+  drop_instance();
   timers_.reset();
   ended_ = reason;
   close_mailbox(Error{ErrorCode::kUnavailable, str_cat("'", name(), "' has ended: ", reason)});
@@ -134,7 +134,7 @@ void Actor::close_mailbox(const Error& why) {
 
 // Nothing was emitted: there is no chain, and so no end of one.
 void Actor::vanish(Error why) {
-  instance_.reset();
+  drop_instance();
   ended_ = why.message;
   close_mailbox(why);
   failure_ = std::move(why);
@@ -143,7 +143,7 @@ void Actor::vanish(Error why) {
 
 void Actor::end() {
   phase_ = Phase::kEnded;
-  instance_.reset();
+  drop_instance();
   const auto birth = std::move(birth_);
   const auto reply = std::move(reply_);
   state_ = schema::Value::none();

@@ -57,7 +57,12 @@ Result<const wasm::ExportFunction*> Actor::callable(std::string_view name) const
 Result<void> Actor::offer(Message message) {
   std::optional<Error> refused;
   {
-    std::lock_guard lock(mutex_);
+    std::unique_lock lock(mutex_);
+    if (laid_down_) {
+      lock.unlock();
+      TRY_ASSIGN(const auto again, context_->directory.resolve(id().hex()));
+      return again->offer(std::move(message));
+    }
     if (closed_) return *closed_;
     TRY(accepts(*message.function));
     auto taken = mailbox_.push(std::move(message), limits());

@@ -16,6 +16,8 @@ namespace {
 
 // How often an actor asks again for an instance that the engine hasn't got.
 constexpr uint64_t kAskAgainNs = 20'000'000;
+// How soon one that has none tries again to be laid down, when somebody held it.
+constexpr uint64_t kLayDownAgainMs = 1'000;
 
 }  // namespace
 
@@ -37,15 +39,52 @@ bool Actor::is_quiet() {
   return orders_.empty() && signals_.size() == 0 && mailbox_.is_unused();
 }
 
+void Actor::ask_to_rest() {
+  rest_asked_.store(true, std::memory_order_release);
+  wake();
+}
+
 // When there is nothing to do. True: the fact that says so is to be emitted; the instance goes right after it.
 bool Actor::begin_rest() {
-  if (!looks_idle_ || instance_ == nullptr || chain_.length() != rest_length_ || !is_quiet()) return false;
+  const bool asked = rest_asked_.exchange(false, std::memory_order_acq_rel);
+  if (instance_ == nullptr) return false;
+  const bool idle = looks_idle_ && chain_.length() == rest_length_;
+  if ((!asked && !idle) || !is_quiet()) {
+    if (asked) context_->instances.declines(*this);
+    return false;
+  }
   looks_idle_ = false;
-  state_fact(schema::kFactPassivated, Value::record({{"reason", Value::string("idle")}}), [this] { drop_instance(); });
+  state_fact(schema::kFactPassivated,
+             Value::record({{"reason", Value::string(idle ? "idle" : "others want an instance")}}),
+             [this] { drop_instance(); });
   return true;
 }
 
-void Actor::drop_instance() { instance_.reset(); }
+void Actor::drop_instance() {
+  if (instance_ == nullptr) return;
+  instance_.reset();
+  context_->instances.remove(*this);
+}
+
+// False: the engine has none, and it is asked again; at a birth, not for longer than wait_timeout and not in vain.
+Result<bool> Actor::take_instance() {
+  auto instance = module_->instantiate(*this, limits().instance);
+  if (instance.ok()) {
+    instance_ = std::move(instance).value();
+    ask_again_ns_ = 0;
+    context_->instances.add(*this);
+    return true;
+  }
+  if (instance.error().code != ErrorCode::kUnavailable) return std::move(instance).error();
+  const uint64_t now_ns = context_->clock->monotonic_ns();
+  if (ask_again_ns_ == 0) asks_since_ns_ = now_ns;
+  const bool may_come = context_->instances.want(shared_from_this());
+  if (birth_ && (!may_come || now_ns >= after_ms(asks_since_ns_, limits().wait_timeout_ms))) {
+    return std::move(instance).error();
+  }
+  ask_again_ns_ = now_ns + kAskAgainNs;
+  return false;
+}
 
 // For what waits: an instance, if it has none. False: there is nothing to do, or no instance yet.
 bool Actor::activate() {
@@ -54,19 +93,52 @@ bool Actor::activate() {
     if (!orders_.empty()) return false;
     if (signals_.size() == 0 && mailbox_.size() == 0 && !has_child_events() && !has_due_tick()) return false;
   }
-  auto instance = module_->instantiate(*this, limits().instance);
-  if (!instance.ok() && instance.error().code == ErrorCode::kUnavailable) {
-    ask_again_ns_ = context_->clock->monotonic_ns() + kAskAgainNs;
-    return false;
-  }
-  if (!instance.ok()) {
-    fail(schema::ErrorKind::kHostFailure, std::move(instance).error().message, 0, false, {});
+  const auto taken = take_instance();
+  if (!taken.ok()) {
+    fail(schema::ErrorKind::kHostFailure, taken.error().message, 0, false, {});
     return true;
   }
-  ask_again_ns_ = 0;
-  instance_ = std::move(instance).value();
+  if (!*taken) return false;
   begin_call(wasm::initialize_function(), {}, {});
   return true;
+}
+
+// What would be lost with the object. Whatever is added to an actor and isn't in Resting is looked at here.
+bool Actor::may_be_laid_down() {
+  if (timers_ != nullptr && !timers_->empty()) return false;
+  return instance_ == nullptr && supervisor_ == nullptr && is_quiet() && ended_waiters_.empty() && !abandoned_ &&
+         !chain_.emitting();
+}
+
+// True: the directory has what is left of this actor, and this object is nothing any more.
+bool Actor::lay_down() {
+  if (!may_be_laid_down()) return false;
+  const bool done = context_->directory.lay_down(id(), [this]() -> std::optional<Resting> {
+    std::lock_guard lock(mutex_);
+    if (!orders_.empty() || signals_.size() != 0 || !mailbox_.is_unused()) return std::nullopt;
+    if (refused_ != nullptr && refused_->count != 0) return std::nullopt;  // not stated yet
+    laid_down_ = true;
+    Resting resting;
+    resting.manifest = manifest_;
+    resting.module = module_;
+    resting.tip = chain_.tip();
+    resting.fuel = life_fuel_;
+    resting.parent = std::move(parent_);
+    resting.relations = std::move(relations_);
+    resting.timers = std::move(timers_);
+    resting.channels = std::move(channels_);
+    if (const auto& payload = state_.get<Value::Option>()->payload) {
+      resting.state.emplace(payload->get<Bytes>()->begin(), payload->get<Bytes>()->end());  // no spare room in it
+    }
+    auto subscribers = chain_.take_subscribers();
+    subscribers.erase(subscribers.begin(), subscribers.begin() + static_cast<ptrdiff_t>(context_->outboxes.size()));
+    if (!subscribers.empty()) {
+      resting.subscribers = std::make_unique<std::vector<std::shared_ptr<Subscriber>>>(std::move(subscribers));
+    }
+    return resting;
+  });
+  if (done) phase_ = Phase::kEnded;
+  return done;
 }
 
 // At the beginning of a turn.
@@ -80,9 +152,13 @@ void Actor::look_at_rest_timer() {
 // costs nothing while there is work, and an actor rests after one to two times the time.
 void Actor::arm_rest_timer() {
   looks_idle_ = false;
-  const bool may_rest = !birth_ && instance_ != nullptr && phase_ != Phase::kTerminal && phase_ != Phase::kEnded;
+  const bool could_rest =
+      phase_ == Phase::kIdle && instance_ != nullptr && !birth_ && !stop_ && !outstanding_ && passivate_after_ms() != 0;
+  idle_since_ns_.store(could_rest ? chain_.time_ns() : 0, std::memory_order_relaxed);
+  const bool may_rest = !birth_ && phase_ != Phase::kTerminal && phase_ != Phase::kEnded;
   if (!may_rest || rest_timer_.second != 0) return;
-  const uint64_t after = passivate_after_ms();
+  uint64_t after = passivate_after_ms();
+  if (instance_ == nullptr) after = after == 0 ? kLayDownAgainMs : std::min(after, kLayDownAgainMs);
   if (after == 0) return;
   rest_length_ = chain_.length();
   rest_timer_ = context_->timers.set(after_ms(context_->clock->monotonic_ns(), after), [weak = weak_from_this()] {

@@ -1,41 +1,77 @@
 #include "node/actor/directory.h"
 
+#include <algorithm>
 #include <mutex>
 
 #include "base/check.h"
 #include "base/text.h"
-#include "node/actor/manifest.h"
+#include "node/actor/actor.h"
+#include "node/actor/resting.h"
 
 namespace theater::node {
 
-Result<void> Directory::take_name(const std::string& name, const ActorId& id, Entry& entry) {
+struct Directory::LaidDown {
+  Resting resting;
+  Names names;
+};
+
+namespace {
+
+ActorInfo info_of(const ActorId& id, const Resting& resting) {
+  ActorInfo info;
+  info.id = id;
+  info.name = resting.manifest->name;
+  info.state = "passivated";
+  info.head = resting.tip.head;
+  info.events = resting.tip.length;
+  return info;
+}
+
+}  // namespace
+
+Directory::Directory(ActorContext& context) : context_(context), laid_down_(std::make_unique<AllLaidDown>()) {}
+
+Directory::~Directory() = default;
+
+Result<void> Directory::take_name(const std::string& name, const ActorId& id, Names& names) {
   if (!is_actor_name(name)) {
     return Error{ErrorCode::kInvalid,
                  str_cat("a name has 1 to ", kActorNameMax, " of the characters a-z A-Z 0-9 - _ . ; here it is \"",
                          escape(as_bytes(name.substr(0, 100))), "\"")};
   }
   if (ActorId::from_hex_text(name)) return Error{ErrorCode::kInvalid, "a name must not look like an actor's id"};
-  if (!names_.contains(name) && entry.names.size() >= kNamesMax) {
+  if (!names_.contains(name) && names.size() >= kNamesMax) {
     return Error{ErrorCode::kRefused, str_cat("an actor has at most ", kNamesMax, " names")};
   }
   const auto [found, is_new] = names_.try_emplace(name, id);
-  if (is_new) entry.names.push_back(name);
+  if (is_new) names.push_back(name);
   if (found->second == id) return Ok{};
   return Error{ErrorCode::kRefused, str_cat("the name '", name, "' belongs to actor ", found->second.short_hex())};
 }
 
-bool Directory::expect() {
+Directory::Names* Directory::names_of(const ActorId& id) {
+  if (const auto found = awake_.find(id); found != awake_.end()) return &found->second.names;
+  if (const auto found = laid_down_->find(id); found != laid_down_->end()) return &found->second.names;
+  return nullptr;
+}
+
+Result<void> Directory::expect() {
   std::unique_lock lock(mutex_);
-  if (closed_) return false;
+  if (closed_) return Error{ErrorCode::kUnavailable, "the node is stopping"};
+  if (awake_.size() + laid_down_->size() + starting_.size() + expected_ >= actors_max_) {
+    return Error{ErrorCode::kUnavailable, str_cat(actors_max_,
+                                                  " actors are registered on this node, which is the most "
+                                                  "(limits.actors_max in its configuration)")};
+  }
   ++expected_;
-  return true;
+  return Ok{};
 }
 
 void Directory::give_up() {
   std::unique_lock lock(mutex_);
   CHECK(expected_ > 0);
   --expected_;
-  if (is_empty()) emptied_.notify_all();
+  if (closed_) emptied_.notify_all();
 }
 
 void Directory::begin(const ActorPtr& actor) {
@@ -46,33 +82,61 @@ void Directory::begin(const ActorPtr& actor) {
 }
 
 Result<void> Directory::add(const ActorPtr& actor, const ActorId& id, const std::string& name, const ActorId& heir_of) {
-  Entry entry{actor, {}};
+  Awake entry{actor, {}};
   std::unique_lock lock(mutex_);
   if (auto kept = kept_names_.extract(heir_of)) {
     entry.names = std::move(kept.mapped());
     for (const auto& each : entry.names) names_[each] = id;
   }
-  if (!name.empty()) TRY(take_name(name, id, entry));
+  if (!name.empty()) TRY(take_name(name, id, entry.names));
   starting_.erase(actor);
-  actors_.emplace(id, std::move(entry));
+  awake_.emplace(id, std::move(entry));
   return Ok{};
 }
 
 void Directory::end(const ActorPtr& actor, const ActorInfo& info, bool keep_names) {
   std::unique_lock lock(mutex_);
   starting_.erase(actor);
-  if (const auto found = actors_.find(info.id); found != actors_.end()) {
+  if (const auto found = awake_.find(info.id); found != awake_.end()) {
     auto& names = found->second.names;
     if (keep_names && !names.empty()) {
       kept_names_.emplace(info.id, std::move(names));
     } else {
       for (const auto& name : names) names_.erase(name);
     }
-    actors_.erase(found);
+    awake_.erase(found);
   }
   if (info.events > 0) ended_.push_back(info);
   if (ended_.size() > kEndedMax) ended_.pop_front();
-  if (is_empty()) emptied_.notify_all();
+  if (closed_) emptied_.notify_all();
+}
+
+bool Directory::lay_down(const ActorId& id, const std::function<std::optional<Resting>()>& take) {
+  constexpr long kWorkerAndDirectory = 2;
+  std::unique_lock lock(mutex_);
+  const auto found = awake_.find(id);
+  if (found == awake_.end() || found->second.actor.use_count() > kWorkerAndDirectory) return false;
+  std::atomic_thread_fence(std::memory_order_acquire);  // behind what those did who let go of it
+  auto resting = take();
+  if (!resting) return false;
+  laid_down_->emplace(id, LaidDown{std::move(*resting), std::move(found->second.names)});
+  awake_.erase(found);  // the worker still has it
+  if (closed_) emptied_.notify_all();
+  return true;
+}
+
+// Who comes back while the node stops is stopped, by its supervisor if that lives.
+Directory::ActorPtr Directory::raise(AllLaidDown::iterator who) {
+  const ActorId id = who->first;
+  LaidDown entry = std::move(who->second);
+  laid_down_->erase(who);
+  auto actor = std::make_shared<Actor>(context_.shared_from_this(), id, std::move(entry.resting));
+  actor->raised();
+  const auto* parent = actor->parent();
+  if (closed_ && (parent == nullptr || !awake_.contains(parent->supervisor)))
+    actor->post([](Actor& self) { self.stop({}, "node stop", 0); });
+  awake_.emplace(id, Awake{actor, std::move(entry.names)});
+  return actor;
 }
 
 void Directory::release_names(const ActorId& ended) {
@@ -92,33 +156,97 @@ bool Directory::closed() const {
   return closed_;
 }
 
-bool Directory::wait_until_empty(std::chrono::milliseconds wait) {
+bool Directory::wait_until_awake(size_t most, std::chrono::milliseconds wait) {
   std::unique_lock lock(mutex_);
-  return emptied_.wait_for(lock, wait, [this] { return is_empty(); });
+  return emptied_.wait_for(lock, wait, [&] { return expected_ + starting_.size() + awake_.size() <= most; });
 }
 
 std::vector<Directory::ActorPtr> Directory::clear() {
   std::vector<ActorPtr> left;
-  std::unique_lock lock(mutex_);
-  for (const auto& actor : starting_) left.push_back(actor);
-  for (auto& [id, entry] : actors_) left.push_back(std::move(entry.actor));
-  starting_.clear();
-  actors_.clear();
-  names_.clear();
+  AllLaidDown laid_down;
+  {
+    std::unique_lock lock(mutex_);
+    for (const auto& actor : starting_) left.push_back(actor);
+    for (auto& [id, entry] : awake_) left.push_back(std::move(entry.actor));
+    starting_.clear();
+    awake_.clear();
+    laid_down.swap(*laid_down_);
+    names_.clear();
+  }
+  for (const auto& [id, entry] : laid_down) {
+    if (entry.resting.subscribers == nullptr) continue;
+    for (const auto& subscriber : *entry.resting.subscribers) subscriber->end_of_chain(id);
+  }
   return left;
 }
 
-std::vector<Directory::ActorPtr> Directory::living() const {
+std::vector<Directory::ActorPtr> Directory::awake() const {
   std::vector<ActorPtr> all;
   std::shared_lock lock(mutex_);
-  all.reserve(actors_.size());
-  for (const auto& [id, entry] : actors_) all.push_back(entry.actor);
+  all.reserve(awake_.size());
+  for (const auto& [id, entry] : awake_) all.push_back(entry.actor);
   return all;
+}
+
+std::vector<Directory::ActorPtr> Directory::raise(size_t most) {
+  std::vector<ActorPtr> raised;
+  std::unique_lock lock(mutex_);
+  while (raised.size() < most && !laid_down_->empty()) raised.push_back(raise(laid_down_->begin()));
+  return raised;
 }
 
 std::vector<Directory::ActorPtr> Directory::starting() const {
   std::shared_lock lock(mutex_);
   return {starting_.begin(), starting_.end()};
+}
+
+bool Directory::contains(const ActorId& id) const {
+  std::shared_lock lock(mutex_);
+  return awake_.contains(id) || laid_down_->contains(id);
+}
+
+std::optional<ActorInfo> Directory::info(const ActorId& id) const {
+  ActorPtr actor;
+  {
+    std::shared_lock lock(mutex_);
+    if (const auto found = laid_down_->find(id); found != laid_down_->end()) return info_of(id, found->second.resting);
+    const auto found = awake_.find(id);
+    if (found == awake_.end()) return std::nullopt;
+    actor = found->second.actor;
+  }
+  return actor->info();
+}
+
+std::vector<ActorInfo> Directory::infos(size_t most) const {
+  std::vector<ActorInfo> infos;
+  auto actors = awake();
+  if (actors.size() > most) actors.resize(most);
+  for (const auto& actor : actors) infos.push_back(actor->info());
+  std::shared_lock lock(mutex_);
+  for (auto each = laid_down_->begin(); infos.size() < most && each != laid_down_->end(); ++each) {
+    infos.push_back(info_of(each->first, each->second.resting));
+  }
+  return infos;
+}
+
+void Directory::for_each(const std::function<void(const ActorId&, const std::string&)>& what) const {
+  constexpr size_t kBucketsAtOnce = 4'096;
+  for (const auto& actor : awake()) what(actor->id(), actor->name());
+  for (size_t bucket = 0;; bucket += kBucketsAtOnce) {
+    std::shared_lock lock(mutex_);
+    const size_t end = std::min(bucket + kBucketsAtOnce, laid_down_->bucket_count());
+    for (size_t i = bucket; i < end; ++i) {
+      for (auto each = laid_down_->begin(i); each != laid_down_->end(i); ++each) {
+        what(each->first, each->second.resting.manifest->name);
+      }
+    }
+    if (end == laid_down_->bucket_count()) return;
+  }
+}
+
+ActorCounts Directory::counts() const {
+  std::shared_lock lock(mutex_);
+  return ActorCounts{awake_.size() + laid_down_->size(), laid_down_->size(), expected_ + starting_.size()};
 }
 
 std::vector<ActorInfo> Directory::ended() const {
@@ -134,36 +262,38 @@ std::optional<ActorInfo> Directory::find_ended(const ActorId& id) const {
   return std::nullopt;
 }
 
-Directory::ActorPtr Directory::find(const ActorId& id) const {
-  std::shared_lock lock(mutex_);
-  const auto found = actors_.find(id);
-  return found == actors_.end() ? nullptr : found->second.actor;
+Directory::ActorPtr Directory::find(const ActorId& id) {
+  {
+    std::shared_lock lock(mutex_);
+    if (const auto found = awake_.find(id); found != awake_.end()) return found->second.actor;
+    if (!laid_down_->contains(id)) return nullptr;
+  }
+  std::unique_lock lock(mutex_);
+  if (const auto found = laid_down_->find(id); found != laid_down_->end()) return raise(found);
+  const auto found = awake_.find(id);
+  return found == awake_.end() ? nullptr : found->second.actor;
 }
 
-Result<Directory::ActorPtr> Directory::resolve(std::string_view target) const {
-  std::shared_lock lock(mutex_);
-  ActorId id;
-  if (const auto parsed = ActorId::from_hex_text(target)) {
-    id = *parsed;
-  } else if (const auto named = names_.find(std::string(target)); named != names_.end()) {
-    id = named->second;
-  } else {
+Result<Directory::ActorPtr> Directory::resolve(std::string_view target) {
+  auto id = ActorId::from_hex_text(target);
+  if (!id) id = whereis(std::string(target));
+  if (!id) {
     return Error{ErrorCode::kNotFound,
                  str_cat("no actor has the name '", escape(as_bytes(target.substr(0, 100))), "'")};
   }
-  const auto found = actors_.find(id);
-  if (found != actors_.end()) return found->second.actor;
-  if (kept_names_.contains(id)) {
+  if (auto found = find(*id)) return found;
+  std::shared_lock lock(mutex_);
+  if (kept_names_.contains(*id)) {
     return Error{ErrorCode::kUnavailable, str_cat("'", escape(as_bytes(target)), "' is being restarted; try again")};
   }
-  return Error{ErrorCode::kNotFound, str_cat("there is no living actor ", id.short_hex(), " on this node")};
+  return Error{ErrorCode::kNotFound, str_cat("there is no living actor ", id->short_hex(), " on this node")};
 }
 
 Result<void> Directory::register_name(const std::string& name, const ActorId& id) {
   std::unique_lock lock(mutex_);
-  const auto found = actors_.find(id);
-  if (found == actors_.end()) return Error{ErrorCode::kNotFound, "only a living actor can have a name"};
-  return take_name(name, id, found->second);
+  auto* names = names_of(id);
+  if (names == nullptr) return Error{ErrorCode::kNotFound, "only a living actor can have a name"};
+  return take_name(name, id, *names);
 }
 
 Result<void> Directory::unregister_name(const std::string& name, const ActorId& id) {
@@ -173,7 +303,7 @@ Result<void> Directory::unregister_name(const std::string& name, const ActorId& 
     return Error{ErrorCode::kRefused, str_cat("'", escape(as_bytes(name.substr(0, 100))), "' isn't this actor's name")};
   }
   names_.erase(found);
-  std::erase(actors_.at(id).names, name);
+  std::erase(*names_of(id), name);
   return Ok{};
 }
 

@@ -1,13 +1,19 @@
-// Who lives on this node: actors from the spawn that makes them to their end, by id and by registered name, and what is
-// remembered of those that have ended. A name belongs to one living actor, or to one that is about to be restarted.
+// Who is registered on this node: actors from the spawn that makes them to their end, by id and by registered name, and
+// what is remembered of those that have ended. A name belongs to one actor that hasn't ended, or
+// to one that is about to be restarted.
 //
-// Any thread; every method takes one short lock, and none calls back. Bounds: kEndedMax ended actors are remembered,
-// kNamesMax names an actor.
+// An actor that is passivated and that nobody holds is laid down: the directory keeps what is left of it (resting.h),
+// and makes the actor again when somebody looks it up. So whoever wants to reach an actor looks it up here; a weak
+// pointer to one is good for waking it and nothing else.
+//
+// Any thread; every method takes one short lock. Bounds: actors_max registered actors, kEndedMax ended ones are
+// remembered, kNamesMax names an actor.
 #pragma once
 
 #include <chrono>
 #include <condition_variable>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <shared_mutex>
@@ -23,6 +29,8 @@
 namespace theater::node {
 
 class Actor;
+struct ActorContext;
+struct Resting;
 
 class Directory {
  public:
@@ -30,9 +38,14 @@ class Directory {
   static constexpr size_t kNamesMax = 100;  // of one actor
   using ActorPtr = std::shared_ptr<Actor>;
 
-  // A spawn takes these steps: it is expected (false: the directory is closed), begins without an id, is added with
-  // one, and ends. What was expected and came to nothing is given up.
-  bool expect();
+  // `context` owns this.
+  explicit Directory(ActorContext& context);
+  ~Directory();
+  void set_actors_max(size_t actors) { actors_max_ = actors; }  // before the first spawn
+
+  // A spawn takes these steps: it is expected (kUnavailable: the directory is closed, or full), begins without an id,
+  // is added with one, and ends. What was expected and came to nothing is given up.
+  Result<void> expect();
   void give_up();
   void begin(const ActorPtr& actor);
   // kRefused if `name` (empty: none) belongs to another one; the actor isn't added then. The names that were kept for
@@ -42,18 +55,31 @@ class Directory {
   void end(const ActorPtr& actor, const ActorInfo& info, bool keep_names = false);
   void release_names(const ActorId& ended);
 
+  // In the actor's turn. False if somebody else holds the actor, or if `take` gives nothing; else the directory lets go
+  // of it. `take` is called with the lock.
+  bool lay_down(const ActorId& id, const std::function<std::optional<Resting>()>& take);
+
   void close();  // no more spawns
   bool closed() const;
-  // Until nobody is expected or alive; false if `wait` passed first.
-  bool wait_until_empty(std::chrono::milliseconds wait);
+  // Until at most `most` actors are left that aren't laid down, those included that are expected; false if `wait`
+  // passed first. Only after close().
+  bool wait_until_awake(size_t most, std::chrono::milliseconds wait);
   std::vector<ActorPtr> clear();  // whoever is left
 
-  ActorPtr find(const ActorId& id) const;
+  ActorPtr find(const ActorId& id);
   // A registered name, or 64 hexadecimal digits. kNotFound with words.
-  Result<ActorPtr> resolve(std::string_view target) const;
-  std::vector<ActorPtr> living() const;    // those that have an id
-  std::vector<ActorPtr> starting() const;  // those that don't yet
-  std::vector<ActorInfo> ended() const;    // newest last
+  Result<ActorPtr> resolve(std::string_view target);
+  bool contains(const ActorId& id) const;
+  std::vector<ActorPtr> awake() const;                     // those that have an id and aren't laid down
+  std::vector<ActorPtr> raise(size_t most);                // makes as many again of those that are laid down
+  std::vector<ActorPtr> starting() const;                  // those that don't have an id yet
+  std::optional<ActorInfo> info(const ActorId& id) const;  // of one that is registered
+  std::vector<ActorInfo> infos(size_t most) const;         // of those that are awake, then of those that are laid down
+  // Calls `what` with each registered actor's id and manifest's name, with the lock; now and then it lets others have
+  // that, so that one may be missed or come twice that is laid down or comes back just now.
+  void for_each(const std::function<void(const ActorId&, const std::string&)>& what) const;
+  ActorCounts counts() const;
+  std::vector<ActorInfo> ended() const;  // newest last
   std::optional<ActorInfo> find_ended(const ActorId& id) const;
 
   Result<void> register_name(const std::string& name, const ActorId& id);
@@ -61,17 +87,25 @@ class Directory {
   std::optional<ActorId> whereis(const std::string& name) const;
 
  private:
-  struct Entry {
+  using Names = std::vector<std::string>;
+  struct Awake {
     ActorPtr actor;
-    std::vector<std::string> names;
+    Names names;
   };
-  Result<void> take_name(const std::string& name, const ActorId& id, Entry& entry);  // with the lock
-  bool is_empty() const { return expected_ == 0 && starting_.empty() && actors_.empty(); }
+  struct LaidDown;
+  using AllLaidDown = std::unordered_map<ActorId, LaidDown>;
+  // With the lock:
+  Result<void> take_name(const std::string& name, const ActorId& id, Names& names);
+  Names* names_of(const ActorId& id);  // of one that is registered, or nullptr
+  ActorPtr raise(AllLaidDown::iterator who);
 
+  ActorContext& context_;
+  size_t actors_max_ = SIZE_MAX;
   mutable std::shared_mutex mutex_;
   std::condition_variable_any emptied_;
   std::unordered_set<ActorPtr> starting_;
-  std::unordered_map<ActorId, Entry> actors_;
+  std::unordered_map<ActorId, Awake> awake_;
+  std::unique_ptr<AllLaidDown> laid_down_;
   std::unordered_map<std::string, ActorId> names_;
   std::unordered_map<ActorId, std::vector<std::string>> kept_names_;  // of who has ended and has an heir
   std::deque<ActorInfo> ended_;

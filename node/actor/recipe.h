@@ -11,7 +11,7 @@
 
 #include "base/ids.h"
 #include "base/result.h"
-#include "node/actor/manifest.h"
+#include "node/actor/manifest_cache.h"
 
 namespace theater::node {
 
@@ -31,7 +31,8 @@ struct Recipe {
 
 inline constexpr size_t kRecipeDepthMax = 8;  // of supervisors in supervisors
 
-// kInvalid, with the place in the manifest or the child whose files didn't come along.
-Result<std::shared_ptr<const Recipe>> make_recipe(Bundle bundle);
+// kInvalid, with the place in the manifest or the child whose files didn't come along. Manifests that `manifests` (may
+// be null) knows aren't parsed again.
+Result<std::shared_ptr<const Recipe>> make_recipe(Bundle bundle, ManifestCache* manifests = nullptr);
 
 }  // namespace theater::node

@@ -11,7 +11,9 @@ namespace theater::node {
 
 class Throttle {
  public:
-  explicit Throttle(uint64_t events_per_second) : interval_ns_(kSecondNs / events_per_second) {}
+  // `events` were emitted before and don't count.
+  explicit Throttle(uint64_t events_per_second, uint64_t events = 0)
+      : interval_ns_(kSecondNs / events_per_second), events_(events) {}
 
   // True if the actor, which has emitted `events` in all, may go on at `now_ns`; otherwise it waits until ready_ns().
   bool allows(uint64_t events, uint64_t now_ns) {
@@ -33,7 +35,7 @@ class Throttle {
   static constexpr uint64_t kSecondNs = 1'000'000'000;
 
   const uint64_t interval_ns_;
-  uint64_t events_ = 0;      // counted up to now
+  uint64_t events_;          // counted up to now
   uint64_t full_at_ns_ = 0;  // if nothing more were emitted
   uint64_t ready_ns_ = 0;
   bool told_ = false;

@@ -46,6 +46,28 @@ Chain::~Chain() {
 
 std::optional<Hash> Chain::head() const { return length_ == 0 ? std::nullopt : std::optional(head_); }
 
+Chain::Tip Chain::tip() const { return Tip{head_, length_, time_ns_, genesis_time_ns_, incarnation_}; }
+
+std::vector<std::shared_ptr<Subscriber>> Chain::take_subscribers() {
+  CHECK(!emission_.active, "chain ", id_.short_hex(), " is moved in the middle of an emission");
+  evict_closed();
+  std::vector<std::shared_ptr<Subscriber>> subscribers;
+  for (auto& entry : entries_) subscribers.push_back(std::move(entry.subscriber));
+  entries_.clear();
+  return subscribers;
+}
+
+void Chain::go_on(const ActorId& id, const Tip& tip) {
+  CHECK(length_ == 0 && !emission_.active && tip.length > 0, "chain ", id.short_hex(), " goes on over another one");
+  id_ = id;
+  head_ = tip.head;
+  length_ = tip.length;
+  time_ns_ = tip.time_ns;
+  genesis_time_ns_ = tip.genesis_time_ns;
+  incarnation_ = tip.incarnation;
+  if (secrets_) secrets_->bind(id_);
+}
+
 void Chain::add(std::shared_ptr<Subscriber> subscriber) {
   if (ended_) {
     subscriber->end_of_chain(id_);

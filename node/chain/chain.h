@@ -42,6 +42,15 @@ class Chain {
   };
   using Waker = std::function<void()>;
 
+  // Where a chain stands between two events: what it takes to go on with it in another object.
+  struct Tip {
+    Hash head;
+    uint64_t length = 0;
+    uint64_t time_ns = 0;
+    uint64_t genesis_time_ns = 0;
+    uint32_t incarnation = 0;
+  };
+
   // `make_waker` is asked for a waker whenever a subscriber is full. `incarnation` stands in each event.
   Chain(Clock& clock, std::function<Waker()> make_waker, uint32_t incarnation = 0);
   ~Chain();
@@ -55,6 +64,14 @@ class Chain {
   uint64_t time_ns() const { return time_ns_; }  // of the newest event
   bool ended() const { return ended_; }          // its terminal event was emitted
 
+  uint64_t genesis_time_ns() const { return genesis_time_ns_; }
+
+  // The two halves of moving a chain to another object; nothing may be in progress. The subscribers go to whoever keeps
+  // the tip, in their order, and hear nothing of it. The new object must not have begun a chain.
+  Tip tip() const;
+  std::vector<std::shared_ptr<Subscriber>> take_subscribers();
+  void go_on(const ActorId& id, const Tip& tip);
+
   // Tail-only: it sees what is emitted from now on. Adding one that is there does nothing; one added after the end is
   // told so at once.
   void add(std::shared_ptr<Subscriber> subscriber);
@@ -62,7 +79,7 @@ class Chain {
   bool remove(const Subscriber& subscriber);
   size_t subscribers() const { return entries_.size(); }
 
-  // Before genesis. Where one of these stands in a value of an event, a commitment is recorded; may be null.
+  // Before genesis or go_on(). Where one of these stands in a value of an event, a commitment is recorded; may be null.
   void keep_from_record(std::unique_ptr<schema::Secrets> secrets) { secrets_ = std::move(secrets); }
   std::string hidden(std::string_view text) const { return secrets_ ? secrets_->hidden(text) : std::string(text); }
 
@@ -112,7 +129,7 @@ class Chain {
 
   Clock& clock_;
   const std::function<Waker()> make_waker_;
-  const uint32_t incarnation_;
+  uint32_t incarnation_;
   bool ended_ = false;
   ActorId id_;
   Hash head_;

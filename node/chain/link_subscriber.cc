@@ -4,8 +4,8 @@ namespace theater::node {
 
 using bus::Outbox;
 
-StrictLink::StrictLink(std::shared_ptr<Outbox> outbox, const std::string& auditor)
-    : outbox_(std::move(outbox)), name_(str_cat("auditor ", auditor)) {}
+StrictLink::StrictLink(std::shared_ptr<Outbox> outbox)
+    : outbox_(std::move(outbox)), name_(str_cat("auditor ", outbox_->status().auditor)) {}
 
 bool StrictLink::try_reserve(size_t bytes) { return outbox_->try_reserve(Outbox::event_room(bytes)); }
 void StrictLink::release(size_t bytes) { outbox_->release(Outbox::event_room(bytes)); }
@@ -20,8 +20,8 @@ void StrictLink::deliver_blob(const Hash& hash, uint64_t length, uint64_t offset
   outbox_->append_blob(hash, length, offset, piece);
 }
 
-BestEffortLink::BestEffortLink(std::shared_ptr<Outbox> outbox, const std::string& auditor)
-    : outbox_(std::move(outbox)), name_(str_cat("auditor ", auditor)) {}
+BestEffortLink::BestEffortLink(std::shared_ptr<Outbox> outbox)
+    : outbox_(std::move(outbox)), name_(str_cat("auditor ", outbox_->status().auditor)) {}
 
 bool BestEffortLink::try_reserve(size_t bytes) {
   reserved_ = !blob_missing_ && outbox_->try_reserve(Outbox::event_room(bytes));

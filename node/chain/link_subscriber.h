@@ -20,7 +20,7 @@ namespace theater::node {
 
 class StrictLink final : public Subscriber {
  public:
-  StrictLink(std::shared_ptr<bus::Outbox> outbox, const std::string& auditor);
+  explicit StrictLink(std::shared_ptr<bus::Outbox> outbox);
 
   std::string name() const override { return name_; }
   bool closed() const override { return false; }
@@ -41,7 +41,7 @@ class StrictLink final : public Subscriber {
 
 class BestEffortLink final : public Subscriber {
  public:
-  BestEffortLink(std::shared_ptr<bus::Outbox> outbox, const std::string& auditor);
+  explicit BestEffortLink(std::shared_ptr<bus::Outbox> outbox);
 
   std::string name() const override { return name_; }
   bool closed() const override { return false; }

@@ -222,11 +222,12 @@ void RuntimeControl::spawn(const ExchangePtr& exchange) {
 }
 
 void RuntimeControl::list(const ExchangePtr& exchange) {
-  runtime_.list([exchange](Result<std::vector<ActorInfo>> actors) {
+  runtime_.list([this, exchange](Result<std::vector<ActorInfo>> actors) {
     if (!actors.ok()) return exchange->done(std::move(actors).error());
     std::vector<Value> records;
     for (const auto& info : *actors) records.push_back(record_of(info));
-    exchange->done(Value::record({{"actors", Value::list(std::move(records))}}));
+    exchange->done(Value::record(
+        {{"actors", Value::list(std::move(records))}, {"registered", Value::u64(runtime_.counts().registered)}}));
   });
 }
 
@@ -291,22 +292,17 @@ void RuntimeControl::kill(const ExchangePtr& exchange) {
 }
 
 void RuntimeControl::status(const ExchangePtr& exchange) {
-  runtime_.list([this, exchange](Result<std::vector<ActorInfo>> actors) {
-    if (!actors.ok()) return exchange->done(std::move(actors).error());
-    uint64_t alive = 0;
-    for (const auto& info : *actors) alive += info.state == "ended" ? 0 : 1;
-    std::vector<Value> links;
-    links.reserve(auditors_.size());
-    for (const auto& auditor : auditors_) links.push_back(record_of(auditor->status()));
-    const auto about = runtime_.about();
-    exchange->done(Value::record({{"name", Value::string(about.name)},
-                                  {"version", Value::string(about.version)},
-                                  {"identity", Value::string(about.identity.hex())},
-                                  {"engine-profile", Value::string(about.engine_profile.hex())},
-                                  {"chain", Value::string(runtime_.node_chain().hex())},
-                                  {"actors", Value::u64(alive)},
-                                  {"auditors", Value::list(std::move(links))}}));
-  });
+  std::vector<Value> links;
+  links.reserve(auditors_.size());
+  for (const auto& auditor : auditors_) links.push_back(record_of(auditor->status()));
+  const auto about = runtime_.about();
+  exchange->done(Value::record({{"name", Value::string(about.name)},
+                                {"version", Value::string(about.version)},
+                                {"identity", Value::string(about.identity.hex())},
+                                {"engine-profile", Value::string(about.engine_profile.hex())},
+                                {"chain", Value::string(runtime_.node_chain().hex())},
+                                {"actors", Value::u64(runtime_.counts().registered)},
+                                {"auditors", Value::list(std::move(links))}}));
 }
 
 }  // namespace

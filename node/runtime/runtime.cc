@@ -120,18 +120,18 @@ void RuntimeImpl::abandon(const ActorId& actor, Callback<Ok> done) {
 }
 
 void RuntimeImpl::list(Callback<std::vector<ActorInfo>> done) {
-  const auto living = context_->directory.living();  // first, so that none that ends between is missed
+  auto registered = context_->directory.infos(kListMax);  // first, so that none that ends between is missed
   auto all = context_->directory.ended();
   std::unordered_set<ActorId> listed;
   for (const auto& info : all) listed.insert(info.id);
-  for (const auto& actor : living) {
-    if (!listed.contains(actor->id())) all.push_back(actor->info());
+  for (auto& info : registered) {
+    if (all.size() < kListMax && !listed.contains(info.id)) all.push_back(std::move(info));
   }
   done(std::move(all));
 }
 
 void RuntimeImpl::show(const ActorId& actor, Callback<ActorInfo> done) {
-  if (const auto found = find(actor)) return done(found->info());
+  if (auto info = context_->directory.info(actor)) return done(std::move(*info));
   if (auto ended = context_->directory.find_ended(actor)) return done(std::move(*ended));
   if (actor == node_chain_->id()) return done(node_info());
   done(no_such_actor(actor));
@@ -199,7 +199,7 @@ void RuntimeImpl::spawn(SpawnRequest request, Callback<ActorInfo> done) {
         Error{ErrorCode::kUnavailable, str_cat("the node's own chain waits for ", node_chain_->status().waits_for,
                                                ", so that no spawn could be recorded; see theater node status")});
   }
-  auto recipe = make_recipe(std::move(static_cast<Bundle&>(request)));
+  auto recipe = make_recipe(std::move(static_cast<Bundle&>(request)), &manifests_);
   if (!recipe.ok()) {
     refusals_->note("", request.requested_by, recipe.error());
     return done(std::move(recipe).error());
@@ -233,7 +233,7 @@ void RuntimeImpl::spawn_life(LifeRequest life, Callback<ActorInfo> done) {
   if (!birth->initial_state && manifest.has_initial_state) birth->initial_state = to_bytes(manifest.initial_state);
   birth->done = std::move(done);
 
-  if (!context_->directory.expect()) return birth->done(stopping());
+  if (auto expected = context_->directory.expect(); !expected.ok()) return birth->done(std::move(expected).error());
   const auto spawning = std::make_shared<Spawning>(Spawning{std::move(life), std::move(birth)});
   const auto go_on = [this, spawning](Result<std::shared_ptr<wasm::Module>> module) {
     auto created = module.ok() ? create(std::move(module).value(), *spawning) : Result<void>(std::move(module).error());
@@ -262,25 +262,13 @@ Result<void> RuntimeImpl::create(std::shared_ptr<wasm::Module> module, Spawning&
   if (context_->directory.closed()) return stopping();
   const auto& manifest = *spawning.life.recipe->manifest;
   if (module != nullptr) TRY(check_grants(manifest, *module));
-  auto subscribers = links(manifest.audit_mode);
-  auto& more = spawning.life.subscribers;
-  subscribers.insert(subscribers.end(), more.begin(), more.end());
-  auto actor = std::make_shared<Actor>(context_, std::move(module), std::move(spawning.life), std::move(spawning.birth),
-                                       std::move(subscribers));
+  auto actor =
+      std::make_shared<Actor>(context_, std::move(module), std::move(spawning.life), std::move(spawning.birth));
   context_->directory.begin(actor);
   // If the node began to stop just now, it may not have seen this one.
   if (context_->directory.closed()) actor->post([](Actor& self) { self.stop({}, "node stop", 0); });
   actor->wake();
   return Ok{};
-}
-
-std::vector<std::shared_ptr<Subscriber>> RuntimeImpl::links(schema::AuditMode mode) const {
-  if (mode == schema::AuditMode::kStrict) return strict_links_;
-  std::vector<std::shared_ptr<Subscriber>> links;
-  for (size_t i = 0; i < options_.auditors.size(); ++i) {
-    links.push_back(std::make_shared<BestEffortLink>(options_.auditors[i], auditor_names_[i]));
-  }
-  return links;
 }
 
 void RuntimeImpl::on_born(Actor& actor, const Hash& package) {
@@ -315,23 +303,23 @@ Error RuntimeImpl::no_such_actor(const ActorId& id) const {
 // A whole id, a registered name, then an actor's own name, then an id's beginning. Of several that have ended, the
 // newest counts.
 Result<ActorId> RuntimeImpl::resolve_now(const std::string& text) const {
-  if (const auto id = ActorId::from_hex_text(text); id && find(*id) != nullptr) return *id;
+  if (const auto id = ActorId::from_hex_text(text); id && context_->directory.contains(*id)) return *id;
   if (const auto named = context_->directory.whereis(text)) return *named;
-  std::vector<ActorId> found;
-  const auto living = context_->directory.living();
+  // Asked of a million actors, mostly with a text that can't begin an id.
+  const bool is_prefix = text.size() >= 3 && text.find_first_not_of("0123456789abcdef") == std::string::npos;
+  const auto begins = [&](const ActorId& id) { return is_prefix && id.hex().starts_with(text); };
+  std::unordered_set<ActorId> named, begun;
+  context_->directory.for_each([&](const ActorId& id, const std::string& name) {
+    if (name == text) named.insert(id);
+    if (begins(id)) begun.insert(id);
+  });
   const auto ended = context_->directory.ended();
-  for (const auto& actor : living) {
-    if (actor->name() == text) found.push_back(actor->id());
-  }
-  if (found.empty() && text.size() >= 3) {
-    const auto begins = [&](const ActorId& id) { return id.hex().starts_with(text); };
-    for (const auto& actor : living) {
-      if (begins(actor->id())) found.push_back(actor->id());
-    }
+  std::vector<ActorId> found(named.begin(), named.end());
+  if (found.empty() && is_prefix) {
     for (const auto& info : ended) {
-      const bool is_new = std::find(found.begin(), found.end(), info.id) == found.end();
-      if (is_new && begins(info.id)) found.push_back(info.id);
+      if (begins(info.id)) begun.insert(info.id);
     }
+    found.assign(begun.begin(), begun.end());
     if (begins(node_chain_->id())) found.push_back(node_chain_->id());
   }
   if (found.empty()) {

@@ -6,7 +6,7 @@
 // in a mailbox, an answer, a timer, a message) occupies none.
 //
 // Bounds: each actor's mailbox (messages and bytes) and orders, packages that wait to be compiled, the number of actors
-// (the engine's instance limit); what doesn't fit is refused with kUnavailable and words.
+// (actors_max) and of instances (the engine's limit); what doesn't fit is refused with kUnavailable and words.
 #pragma once
 
 #include <functional>
@@ -33,6 +33,7 @@ template <typename T>
 using Callback = std::function<void(Result<T>)>;
 
 inline constexpr uint64_t kPassivateAfterMs = 5 * 60'000;
+inline constexpr uint64_t kActorsMax = 1'000'000;
 
 struct RuntimeOptions {
   wasm::Engine* engine = nullptr;  // required, as are clock and random
@@ -46,6 +47,7 @@ struct RuntimeOptions {
   uint64_t passivate_after_ms = kPassivateAfterMs;
   Policy policy;                                       // what manifests may grant
   std::shared_ptr<ModuleFiles> module_files;           // compiled packages on disk; may be none
+  uint64_t actors_max = kActorsMax;                    // registered at once, passivated ones included
   std::vector<std::shared_ptr<bus::Outbox>> auditors;  // all chains go to all of them
   std::function<void(const std::string&)> log;         // one line for people; any thread
   std::map<std::string, std::string> environment;      // variables that manifests may grant
@@ -67,6 +69,12 @@ struct ActorInfo {
   uint64_t mailbox = 0;
   uint64_t memory_bytes = 0;
   std::string ended;  // why, for ended ones: "stop", "WasmError: …"
+};
+
+struct ActorCounts {
+  uint64_t registered = 0;  // passivated ones included
+  uint64_t laid_down = 0;   // of these: passivated, and nothing but a short record
+  uint64_t starting = 0;    // without an id yet
 };
 
 struct NodeAbout {
@@ -102,7 +110,10 @@ class Runtime {
   // open and the actor is forgotten. kRefused for an actor that nobody ended.
   virtual void abandon(const ActorId& actor, Callback<Ok> done) = 0;
 
+  // At most kListMax, those that aren't passivated first, and those that ended last.
+  static constexpr size_t kListMax = 20'000;
   virtual void list(Callback<std::vector<ActorInfo>> done) = 0;
+  virtual ActorCounts counts() const = 0;
   virtual void show(const ActorId& actor, Callback<ActorInfo> done) = 0;
   virtual void resolve(std::string id_prefix_or_name, Callback<ActorId> done) = 0;
   // Tail of one chain. Idempotent both ways; unsubscribing tells whether one was removed.

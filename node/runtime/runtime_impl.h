@@ -7,6 +7,7 @@
 #include <mutex>
 
 #include "node/actor/actor.h"
+#include "node/actor/manifest_cache.h"
 #include "node/runtime/command_queue.h"
 #include "node/runtime/module_cache.h"
 #include "node/runtime/node_chain.h"
@@ -31,6 +32,7 @@ class RuntimeImpl final : public Runtime, private ActorListener {
   void kill(const ActorId& actor, schema::Origin origin, std::string reason, Callback<Ok> done) override;
   void abandon(const ActorId& actor, Callback<Ok> done) override;
   void list(Callback<std::vector<ActorInfo>> done) override;
+  ActorCounts counts() const override { return context_->directory.counts(); }
   void show(const ActorId& actor, Callback<ActorInfo> done) override;
   void resolve(std::string id_prefix_or_name, Callback<ActorId> done) override;
   void subscribe(const ActorId& actor, std::shared_ptr<Subscriber> subscriber, Callback<Ok> done) override;
@@ -61,7 +63,6 @@ class RuntimeImpl final : public Runtime, private ActorListener {
   };
   // Takes both parts if it succeeds.
   Result<void> create(std::shared_ptr<wasm::Module> module, Spawning& spawning);
-  std::vector<std::shared_ptr<Subscriber>> links(schema::AuditMode mode) const;
   schema::Genesis node_genesis();
   void boot();
   std::shared_ptr<Actor> find(const ActorId& id) const;
@@ -70,14 +71,14 @@ class RuntimeImpl final : public Runtime, private ActorListener {
   Result<ActorId> resolve_now(const std::string& text) const;
   ActorInfo node_info() const;
   void for_each_actor(const std::function<void(Actor&)>& what);
+  bool stop_laid_down(std::chrono::milliseconds patience);
 
   const RuntimeOptions options_;
   const std::shared_ptr<ActorContext> context_;
-  std::vector<std::shared_ptr<Subscriber>> strict_links_;  // one for each auditor, shared by all strict actors
-  std::vector<std::string> auditor_names_;
   std::shared_ptr<NodeChain> node_chain_;
   std::unique_ptr<Refusals> refusals_;
   std::unique_ptr<ModuleCache> modules_;
+  ManifestCache manifests_;
 
   std::atomic<bool> all_clean_{true};
   bool closing_ = false;  // run_commands returns when nothing is left to do; of the command thread

@@ -34,21 +34,19 @@ size_t worker_count(size_t asked) {
 
 RuntimeImpl::RuntimeImpl(RuntimeOptions options)
     : options_(std::move(options)), context_(std::make_shared<ActorContext>(worker_count(options_.workers))) {
-  for (const auto& outbox : options_.auditors) {
-    auditor_names_.push_back(outbox->status().auditor);
-    strict_links_.push_back(std::make_shared<StrictLink>(outbox, auditor_names_.back()));
-  }
+  for (const auto& outbox : options_.auditors) context_->strict_links.push_back(std::make_shared<StrictLink>(outbox));
   context_->clock = options_.clock;
   context_->random = options_.random;
   context_->passivate_after_ms = options_.passivate_after_ms;
+  context_->directory.set_actors_max(options_.actors_max);
   context_->listener = this;
   context_->log = options_.log;
   context_->environment = options_.environment;
   context_->outboxes = options_.auditors;
   for (const auto& function : wasm::host_functions()) context_->handlers.push_back(find_implementation(function));
 
-  node_chain_ =
-      std::make_shared<NodeChain>(context_, context_->scheduler, *options_.clock, node_genesis(), strict_links_);
+  node_chain_ = std::make_shared<NodeChain>(context_, context_->scheduler, *options_.clock, node_genesis(),
+                                            context_->strict_links);
   node_chain_->wake();
   refusals_ = std::make_unique<Refusals>(*node_chain_, context_->timers, *options_.clock);
   modules_ = std::make_unique<ModuleCache>(*options_.engine, options_.module_files,
@@ -79,7 +77,23 @@ void RuntimeImpl::boot() {
 
 void RuntimeImpl::for_each_actor(const std::function<void(Actor&)>& what) {
   for (const auto& actor : context_->directory.starting()) actor->post(what);
-  for (const auto& actor : context_->directory.living()) actor->post(what);
+  for (const auto& actor : context_->directory.awake()) actor->post(what);
+}
+
+// Those that are laid down end like all others: each is made again, some at a time, so that a million of them take no
+// more room than a few thousand. False if the auditors have no room for that; what is left keeps its chain open.
+bool RuntimeImpl::stop_laid_down(std::chrono::milliseconds patience) {
+  constexpr size_t kAtOnce = 4'096;
+  constexpr size_t kFewer = kAtOnce / 4;
+  while (!context_->directory.raise(kAtOnce).empty()) {  // they are told by that
+    if (!context_->directory.wait_until_awake(kFewer, patience)) return false;
+    const auto until = std::chrono::steady_clock::now() + patience;
+    while (node_chain_->status().waiting > kAtOnce) {
+      if (std::chrono::steady_clock::now() > until) return false;
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+  }
+  return context_->directory.wait_until_awake(0, patience);
 }
 
 // Asks, then kills, then gives up: each step only for what the one before left.
@@ -96,13 +110,14 @@ bool RuntimeImpl::stop(uint64_t grace_ms) {
     const auto* parent = actor.parent();
     if (parent == nullptr || find(parent->supervisor) == nullptr) actor.stop({}, "node stop", grace_ms);
   });
-  bool clean = context_->directory.wait_until_empty(std::chrono::milliseconds(grace_ms + kAfterGraceMs));
+  const std::chrono::milliseconds patience(grace_ms + kAfterGraceMs);
+  bool clean = context_->directory.wait_until_awake(0, patience) && stop_laid_down(patience);
   if (!clean) {
     for_each_actor([](Actor& actor) {
       actor.kill({}, "node stop");
       actor.abandon_when_terminal();
     });
-    context_->directory.wait_until_empty(std::chrono::seconds(60));
+    context_->directory.wait_until_awake(0, std::chrono::seconds(60));
   }
 
   refusals_->flush();

@@ -41,6 +41,13 @@ static theater_answer act(theater_option state, theater_view sender, theater_vie
     theater_sleep_ns(10ull * 1000 * 1000 * 1000);
     return theater_reply(state, theater_text("slept"));
   }
+  if (is(message, "count")) {  // its calls in memory times 1000, and those that the state knows
+    static uint64_t calls = 0;
+    uint64_t known = 0;
+    if (state.present && !theater_parse_u64(state.bytes, &known)) return theater_fail("moody: the state is damaged");
+    known++;
+    return theater_reply(theater_some(theater_format_u64(known)), theater_format_u64(1000 * ++calls + known));
+  }
   if (is(message, "silent")) return theater_ok(state);
   if (is(message, "log a line break")) {
     theater_log("first\nsecond\033[31m");

@@ -137,6 +137,7 @@ inline std::string state_of(const wasm::FakeCall& call) {
 
 class FakeNode {
  public:
+  explicit FakeNode(size_t workers, uint32_t instances_max) : FakeNode(workers, with_instances(instances_max)) {}
   explicit FakeNode(size_t workers = 2, wasm::EngineOptions engine = {})
       : workers_(workers), engine_(std::move(engine)) {
     // What most tests need: commands by message.
@@ -230,6 +231,12 @@ class FakeNode {
   }
 
  private:
+  static wasm::EngineOptions with_instances(uint32_t most) {
+    wasm::EngineOptions options;
+    options.instances_max = most;
+    return options;
+  }
+
   const size_t workers_;
   RuntimeOptions options_;
   SystemClock clock_;

@@ -40,7 +40,7 @@ void answer_later(wasm::FakeCall& call) {
 
 class PassivationTest : public testing::Test {
  protected:
-  PassivationTest() {
+  explicit PassivationTest(uint32_t instances = 1'000) : node(2, instances) {
     node.package("counts", {.imports = {kLogCall},
                             .exports = {{kInit, [](wasm::FakeCall& call) { call.result(ok_state("")); }},
                                         {kHandleRequest, count},
@@ -71,6 +71,13 @@ class PassivationTest : public testing::Test {
     return *answer ? std::string(as_text(**answer)) : "none";
   }
   bool passivated(const ActorId& actor) { return wait_for_state(node.runtime(), actor, "passivated"); }
+  bool laid_down(size_t actors) {
+    const auto until = std::chrono::steady_clock::now() + kLong;
+    while (node.runtime().counts().laid_down != actors && std::chrono::steady_clock::now() < until) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    return node.runtime().counts().laid_down == actors;
+  }
 
   std::atomic<bool> born{false};
   FakeNode node;
@@ -177,6 +184,252 @@ TEST_F(PassivationTest, WhoIsKilledWhileItsFactWaitsForRoomNeverRested) {
   auditor.give_room(SIZE_MAX / 2);
   EXPECT_TRUE(done.get_future().get());
   EXPECT_THAT(node.record().types(actor), testing::Not(Contains("passivated fact")));
+}
+
+// --- laid down: nothing is left but what the directory keeps ---
+
+TEST_F(PassivationTest, WhatIsLeftOfAnActorIsFoundListedAndNamed) {
+  auto asks = node.asks("counts", kSoon);
+  asks.manifest = "register = \"clerk\"\n" + asks.manifest;
+  const auto actor = spawn(node.runtime(), std::move(asks));
+  ASSERT_TRUE(actor.ok());
+  ASSERT_TRUE(laid_down(1));
+  const auto chain = node.record().chain(actor->id);
+  const auto info = show(node.runtime(), actor->id);
+  EXPECT_EQ(info->name, "test");
+  EXPECT_EQ(info->state, "passivated");
+  EXPECT_EQ(info->events, chain.size());
+  EXPECT_EQ(info->head, chain.back().hash);
+  const auto all = list(node.runtime());
+  ASSERT_EQ(all->size(), 1u);
+  EXPECT_EQ(all->front().id, actor->id);
+  for (const std::string& text :
+       {std::string("clerk"), std::string("test"), actor->id.hex(), actor->id.hex().substr(0, 8)}) {
+    const auto found = await<ActorId>([&](auto done) { node.runtime().resolve(text, done); });
+    ASSERT_TRUE(found.ok()) << text << ": " << found.error().message;
+    EXPECT_EQ(*found, actor->id);
+  }
+  EXPECT_EQ(node.runtime().counts().laid_down, 1u);  // no look has woken it
+  EXPECT_EQ(node.record().chain(actor->id).size(), chain.size());
+  // The name is still its own.
+  auto other = node.asks("counts", kSoon);
+  other.manifest = "register = \"clerk\"\n" + other.manifest;
+  EXPECT_THAT(spawn(node.runtime(), std::move(other)).error().message, HasSubstr("belongs to actor"));
+  EXPECT_EQ(ask(actor->id), "1/1");
+  ASSERT_TRUE(laid_down(1));
+  EXPECT_TRUE(kill(node.runtime(), actor->id).ok());
+  EXPECT_EQ(node.runtime().counts().registered, 0u);
+  EXPECT_FALSE(await<ActorId>([&](auto done) { node.runtime().resolve("clerk", done); }).ok());
+}
+
+TEST_F(PassivationTest, WhoFollowsAChainFollowsItOverEachRest) {
+  const ActorId actor = node.spawn("counts", kSoon);
+  ASSERT_TRUE(laid_down(1));
+  const auto follower = std::make_shared<RecordingSubscriber>();
+  follower->gaps_expected = true;
+  ASSERT_TRUE(await<Ok>([&](auto done) { node.runtime().subscribe(actor, follower, done); }).ok());
+  ASSERT_TRUE(laid_down(1));
+  EXPECT_EQ(ask(actor), "1/1");
+  ASSERT_TRUE(laid_down(1));
+  EXPECT_EQ(ask(actor), "1/2");
+  EXPECT_EQ(std::ranges::count(follower->types(actor), "handle-request wasm-call"), 2);
+  ASSERT_TRUE(laid_down(1));
+  EXPECT_TRUE(await<bool>([&](auto done) { node.runtime().unsubscribe(actor, follower, done); }).value());
+  EXPECT_EQ(follower->ends(actor), 1);
+  EXPECT_EQ(ask(actor), "1/3");
+  EXPECT_EQ(std::ranges::count(follower->types(actor), "handle-request wasm-call"), 2);
+  EXPECT_TRUE(stop(node.runtime(), actor).ok());
+  EXPECT_EQ(node.record().ends(actor), 1);
+}
+
+TEST_F(PassivationTest, WhoWaitsForItsEndIsTold) {
+  const ActorId actor = node.spawn("counts", kSoon);
+  ASSERT_TRUE(laid_down(1));
+  std::promise<std::string> end;
+  node.runtime().when_ended(actor, [&](Result<ActorInfo> info) { end.set_value(info.ok() ? info->ended : "?"); });
+  ASSERT_TRUE(passivated(actor));
+  EXPECT_TRUE(stop(node.runtime(), actor).ok());
+  EXPECT_EQ(end.get_future().get(), "stop");
+}
+
+TEST_F(PassivationTest, AStateTooLargeForAnEventIsKeptWhole) {
+  node.package("large",
+               {.imports = {},
+                .exports = {{kInit, [](wasm::FakeCall& call) { call.result(ok_state(std::string(100'000, 's'))); }},
+                            {kHandleRequest, [](wasm::FakeCall& call) {
+                               call.result(ok_reply(state_of(call), str_cat(state_of(call).size())));
+                             }}}});
+  const ActorId actor = node.spawn("large", kSoon);
+  ASSERT_TRUE(laid_down(1));
+  EXPECT_EQ(ask(actor), "100000");
+}
+
+TEST_F(PassivationTest, ANodeThatStopsEndsThemToo) {
+  std::vector<ActorId> actors;
+  for (int i = 0; i < 100; ++i) actors.push_back(node.spawn("counts", kSoon));
+  ASSERT_TRUE(laid_down(100));
+  EXPECT_TRUE(node.stop(10'000));
+  for (const ActorId& actor : actors) EXPECT_EQ(node.record().types(actor).back(), "shutdown shutdown");
+}
+
+// Without room for their ends they are left, chains open, in bounded time.
+TEST_F(PassivationTest, ANodeThatStopsWithoutItsAuditorLeavesThem) {
+  auto& auditor = node.auditor("far away");
+  const ActorId actor = node.spawn("counts", kSoon);
+  ASSERT_TRUE(laid_down(1));
+  auditor.give_room(0);
+  EXPECT_FALSE(node.stop(10));
+  EXPECT_EQ(node.record().types(actor).back(), "passivated fact");
+}
+
+// --- more actors than instances, and more actors than may be ---
+
+class FewInstancesTest : public PassivationTest {
+ protected:
+  static constexpr uint32_t kInstances = 4;
+  FewInstancesTest() : PassivationTest(kInstances) {}
+};
+
+TEST_F(FewInstancesTest, TheLongestIdleMakeRoom) {
+  std::vector<ActorId> actors;
+  for (int i = 0; i < 40; ++i) actors.push_back(node.spawn("counts"));
+  EXPECT_EQ(show(node.runtime(), actors.front())->state, "passivated");
+  EXPECT_EQ(show(node.runtime(), actors.back())->state, "idle");
+  for (int round = 1; round <= 3; ++round) {
+    for (const ActorId& actor : actors) EXPECT_EQ(ask(actor), str_cat("1/", round));
+  }
+}
+
+TEST_F(FewInstancesTest, WhoNeverPassivatesIsNotAskedAndASpawnThatHopesForNobodyIsRefused) {
+  for (uint32_t i = 0; i < kInstances; ++i) node.spawn("counts", "[limits]\npassivate_after = \"0 s\"\n");
+  const auto refused = spawn(node.runtime(), node.asks("counts"));
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().code, ErrorCode::kUnavailable);
+  EXPECT_THAT(refused.error().message, HasSubstr("4 actors are alive"));
+}
+
+TEST_F(FewInstancesTest, AMessageWaitsUntilSomebodyIsDone) {
+  const ActorId sleeper = node.spawn("counts", kSoon);
+  ASSERT_TRUE(passivated(sleeper));
+  std::vector<ActorId> busy;
+  for (uint32_t i = 0; i < kInstances; ++i) busy.push_back(node.spawn("worker"));
+  for (const ActorId& actor : busy) {
+    node.runtime().request(actor, to_bytes("sleep 300"), {}, 0, false, [](auto) {});
+  }
+  for (const ActorId& actor : busy) ASSERT_TRUE(wait_for_state(node.runtime(), actor, "waiting", "timer"));
+  std::promise<std::string> answer;
+  node.runtime().request(sleeper, {}, {}, 0, false, [&](Result<std::optional<Bytes>> result) {
+    answer.set_value(result.ok() ? std::string(as_text(**result)) : result.error().message);
+  });
+  EXPECT_TRUE(wait_for_state(node.runtime(), sleeper, "waiting", "an instance"));
+  EXPECT_EQ(answer.get_future().get(), "1/1");
+}
+
+TEST_F(FewInstancesTest, WhoIsKilledWhileItWaitsForAnInstanceLeavesNoCall) {
+  const ActorId sleeper = node.spawn("counts", kSoon);
+  ASSERT_TRUE(passivated(sleeper));
+  for (uint32_t i = 0; i < kInstances; ++i) {
+    const ActorId actor = node.spawn("worker");
+    node.runtime().request(actor, to_bytes("loop"), {}, 0, false, [](auto) {});
+    ASSERT_TRUE(wait_for_state(node.runtime(), actor, "running"));
+  }
+  std::promise<std::string> answer;
+  node.runtime().request(sleeper, {}, {}, 0, false, [&](Result<std::optional<Bytes>> result) {
+    answer.set_value(result.ok() ? "?" : result.error().message);
+  });
+  ASSERT_TRUE(wait_for_state(node.runtime(), sleeper, "waiting", "an instance"));
+  EXPECT_TRUE(kill(node.runtime(), sleeper, "enough").ok());
+  EXPECT_THAT(answer.get_future().get(), HasSubstr("enough"));
+  EXPECT_EQ(std::ranges::count(node.record().types(sleeper), "_initialize wasm-call"), 1);
+  EXPECT_FALSE(node.stop(0));
+}
+
+TEST(ManyActorsTest, MoreThanTheNodeMayHaveAreRefusedAndRoomComesBack) {
+  wasm::FakeEngine engine;
+  engine.add(as_bytes("p"),
+             {.imports = {}, .exports = {{kInit, [](wasm::FakeCall& call) { call.result(ok_state()); }}}});
+  SystemClock clock;
+  SeededRandom random{1};
+  RuntimeOptions options;
+  options.engine = &engine;
+  options.clock = &clock;
+  options.random = &random;
+  options.actors_max = 3;
+  const auto runtime = std::move(start_runtime(options)).value();
+  const auto try_spawn = [&] {
+    SpawnRequest request;
+    request.manifest = str_cat("name = \"p\"\n", kSoon);
+    request.package = to_bytes("p");
+    return spawn(*runtime, std::move(request));
+  };
+  const auto first = try_spawn();
+  ASSERT_TRUE(first.ok() && try_spawn().ok() && try_spawn().ok());
+  const auto fourth = try_spawn();
+  ASSERT_FALSE(fourth.ok());
+  EXPECT_EQ(fourth.error().code, ErrorCode::kUnavailable);
+  EXPECT_THAT(fourth.error().message, HasSubstr("limits.actors_max"));
+  EXPECT_TRUE(kill(*runtime, first->id).ok());
+  EXPECT_TRUE(try_spawn().ok());
+}
+
+// Far more actors than instances: a sum over all of them, and an end for each.
+TEST(ManyActorsTest, TwentyThousand) {
+  constexpr size_t kActors = 20'000, kAsked = 1'000;
+  wasm::EngineOptions engine_options;
+  engine_options.instances_max = 256;
+  wasm::FakeEngine engine(engine_options);
+  engine.add(as_bytes("p"),
+             {.imports = {},
+              .exports = {{kInit, [](wasm::FakeCall& call) { call.result(ok_state("")); }}, {kHandleRequest, count}}});
+  SystemClock clock;
+  SeededRandom random{1};
+  RuntimeOptions options;
+  options.engine = &engine;
+  options.clock = &clock;
+  options.random = &random;
+  const auto runtime = std::move(start_runtime(options)).value();
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::vector<ActorId> actors;
+  size_t under_way = 0, failed = 0;
+  for (size_t i = 0; i < kActors; ++i) {
+    {
+      std::unique_lock lock(mutex);
+      changed.wait(lock, [&] { return under_way < 64; });
+      ++under_way;
+    }
+    SpawnRequest request;
+    request.manifest = FakeNode::manifest("p");
+    request.package = to_bytes("p");
+    runtime->spawn(std::move(request), [&](Result<ActorInfo> actor) {
+      std::lock_guard lock(mutex);
+      --under_way;
+      if (actor.ok()) actors.push_back(actor->id);
+      if (!actor.ok()) ++failed;
+      changed.notify_one();
+    });
+  }
+  {
+    std::unique_lock lock(mutex);
+    ASSERT_TRUE(changed.wait_for(lock, kLong, [&] { return under_way == 0; }));
+  }
+  EXPECT_EQ(failed, 0u);
+  ASSERT_EQ(actors.size(), kActors);
+  const auto counts = runtime->counts();
+  EXPECT_EQ(counts.registered, kActors);
+  EXPECT_GE(counts.laid_down, kActors - 1'000);
+  EXPECT_EQ(list(*runtime)->size(), Runtime::kListMax);
+  for (int round = 1; round <= 2; ++round) {
+    for (size_t i = 0; i < kAsked; ++i) {
+      const auto answer = request(*runtime, actors[i * (kActors / kAsked)], "");
+      ASSERT_TRUE(answer.ok()) << answer.error().message;
+      ASSERT_EQ(as_text(**answer), str_cat("1/", round));
+    }
+  }
+  EXPECT_TRUE(runtime->stop(10'000));
+  EXPECT_EQ(runtime->counts().registered, 0u);
+  // Genesis, boot, a spawn and an end for each, shutdown.
+  EXPECT_EQ(show(*runtime, runtime->node_chain())->events, 2 * kActors + 3);
 }
 
 }  // namespace

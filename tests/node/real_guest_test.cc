@@ -201,6 +201,46 @@ TEST_F(RealGuestTest, TwoTalkersHaveAChannelAndCallEachOther) {
   for (const ActorId& actor : {a, b}) expect_replays(actor);
 }
 
+TEST_F(RealGuestTest, WhoIsPassivatedForgetsItsMemoryAndKeepsItsStateAndReplays) {
+  const auto actor = spawn(*runtime_, moody("[limits]\npassivate_after = \"5 ms\"\n"));
+  ASSERT_TRUE(actor.ok()) << actor.error().message;
+  const auto count = [&] { return std::stoull(std::string(as_text(**request(*runtime_, actor->id, "count")))); };
+  EXPECT_EQ(count() % 1000, 1u);
+  ASSERT_TRUE(wait_for_state(*runtime_, actor->id, "passivated"));
+  EXPECT_EQ(count(), 1'002u);
+  ASSERT_TRUE(wait_for_state(*runtime_, actor->id, "passivated"));
+  EXPECT_EQ(count(), 1'003u);
+  EXPECT_TRUE(runtime_->stop(5'000));
+  expect_replays(actor->id);
+}
+
+// 300 actors and 200 instances: all are there, and all answer.
+TEST_F(RealGuestTest, MoreActorsThanTheEngineHasInstances) {
+  constexpr size_t kActors = 300;
+  std::vector<ActorId> actors;
+  for (size_t i = 0; i < kActors; ++i) {
+    const auto actor = spawn(*runtime_, moody(""));
+    ASSERT_TRUE(actor.ok()) << i << ": " << actor.error().message;
+    actors.push_back(actor->id);
+  }
+  std::atomic<size_t> right{0}, answered{0};
+  for (const uint64_t expected : {1u, 2u}) {
+    for (const ActorId& actor : actors) {
+      runtime_->request(actor, to_bytes("count"), {}, 0, false, [&, expected](Result<std::optional<Bytes>> answer) {
+        if (answer.ok() && std::stoull(std::string(as_text(**answer))) % 1000 == expected) ++right;
+        ++answered;
+      });
+    }
+  }
+  const auto until = std::chrono::steady_clock::now() + kLong;
+  while (answered < 2 * kActors && std::chrono::steady_clock::now() < until) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  EXPECT_EQ(right, 2 * kActors);
+  EXPECT_TRUE(runtime_->stop(5'000));
+  for (size_t i = 0; i < kActors; i += 37) expect_replays(actors[i]);
+}
+
 TEST_F(RealGuestTest, TenThousandLogsToAStrictSubscriberThatIsSlowerThanTheGuest) {
   auto queue = std::make_shared<QueueSubscriber>(8, QueueSubscriber::Overflow::kStrict);
   auto burst = example("burst");
