@@ -13,7 +13,8 @@ std::vector<Benchmark> talk_benchmarks();        // request_local, spawn_rate, f
 std::vector<Benchmark> supervise_benchmarks();   // restart
 std::vector<Benchmark> end_to_end_benchmarks();  // end_to_end, end_to_end_many, append_to_ack
 std::vector<Benchmark> record_benchmarks();      // verify, replay
-std::vector<Benchmark> memory_benchmarks();      // actor_memory, node_memory
+std::vector<Benchmark> rest_benchmarks();        // activate
+std::vector<Benchmark> memory_benchmarks();      // actor_memory, node_memory, idle_million
 
 // One memory measurement in a process of its own: what a child does that was started with this argument, then the name.
 inline constexpr const char* kMeasureArgument = "--measure";

@@ -84,7 +84,7 @@ Result<Outcome> append_to_ack(Lab& lab, size_t runs) {
   TRY_ASSIGN(auto auditor, AuditorProcess::start(lab.folder() + "/append_to_ack"));
   TRY_ASSIGN(auto rig, NodeRig::start({.auditor = &auditor}));
   node::Chain chain(rig->clock(), [] { return [] {}; });
-  chain.add(std::make_shared<node::StrictLink>(rig->shared_outbox(), "bench"));
+  chain.add(std::make_shared<node::StrictLink>(rig->shared_outbox()));
   schema::EncodedEvent scratch;
   const auto append = [&](std::string_view type, schema::Body body) -> Result<double> {
     TRY(rig->wait_durable());

@@ -73,7 +73,7 @@ Result<Options> parse(const std::vector<std::string>& args) {
 
 std::vector<Benchmark> all_benchmarks() {
   std::vector<Benchmark> all;
-  for (auto* family : {actor_benchmarks, talk_benchmarks, supervise_benchmarks, end_to_end_benchmarks,
+  for (auto* family : {actor_benchmarks, talk_benchmarks, supervise_benchmarks, rest_benchmarks, end_to_end_benchmarks,
                        record_benchmarks, memory_benchmarks}) {
     for (Benchmark& benchmark : family()) all.push_back(std::move(benchmark));
   }

@@ -14,6 +14,7 @@ namespace theater::bench {
 namespace {
 
 constexpr size_t kIdleActors = 10'000;
+constexpr size_t kMillion = 1'000'000;
 constexpr uint64_t kWarmUpEvents = 1'000'000;
 constexpr uint64_t kAuditedEvents = 5'000'000;
 
@@ -32,6 +33,28 @@ Result<double> actor_memory(Lab& lab) {
   for (size_t i = 0; i < kIdleActors; ++i) TRY(rig->spawn(lab.package(), nullptr));
   TRY_ASSIGN(const double after, resident_bytes());
   return (after - before) / static_cast<double>(kIdleActors);
+}
+
+// Registered and passivated, with 64 bytes of state each. Some first, so that what living ones need is there, and with
+// far fewer instances than actors, so that most are passivated because others want theirs.
+Result<double> idle_million(Lab& lab) {
+  NodeRig::Options options;
+  options.instances_max = 2'000;
+  TRY_ASSIGN(auto rig, NodeRig::start(options));
+  Package package = lab.package();
+  package.manifest += "passivate_after = \"1 s\"\n";  // in its [limits]
+  package.initial_state = Bytes(64, 's');
+  TRY(rig->spawn_many(package, kIdleActors, 64, true));
+  TRY(rig->wait_until_at_rest());
+  TRY_ASSIGN(const double before, resident_bytes());
+  TRY_ASSIGN(const double seconds, rig->spawn_many(package, kMillion, 64, true));
+  TRY(rig->wait_until_at_rest());
+  TRY_ASSIGN(const double after, resident_bytes());
+  const uint64_t begin_ns = rig->clock().monotonic_ns();
+  if (!rig->runtime().stop(10'000)) return Error{ErrorCode::kInvalid, "not every actor could be ended"};
+  std::fprintf(stderr, "theater-bench: a million spawned in %.0f s, ended in %.0f s\n", seconds,
+               seconds_between(begin_ns, rig->clock().monotonic_ns()));
+  return (after - before) / static_cast<double>(kMillion);
 }
 
 Result<double> node_memory(Lab& lab) {
@@ -64,6 +87,7 @@ Result<Outcome> in_children(const std::string& name, Lab& lab, size_t runs) {
 int measure_in_child(const std::string& name, const std::string& folder) {
   const auto measure = [&]() -> Result<double> {
     TRY_ASSIGN(auto lab, Lab::open(folder));
+    if (name == "idle_million") return idle_million(lab);
     return name == "actor_memory" ? actor_memory(lab) : node_memory(lab);
   };
   const auto value = measure();
@@ -81,6 +105,8 @@ std::vector<Benchmark> memory_benchmarks() {
        [](Lab& lab, size_t runs) { return in_children("actor_memory", lab, runs); }},
       {"node_memory", "B", "growth of the node's resident size over 5 million audited events, after warm-up",
        "< 8,388,608", 3, [](Lab& lab, size_t runs) { return in_children("node_memory", lab, runs); }},
+      {"idle_million", "B", "resident bytes of a registered, passivated actor with 64 B of state, among a million",
+       "< 600", 1, [](Lab& lab, size_t runs) { return in_children("idle_million", lab, runs); }},
   };
 }
 

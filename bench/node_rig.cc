@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <future>
 #include <mutex>
+#include <thread>
 
 #include "base/file.h"
 
@@ -54,6 +55,7 @@ Result<std::unique_ptr<NodeRig>> NodeRig::start(const Options& options) {
         runtime_options.module_files,
         node::ModuleFiles::open({options.modules_folder, uint64_t{1} << 30, {}, rig->engine_->profile().hash, {}}));
   }
+  runtime_options.actors_max = 2 * node::kActorsMax;
   // No log: a guest's lines would come by it, and printing them isn't what is measured.
   if (options.auditor != nullptr) {
     const bus::SecretKeys& keys = options.auditor->node_keys();
@@ -138,13 +140,26 @@ Result<void> NodeRig::burst_in_turn(const std::vector<ActorId>& actors, uint64_t
   return Ok{};
 }
 
-Result<std::optional<Bytes>> NodeRig::request(const ActorId& actor, const std::string& message) {
+Result<std::optional<Bytes>> NodeRig::request(const ActorId& actor, const std::string& message, uint64_t* told_ns) {
   return wait_for<std::optional<Bytes>>([&](auto done) {
-    runtime_->request(actor, to_bytes(message), origin(), kRequestTimeoutMs, false, std::move(done));
+    runtime_->request(actor, to_bytes(message), origin(), kRequestTimeoutMs, false,
+                      [this, told_ns, done](Result<std::optional<Bytes>> answer) {
+                        if (told_ns != nullptr) *told_ns = clock_.monotonic_ns();
+                        done(std::move(answer));
+                      });
   });
 }
 
-Result<double> NodeRig::spawn_many(const Package& package, size_t count, size_t in_flight) {
+Result<void> NodeRig::wait_until_at_rest() {
+  for (uint64_t waited_ms = 0; waited_ms < kRequestTimeoutMs; ++waited_ms) {
+    const auto counts = runtime_->counts();
+    if (counts.laid_down == counts.registered && counts.starting == 0) return Ok{};
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  return Error{ErrorCode::kDeadline, "some actor isn't passivated"};
+}
+
+Result<double> NodeRig::spawn_many(const Package& package, size_t count, size_t in_flight, bool stay) {
   struct Shared {
     std::mutex mutex;
     std::condition_variable changed;
@@ -168,8 +183,9 @@ Result<double> NodeRig::spawn_many(const Package& package, size_t count, size_t 
     request.manifest = package.manifest;
     request.package = package.module;
     request.requested_by = origin();
-    runtime_->spawn(std::move(request), [this, over](const Result<node::ActorInfo>& actor) {
-      if (!actor.ok()) return over(&actor.error());
+    request.initial_state = package.initial_state;
+    runtime_->spawn(std::move(request), [this, over, stay](const Result<node::ActorInfo>& actor) {
+      if (!actor.ok() || stay) return over(actor.ok() ? nullptr : &actor.error());
       runtime_->kill(actor->id, origin(), "the benchmark has it",
                      [over](const Result<Ok>& killed) { over(killed.ok() ? nullptr : &killed.error()); });
     });

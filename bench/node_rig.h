@@ -17,6 +17,7 @@ namespace theater::bench {
 struct Package {
   std::string manifest;
   Bytes module;
+  std::optional<Bytes> initial_state;
 };
 Result<Package> load_example(const std::string& name);
 
@@ -45,9 +46,13 @@ class NodeRig {
   Result<void> burst(const ActorId& actor, uint64_t calls, bool durable);
   // One burst of each, at most `in_flight` at a time, in this order; the answers count, not their durability.
   Result<void> burst_in_turn(const std::vector<ActorId>& actors, uint64_t calls, size_t in_flight);
-  Result<std::optional<Bytes>> request(const ActorId& actor, const std::string& message);
-  // Spawns `count` actors, `in_flight` at a time, and kills each as soon as its init has returned. The time it took.
-  Result<double> spawn_many(const Package& package, size_t count, size_t in_flight);
+  // `told_ns`, if given: when the answer came.
+  Result<std::optional<Bytes>> request(const ActorId& actor, const std::string& message, uint64_t* told_ns = nullptr);
+  // Spawns `count` actors, `in_flight` at a time, and kills each as soon as its init has returned, unless they are to
+  // stay. The time it took.
+  Result<double> spawn_many(const Package& package, size_t count, size_t in_flight, bool stay = false);
+  // Until every actor is passivated, and laid down.
+  Result<void> wait_until_at_rest();
   Result<void> kill(const ActorId& actor);
   // Until everything that was emitted up to now is acknowledged.
   Result<void> wait_durable();

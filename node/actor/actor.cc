@@ -11,7 +11,7 @@ using schema::ErrorKind;
 using schema::Value;
 
 // Ten thousand idle actors: what each of them costs beside its instance.
-static_assert(sizeof(Actor) < 2'048);
+static_assert(sizeof(Actor) < 2'304);
 
 std::vector<std::shared_ptr<Subscriber>> ActorContext::links(schema::AuditMode mode) const {
   if (mode == schema::AuditMode::kStrict) return strict_links;
