@@ -87,6 +87,7 @@ Actor::Actor(std::shared_ptr<ActorContext> context, const ActorId& id, Resting r
   relations_ = std::move(resting.relations);
   timers_ = std::move(resting.timers);
   channels_ = std::move(resting.channels);
+  labels_ = std::move(resting.labels);
   if (resting.state) state_ = Value::some(Value::bytes(std::move(*resting.state)));
   phase_ = Phase::kIdle;
   publish();
@@ -508,6 +509,8 @@ void Actor::arm_timer() {
     consider(deadline_ns_);
   } else if (phase_ == Phase::kRunning && supervisor_ != nullptr && supervisor_->is_asked()) {
     consider(deadline_ns_);
+  } else if (phase_ == Phase::kRunning && offload_ != nullptr) {
+    consider(deadline_ns_);
   }
   if (phase_ != Phase::kTerminal && phase_ != Phase::kEnded) {
     consider(grace_until_ns_);
@@ -545,6 +548,7 @@ void Actor::publish() {
   if (ask_again_ns_ != 0 && phase_ != Phase::kTerminal && phase_ != Phase::kEnded)
     waits_for = "an instance: the node has no more";
   if (is_throttled()) waits_for = "limits.events_per_second";
+  if (phase_ == Phase::kRunning && offload_ != nullptr) waits_for = offload_->waits_for;
   const bool talks = talk_ != nullptr && talk_->to != nullptr && !talk_->has_room && !chain_.emitting();
   if ((talks || !waits_for.empty()) && state == std::string_view("running")) state = "waiting";
   if (stop_ && phase_ != Phase::kEnded) state = "stopping";

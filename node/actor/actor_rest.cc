@@ -127,6 +127,7 @@ bool Actor::lay_down() {
     resting.relations = std::move(relations_);
     resting.timers = std::move(timers_);
     resting.channels = std::move(channels_);
+    resting.labels = std::move(labels_);
     if (const auto& payload = state_.get<Value::Option>()->payload) {
       resting.state.emplace(payload->get<Bytes>()->begin(), payload->get<Bytes>()->end());  // no spare room in it
     }

@@ -20,6 +20,14 @@ uint64_t children_of(const Manifest& manifest) {
   return manifest.grants("supervisor") ? SupervisorSpec().max_children : 0;
 }
 
+Names folders_of(const Manifest& manifest, bool writable) {
+  Names paths;
+  for (const auto& folder : manifest.permissions.filesystem.folders) {
+    if (folder.writable == writable) paths.push_back(folder.path);
+  }
+  return paths;
+}
+
 bool equal(std::string_view allowed, std::string_view granted) { return allowed == granted; }
 
 const PermissionKey* find_key(std::string_view name) {
@@ -126,6 +134,10 @@ std::span<const PermissionKey> permission_keys() {
        [](const Manifest& manifest) { return manifest.permissions.environment.variables; }, equal, ""},
       {"handler.secrets", "secrets", "The same for secrets; those above are allowed as secrets, too.",
        [](const Manifest& manifest) { return manifest.permissions.environment.secrets; }, equal, "variables"},
+      {"handler.folder.path", "folders", "The folders that a manifest may be granted for reading and writing.",
+       [](const Manifest& manifest) { return folders_of(manifest, true); }, equal, ""},
+      {"handler.folder.path (read)", "folders_read", "The same for reading; those above are allowed, too.",
+       [](const Manifest& manifest) { return folders_of(manifest, false); }, equal, "folders"},
   };
   return kKeys;
 }
@@ -145,9 +157,15 @@ Result<void> check_grants_no_more(const Manifest& child, const Manifest& parent)
   const auto permission = [](const void* of, const PermissionKey& key) -> std::optional<Names> {
     return key.granted(*static_cast<const Manifest*>(of));
   };
-  return check(child, {parent.limits, children_of(parent), &parent.handlers, parent.audit_mode, permission, &parent,
-                       str_cat("its parent '", parent.name, "'"),
-                       [](std::string_view) { return std::string("a child gets at most what its parent has"); }});
+  TRY(check(child, {parent.limits, children_of(parent), &parent.handlers, parent.audit_mode, permission, &parent,
+                    str_cat("its parent '", parent.name, "'"),
+                    [](std::string_view) { return std::string("a child gets at most what its parent has"); }}));
+  const auto beyond = handler_beyond(child.permissions, parent.permissions);
+  if (beyond.empty()) return Ok{};
+  return Error{ErrorCode::kRefused,
+               str_cat("the [[handler]] table of ", beyond, " in the manifest of '", child.name,
+                       "' grants more than that of its parent '", parent.name,
+                       "' (a child gets at most what its parent has)")};
 }
 
 const std::vector<ManifestKey>& policy_keys() {

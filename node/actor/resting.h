@@ -15,6 +15,7 @@
 #include "node/actor/life.h"
 #include "node/actor/relations.h"
 #include "node/chain/chain.h"
+#include "node/handlers/content.h"
 
 namespace theater::node {
 
@@ -30,6 +31,7 @@ struct Resting {
   std::unique_ptr<Relations> relations;
   std::unique_ptr<ActorTimers> timers;  // none that is set: the numbers that were given
   std::unique_ptr<std::map<uint64_t, std::shared_ptr<Channel>>> channels;
+  std::unique_ptr<Labels> labels;
   // Beside the auditors' links.
   std::unique_ptr<std::vector<std::shared_ptr<Subscriber>>> subscribers;
 };

@@ -18,6 +18,8 @@ const HandlerEntry* find_implementation(const wasm::HostFunction& function) {
   if (function.handler == "environment") entries = environment_handler();
   if (function.handler == "supervisor") entries = supervisor_handler();
   if (function.handler == "links") entries = links_handler();
+  if (function.handler == "filesystem") entries = filesystem_handler();
+  if (function.handler == "store") entries = store_handler();
   for (const auto& entry : entries) {
     if (entry.function == function.name) return &entry;
   }
