@@ -86,7 +86,8 @@ Actor::Actor(std::shared_ptr<ActorContext> context, const ActorId& id, Resting r
   }
   relations_ = std::move(resting.relations);
   timers_ = std::move(resting.timers);
-  channels_ = std::move(resting.channels);
+  if (resting.channels != nullptr)
+    channels_ = std::make_unique<Channels>(Channels{std::move(*resting.channels), nullptr});
   labels_ = std::move(resting.labels);
   if (resting.state) state_ = Value::some(Value::bytes(std::move(*resting.state)));
   phase_ = Phase::kIdle;

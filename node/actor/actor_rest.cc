@@ -126,7 +126,9 @@ bool Actor::lay_down() {
     resting.parent = std::move(parent_);
     resting.relations = std::move(relations_);
     resting.timers = std::move(timers_);
-    resting.channels = std::move(channels_);
+    if (channels_ != nullptr && !channels_->all.empty()) {
+      resting.channels = std::make_unique<std::map<uint64_t, std::shared_ptr<Channel>>>(std::move(channels_->all));
+    }
     resting.labels = std::move(labels_);
     if (const auto& payload = state_.get<Value::Option>()->payload) {
       resting.state.emplace(payload->get<Bytes>()->begin(), payload->get<Bytes>()->end());  // no spare room in it

@@ -120,7 +120,7 @@ Result<void> check(const Manifest& manifest, const Ceiling& ceiling) {
 // "limits.memory" of a manifest is policy.memory.
 std::string policy_key(std::string_view key) {
   for (const auto& permission : permission_keys()) {
-    if (permission.key == key) key = permission.name;
+    if (permission.key == key) return str_cat("policy.", permission.name);
   }
   if (key.starts_with("limits.")) key.remove_prefix(7);
   return str_cat("policy.", key == "audit.mode" ? "audit" : key);
@@ -162,10 +162,9 @@ Result<void> check_grants_no_more(const Manifest& child, const Manifest& parent)
                     [](std::string_view) { return std::string("a child gets at most what its parent has"); }}));
   const auto beyond = handler_beyond(child.permissions, parent.permissions);
   if (beyond.empty()) return Ok{};
-  return Error{ErrorCode::kRefused,
-               str_cat("the [[handler]] table of ", beyond, " in the manifest of '", child.name,
-                       "' grants more than that of its parent '", parent.name,
-                       "' (a child gets at most what its parent has)")};
+  return Error{ErrorCode::kRefused, str_cat("the [[handler]] table of ", beyond, " in the manifest of '", child.name,
+                                            "' grants more than that of its parent '", parent.name,
+                                            "' (a child gets at most what its parent has)")};
 }
 
 const std::vector<ManifestKey>& policy_keys() {

@@ -4,7 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "node/handlers/handlers.h"
+#include "node/actor/policy.h"
 
 namespace theater::node {
 namespace {
@@ -241,14 +241,17 @@ path = "/srv/in/"
 TEST(ManifestTest, AChildGetsAtMostWhatItsParentHas) {
   const auto with = [](const std::string& keys) { return *parse_manifest(str_cat("name = \"x\"\n", keys)); };
   const auto parent = with("[[handler]]\ntype = \"environment\"\nvariables = [\"A\"]\n[[handler]]\ntype = \"store\"\n");
-  EXPECT_TRUE(check_child_grants(parent, with("[[handler]]\ntype = \"environment\"\nvariables = [\"A\"]\n")).ok());
-  EXPECT_THAT(
-      check_child_grants(parent, with("[[handler]]\ntype = \"environment\"\nvariables = [\"B\"]\n")).error().message,
-      HasSubstr("the handler environment of 'x' grants more than that of its parent"));
-  EXPECT_THAT(check_child_grants(parent, with("[[handler]]\ntype = \"store\"\nlabels = \"node\"\n")).error().message,
-              HasSubstr("the handler store of 'x' grants more"));
-  EXPECT_THAT(check_child_grants(parent, with("[[handler]]\ntype = \"filesystem\"\n")).error().message,
-              HasSubstr("grants filesystem, which that of its parent"));
+  const auto refusal = [&](const std::string& keys) {
+    const auto checked = check_grants_no_more(with(keys), parent);
+    return checked.ok() ? std::string() : checked.error().message;
+  };
+  EXPECT_EQ(refusal("[[handler]]\ntype = \"environment\"\nvariables = [\"A\"]\n"), "");
+  EXPECT_THAT(refusal("[[handler]]\ntype = \"environment\"\nvariables = [\"B\"]\n"),
+              HasSubstr("handler.variables of 'x' is 'B', and its parent 'x' has A"));
+  EXPECT_THAT(refusal("[[handler]]\ntype = \"store\"\nlabels = \"node\"\n"),
+              HasSubstr("the [[handler]] table of store in the manifest of 'x' grants more than that of its parent"));
+  EXPECT_THAT(refusal("[[handler]]\ntype = \"filesystem\"\n"),
+              HasSubstr("handler.type of 'x' is filesystem, and its parent 'x' has only environment, store"));
 }
 
 TEST(ManifestTest, WhatIsWrongSaysWhereAndWhatToDo) {
