@@ -57,7 +57,7 @@ Result<std::unique_ptr<DialedLink::Sockets>> DialedLink::open(const Surroundings
     security.server = options.server->curve;
   }
   TRY_ASSIGN(ZmqSocket data, ZmqSocket::make(around.context, SocketRole::kDataOut, security, kLinkMessageMax));
-  TRY_ASSIGN(ZmqSocket talk, ZmqSocket::make(around.context, SocketRole::kTalk, security, kLinkMessageMax));
+  TRY_ASSIGN(ZmqSocket talk, ZmqSocket::make(around.context, SocketRole::kTalk, security, kLinkFetchedMax));
   TRY_ASSIGN(ZmqSocket watch, talk.watch(around.context));
   TRY(data.connect(options.data_endpoint));
   TRY(talk.connect(options.control_endpoint));

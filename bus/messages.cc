@@ -63,6 +63,19 @@ struct Writer {
     to.setFinal(refuse.final);
   }
   void operator()(const Goodbye& goodbye) { out.setGoodbye(goodbye.last_sequence); }
+  void operator()(const Fetch& fetch) {
+    auto to = out.initFetch();
+    wire::set_data(to.initHash(Hash::kSize), fetch.hash.view());
+    to.setOffset(fetch.offset);
+  }
+  void operator()(const Fetched& fetched) {
+    auto to = out.initFetched();
+    wire::set_data(to.initHash(Hash::kSize), fetched.hash.view());
+    to.setOffset(fetched.offset);
+    to.setHere(fetched.here);
+    to.setLength(fetched.length);
+    wire::set_data(to.initBytes(static_cast<uint32_t>(fetched.bytes.size())), fetched.bytes);
+  }
 };
 
 Result<std::string> read_text(capnp::Text::Reader in, const char* field) {
@@ -99,6 +112,24 @@ Result<Welcome> read_welcome(wire::Link::Welcome::Reader in) {
   return welcome;
 }
 
+Result<Hash> read_hash(capnp::Data::Reader in) {
+  const auto hash = Hash::from_view(wire::view_of(in));
+  if (!hash) return bad("a blob's hash isn't 32 bytes");
+  return *hash;
+}
+
+Result<Fetched> read_fetched(wire::Link::Fetched::Reader in) {
+  Fetched fetched;
+  TRY_ASSIGN(fetched.hash, read_hash(in.getHash()));
+  fetched.offset = in.getOffset();
+  fetched.here = in.getHere();
+  fetched.length = in.getLength();
+  const BytesView bytes = wire::view_of(in.getBytes());
+  if (bytes.size() > kFetchedBytesMax) return bad(str_cat(bytes.size(), " bytes of a blob in one message"));
+  fetched.bytes.assign(bytes.begin(), bytes.end());
+  return fetched;
+}
+
 Result<void> read_body(wire::Link::Reader in, Content& body) {
   switch (in.which()) {
     case wire::Link::HELLO: {
@@ -121,6 +152,15 @@ Result<void> read_body(wire::Link::Reader in, Content& body) {
       return Ok{};
     }
     case wire::Link::GOODBYE: body = Goodbye{in.getGoodbye()}; return Ok{};
+    case wire::Link::FETCH: {
+      TRY_ASSIGN(const Hash hash, read_hash(in.getFetch().getHash()));
+      body = Fetch{hash, in.getFetch().getOffset()};
+      return Ok{};
+    }
+    case wire::Link::FETCHED: {
+      TRY_ASSIGN(body, read_fetched(in.getFetched()));
+      return Ok{};
+    }
     case wire::Link::NOTHING: break;
   }
   return bad("of a kind that this version doesn't know; update the older side");
@@ -136,8 +176,8 @@ Bytes encode_link(const LinkMessage& message) {
   return wire::flatten(builder);
 }
 
-Result<LinkMessage> decode_link(BytesView bytes) {
-  if (bytes.size() > kLinkMessageMax) return bad(str_cat(bytes.size(), " bytes; at most ", kLinkMessageMax));
+Result<LinkMessage> decode_link(BytesView bytes, size_t size_max) {
+  if (bytes.size() > size_max) return bad(str_cat(bytes.size(), " bytes; at most ", size_max));
   return wire::read<LinkMessage>(bytes, "link message", [](capnp::MessageReader& reader) -> Result<LinkMessage> {
     const auto root = reader.getRoot<wire::Link>();
     const BytesView stream = wire::view_of(root.getStream());

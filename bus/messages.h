@@ -16,8 +16,10 @@
 namespace theater::bus {
 
 inline constexpr uint16_t kLinkVersion = 1;
-inline constexpr size_t kLinkMessageMax = 4096;  // bytes, encoded
-inline constexpr size_t kLinkTextMax = 1024;     // bytes of a name or a reason; longer ones are cut when encoding
+inline constexpr size_t kLinkMessageMax = 4096;  // bytes, encoded; of a Fetched:
+inline constexpr size_t kLinkFetchedMax = 64 * 1024;
+inline constexpr size_t kFetchedBytesMax = 48 * 1024;  // of the blob, in one message
+inline constexpr size_t kLinkTextMax = 1024;           // bytes of a name or a reason; longer ones are cut when encoding
 
 // How far a stream has come: its newest frame, that frame's link hash, and the body bytes of all its frames so far.
 // Zero throughout: nothing yet.
@@ -65,12 +67,25 @@ struct Goodbye {  // node: nothing follows the last sequence
   uint64_t last_sequence = 0;
 };
 
+struct Fetch {  // node: the bytes of a blob from `offset` on
+  Hash hash;
+  uint64_t offset = 0;
+};
+
+struct Fetched {  // auditor: as many of them as fit
+  Hash hash;
+  uint64_t offset = 0;
+  bool here = false;    // false: the auditor doesn't hold the blob; what follows means nothing
+  uint64_t length = 0;  // of the whole blob
+  Bytes bytes;
+};
+
 struct LinkMessage {
   StreamId stream{};
-  std::variant<Hello, Welcome, Ack, Nack, Refuse, Goodbye> body;
+  std::variant<Hello, Welcome, Ack, Nack, Refuse, Goodbye, Fetch, Fetched> body;
 };
 
 Bytes encode_link(const LinkMessage& message);
-Result<LinkMessage> decode_link(BytesView bytes);
+Result<LinkMessage> decode_link(BytesView bytes, size_t size_max = kLinkMessageMax);
 
 }  // namespace theater::bus

@@ -15,12 +15,15 @@
 #include <memory>
 #include <string>
 
+#include "base/result.h"
 #include "schema/event.h"
 
 namespace theater::bus {
 
 // Called once when there may be room again. Runs on the bus thread: only enqueues something, never blocks.
 using Waker = std::function<void()>;
+// Called once, on the bus thread or at once: only enqueues. kNotFound: the auditor says that it doesn't hold the blob.
+using FetchDone = std::function<void(Result<Bytes>)>;
 
 class Outbox {
  public:
@@ -48,6 +51,9 @@ class Outbox {
 
   // Calls `waker` once when everything appended up to now is durable (at once if it already is).
   virtual void when_durable(Waker waker) = 0;
+
+  // Asks the auditor for a blob of at most `length_max` bytes; what comes is checked against the hash (bus/fetches.h).
+  virtual void fetch_blob(const Hash& hash, uint64_t length_max, FetchDone done) = 0;
 
   static size_t event_room(size_t event_bytes);
   static size_t blob_room(size_t piece_bytes);

@@ -129,8 +129,11 @@ Receiver::ControlVerdict Receiver::on_control(const CurveKey& peer, const Public
     found->second.refused = true;
     verdict.note = str_cat("node ", found->second.name, " stopped its link: ", escape(as_bytes(refuse->reason)));
   }
+  if (const auto* fetch = std::get_if<Fetch>(&message->body); fetch != nullptr && known) verdict.fetch = *fetch;
   return verdict;
 }
+
+Bytes Receiver::fetched(const StreamId& stream, Fetched answer) { return encode_link({stream, std::move(answer)}); }
 
 Receiver::ControlVerdict Receiver::on_hello(const CurveKey& peer, const PublicKey& identity, const StreamId& stream,
                                             const Hello& hello, uint64_t now_ns) {

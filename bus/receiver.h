@@ -71,6 +71,7 @@ class Receiver {
     std::optional<Hello> hello;  // a session began (not: was asked for again)
     bool goodbye = false;        // the node said that its stream ends
     StreamId stream{};
+    std::optional<Fetch> fetch;  // a blob is asked for: answer by fetched()
   };
   // `identity` is the peer's from the authorized keys, zero inside one process (then HELLO's word counts).
   ControlVerdict on_control(const CurveKey& peer, const PublicKey& identity, BytesView bytes, uint64_t now_ns);
@@ -78,6 +79,8 @@ class Receiver {
   // Everything of this stream up to `mark` is on disk. The ACK to send; empty if the peer has moved on to another
   // stream.
   Bytes durable(const CurveKey& peer, const StreamId& stream, const StreamMark& mark, uint64_t now_ns);
+
+  static Bytes fetched(const StreamId& stream, Fetched answer);
 
   // Calls `send` for each ACK that is due again.
   void tick(uint64_t now_ns, const std::function<void(const CurveKey& peer, Bytes message)>& send);

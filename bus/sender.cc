@@ -70,6 +70,7 @@ void Sender::tick(uint64_t now_ns) {
     push_control({{}, Goodbye{durable_.sequence}});
     said_goodbye_ = true;
   }
+  for (const Fetch& fetch : window_.fetches().due(now_ns, state_ == State::kOpen)) push_control({{}, fetch});
   complain_if_waited_for(now_ns);
 }
 
@@ -102,7 +103,7 @@ void Sender::complain_if_waited_for(uint64_t now_ns) {
 }
 
 void Sender::on_control(BytesView bytes, uint64_t now_ns) {
-  const auto message = decode_link(bytes);
+  const auto message = decode_link(bytes, kLinkFetchedMax);
   if (!message.ok()) {
     window_.set_error(str_cat("auditor ", options_.auditor, ": ", message.error().message));
     return;
@@ -117,6 +118,8 @@ void Sender::on_control(BytesView bytes, uint64_t now_ns) {
     on_nack(nack->expected, now_ns);
   } else if (const auto* refuse = std::get_if<Refuse>(&message->body)) {
     on_refuse(*refuse, now_ns);
+  } else if (const auto* fetched = std::get_if<Fetched>(&message->body)) {
+    window_.fetches().on_piece(*fetched, now_ns);
   }
 }
 
@@ -283,7 +286,7 @@ void Sender::begin_stop() { stopping_ = true; }
 uint64_t Sender::wait_ns(uint64_t now_ns) const {
   const auto until = [&](uint64_t at_ns) { return at_ns > now_ns ? at_ns - now_ns : 0; };
   if (window_.wakers_ready()) return options_.partial_ns;
-  uint64_t wait = kWaitMaxNs;
+  uint64_t wait = std::min(kWaitMaxNs, window_.fetches().wait_ns(now_ns, state_ == State::kOpen));
   if (state_ != State::kOpen) return std::min(wait, until(hello_due_ns_));
   if (durable_.sequence < sent_max_)
     wait = std::min(wait, std::max(until(progress_ns_ + options_.stalled_ns), until(hello_due_ns_)));

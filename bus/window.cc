@@ -20,7 +20,7 @@ constexpr uint64_t kRoomPerWaker = 4096;
 size_t Outbox::event_room(size_t event_bytes) { return item_size(event_bytes); }
 size_t Outbox::blob_room(size_t piece_bytes) { return item_size(kBlobHeadSize + piece_bytes); }
 
-Window::Window(Options options) : options_(std::move(options)) {
+Window::Window(Options options) : options_(std::move(options)), fetches_(options_.auditor) {
   CHECK(options_.window_bytes >= kWindowMin && options_.wake);
   status_.auditor = options_.auditor;
   status_.last_error = "not connected yet";
@@ -170,6 +170,19 @@ void Window::when_durable(Waker waker) {
     std::lock_guard lock(mutex_);
     durable_waiting_.emplace_back(status_.appended_bytes, std::move(waker));
     if (status_.durable_bytes == status_.appended_bytes) wake = wants_wake();  // it is: the bus thread calls it at once
+  }
+  if (wake) options_.wake();
+}
+
+void Window::fetch_blob(const Hash& hash, uint64_t length_max, FetchDone done) {
+  if (!fetches_.ask(hash, length_max, done)) {
+    return done(
+        Error{ErrorCode::kUnavailable, str_cat("auditor ", options_.auditor, " is asked for too much already")});
+  }
+  bool wake;
+  {
+    std::lock_guard lock(mutex_);
+    wake = wants_wake();
   }
   if (wake) options_.wake();
 }

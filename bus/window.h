@@ -17,6 +17,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "bus/fetches.h"
 #include "bus/frame.h"
 #include "bus/outbox.h"
 
@@ -44,6 +45,7 @@ class Window final : public Outbox {
   bool needs_blob(const Hash& hash) override;
   void append_blob(const Hash& hash, uint64_t length, uint64_t offset, BytesView piece) override;
   void when_durable(Waker waker) override;
+  void fetch_blob(const Hash& hash, uint64_t length_max, FetchDone done) override;
   Status status() const override;
 
   // --- The bus thread's side.
@@ -68,6 +70,9 @@ class Window final : public Outbox {
   bool wakers_ready() const;
   size_t waiting() const;
 
+  Fetches& fetches() { return fetches_; }
+  const Fetches& fetches() const { return fetches_; }
+
   void set_connected(bool connected);
   void set_error(std::string error);
   void count_resent(uint64_t frames);
@@ -80,6 +85,7 @@ class Window final : public Outbox {
   bool wants_wake();
 
   const Options options_;
+  Fetches fetches_;
   mutable std::mutex mutex_;
   Body open_;
   std::deque<Body> full_;

@@ -9,6 +9,7 @@
 #include "base/thread.h"
 #include "bus/receiver.h"
 #include "persist/auditor_on_store.h"
+#include "persist/blob_part.h"
 #include "persist/recorder.h"
 #include "persist/rocks_store.h"
 
@@ -111,6 +112,7 @@ class StoreAuditor final : public Auditor {
 
   void intake();
   void take_in(bus::Inbound& message);
+  void answer_fetch(const bus::CurveKey& peer, const bus::StreamId& stream, const bus::Fetch& fetch);
   void carry_alone(Accepted& accepted);
   void verify();
   bool verify_frame(Accepted& accepted);
@@ -165,6 +167,7 @@ void StoreAuditor::take_in(bus::Inbound& message) {
   if (!message.is_frame) {
     auto verdict = receiver_.on_control(message.peer, message.identity, message.bytes, now_ns);
     reply(message.peer, std::move(verdict.reply));
+    if (verdict.fetch) answer_fetch(message.peer, verdict.stream, *verdict.fetch);
     if (!verdict.note.empty()) say(verdict.note);
     return;
   }
@@ -186,6 +189,18 @@ void StoreAuditor::take_in(bus::Inbound& message) {
   } else if (verdict.verdict == bus::Receiver::Verdict::kRefused) {
     say(str_cat("a frame was refused: ", verdict.reason));
   }
+}
+
+// What isn't durable yet isn't here. A store that can't be read says so, and leaves the node without an answer.
+void StoreAuditor::answer_fetch(const bus::CurveKey& peer, const bus::StreamId& stream, const bus::Fetch& fetch) {
+  auto part = read_blob_part(*store_, fetch.hash, fetch.offset, bus::kFetchedBytesMax);
+  if (!part.ok()) return say(part.error().message);
+  bus::Fetched answer{fetch.hash, fetch.offset, part->has_value(), 0, {}};
+  if (*part) {
+    answer.length = (*part)->length;
+    answer.bytes = std::move((*part)->bytes);
+  }
+  reply(peer, bus::Receiver::fetched(stream, std::move(answer)));
 }
 
 // One small frame and nothing else under way: to hand it from thread to thread would take longer than what is done

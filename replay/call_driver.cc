@@ -41,6 +41,11 @@ Result<schema::ErrorBody> error_body(const Tape::Entry& recorded) {
   return std::get<schema::ErrorBody>(std::move(event.body));
 }
 
+bool is_intent(const Tape::Entry& recorded) {
+  const auto* function = wasm::find_host_function_by_type(recorded.view.header.type);
+  return function != nullptr && function->effect == schema::Effect::kOutside;
+}
+
 bool arguments_fit(const std::vector<schema::Value>& args, const wasm::FunctionType& type) {
   if (args.size() != type.params.size()) return false;
   for (size_t i = 0; i < args.size(); ++i) {
@@ -180,10 +185,14 @@ Result<CallDriver::Step> CallDriver::before_run() {
 Result<void> CallDriver::arm_stop() {
   const Tape::Entry* last = tape_.last();
   if (stop_fuel_ != 0 || last == nullptr || last->view.kind != BodyKind::kError || !comparer_.exact()) return Ok{};
+  bool in_host_call = false;  // an intent without outcome: the cut comes after it, and the host knows where
   for (size_t i = 0; tape_.at(i) != last; ++i) {
     const BodyKind kind = tape_.at(i)->view.kind;
     if (kind == BodyKind::kWasmResult || kind == BodyKind::kResumed) return Ok{};
+    if (kind == BodyKind::kFact) continue;
+    in_host_call = kind == BodyKind::kHostCall && is_intent(*tape_.at(i));
   }
+  if (in_host_call) return Ok{};
   TRY_ASSIGN(const auto error, error_body(*last));
   if (!error.in_call || !ends_from_outside(error.kind)) return Ok{};
   if (error.fuel == 0 && error.kind != ErrorKind::kHostFailure) return Ok{};

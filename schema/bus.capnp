@@ -42,6 +42,17 @@ struct Link {
       final @17 :Bool;
     }
     goodbye @18 :UInt64;  # node to auditor: the last sequence of the stream
+    fetch :group {        # node to auditor: a blob's bytes from the offset on, please
+      hash @20 :Data;
+      offset @21 :UInt64;
+    }
+    fetched :group {  # auditor to node: as many of them as fit a message
+      hash @22 :Data;
+      offset @23 :UInt64;
+      here @24 :Bool;  # false: the auditor doesn't hold the blob
+      length @25 :UInt64;
+      bytes @26 :Data;
+    }
   }
 }
 

@@ -3,7 +3,8 @@
 #include "base/crypto.h"
 #include "schema/codec.h"
 
-namespace theater::schema::externalize_detail {
+namespace theater::schema {
+namespace externalize_detail {
 namespace {
 
 using Kind = Value::Kind;
@@ -131,4 +132,13 @@ Result<void> internalize(std::vector<Value>& values, const BlobSource& fetch) {
   return Ok{};
 }
 
-}  // namespace theater::schema::externalize_detail
+}  // namespace externalize_detail
+
+void externalize_bytes(std::vector<Value>& values, const std::function<void(const Hash&, Bytes)>& blob) {
+  for (Value& value : values) {
+    const auto* bytes = value.get<Bytes>();
+    if (bytes != nullptr && !bytes->empty()) externalize_detail::externalize_large(value, blob);
+  }
+}
+
+}  // namespace theater::schema

@@ -34,6 +34,10 @@ void externalize(std::vector<Value>& values, BlobSink&& blob) {
   }
 }
 
+// Replaces every list<u8> that is one of `values` themselves and not empty, however small, for what is to be found by
+// its hash.
+void externalize_bytes(std::vector<Value>& values, const std::function<void(const Hash&, Bytes)>& blob);
+
 // The reverse: `fetch(const Hash&)` returns the blob's bytes as a Result<Bytes>. Used before lowering recorded values
 // into a guest. kCorrupt if a blob isn't what its reference says or doesn't decode, if the values become deeper than
 // Value::kDepthMax, or if there are more bytes than kInternalizeMax; fetch's own error otherwise. After an error, some

@@ -26,6 +26,8 @@ constexpr std::string_view kSupervisor = "theater:simple/supervisor@0.1.0";
 constexpr std::string_view kSupervisorClient = "theater:simple/supervisor-client@0.1.0";
 constexpr std::string_view kLinks = "theater:simple/links@0.1.0";
 constexpr std::string_view kLinksClient = "theater:simple/links-client@0.1.0";
+constexpr std::string_view kFilesystem = "theater:simple/filesystem@0.1.0";
+constexpr std::string_view kStore = "theater:simple/store@0.1.0";
 constexpr std::string_view kPreview1 = "wasi_snapshot_preview1";
 
 Type bytes() { return Type::list(Type::u8()); }
@@ -50,6 +52,7 @@ Type child_info() {
 struct Traits {
   bool recorded = true;
   bool waits = false;
+  bool by_reference = false;
 };
 
 HostFunction host_function(std::string_view interface, std::string_view name, FunctionType type, Effect effect,
@@ -61,7 +64,8 @@ HostFunction host_function(std::string_view interface, std::string_view name, Fu
                       effect,
                       traits.recorded,
                       traits.waits,
-                      handler};
+                      handler,
+                      traits.by_reference};
 }
 
 std::vector<HostFunction> make_host_functions() {
@@ -167,6 +171,51 @@ std::vector<HostFunction> make_host_functions() {
       host_function(kLinks, "monitor", {{{"target", Type::string()}}, Type::result(Type::u64(), error)}, Effect::kNone,
                     "links"),
       host_function(kLinks, "demonitor", {{{"monitor", Type::u64()}}, Type::boolean()}, Effect::kNone, "links"),
+
+      host_function(kFilesystem, "read", {{{"path", Type::string()}}, Type::result(bytes(), error)}, Effect::kNone,
+                    "filesystem", {.waits = true}),
+      host_function(
+          kFilesystem, "read-range",
+          {{{"path", Type::string()}, {"offset", Type::u64()}, {"length", Type::u64()}}, Type::result(bytes(), error)},
+          Effect::kNone, "filesystem", {.waits = true}),
+      host_function(kFilesystem, "list",
+                    {{{"path", Type::string()}},
+                     Type::result(Type::tuple({Type::list(Type::tuple({Type::string(), Type::boolean(), Type::u64()})),
+                                               Type::u32()}),
+                                  error)},
+                    Effect::kNone, "filesystem", {.waits = true}),
+      host_function(kFilesystem, "stat",
+                    {{{"path", Type::string()}},
+                     Type::result(Type::option(Type::tuple({Type::boolean(), Type::u64(), Type::u64()})), error)},
+                    Effect::kNone, "filesystem", {.waits = true}),
+      host_function(kFilesystem, "write",
+                    {{{"path", Type::string()}, {"content", bytes()}}, Type::result(std::nullopt, error)},
+                    Effect::kOutside, "filesystem", {.waits = true}),
+      host_function(kFilesystem, "append",
+                    {{{"path", Type::string()}, {"content", bytes()}}, Type::result(std::nullopt, error)},
+                    Effect::kOutside, "filesystem", {.waits = true}),
+      host_function(kFilesystem, "create-dir", {{{"path", Type::string()}}, Type::result(std::nullopt, error)},
+                    Effect::kOutside, "filesystem", {.waits = true}),
+      host_function(kFilesystem, "remove", {{{"path", Type::string()}}, Type::result(std::nullopt, error)},
+                    Effect::kOutside, "filesystem", {.waits = true}),
+      host_function(kFilesystem, "rename",
+                    {{{"old", Type::string()}, {"new", Type::string()}}, Type::result(std::nullopt, error)},
+                    Effect::kOutside, "filesystem", {.waits = true}),
+
+      host_function(kStore, "put", {{{"content", bytes()}}, Type::result(Type::string(), error)}, Effect::kNone,
+                    "store", {.by_reference = true}),
+      host_function(kStore, "get", {{{"hash", Type::string()}}, Type::result(Type::option(bytes()), error)},
+                    Effect::kNone, "store", {.waits = true}),
+      host_function(kStore, "exists", {{{"hash", Type::string()}}, Type::result(Type::boolean(), error)}, Effect::kNone,
+                    "store", {.waits = true}),
+      host_function(kStore, "label-set",
+                    {{{"label", Type::string()}, {"hash", Type::string()}}, Type::result(std::nullopt, error)},
+                    Effect::kNone, "store"),
+      host_function(kStore, "label-get", {{{"label", Type::string()}}, Type::option(Type::string())}, Effect::kNone,
+                    "store"),
+      host_function(kStore, "label-delete", {{{"label", Type::string()}}, Type::boolean()}, Effect::kNone, "store"),
+      host_function(kStore, "list-labels", {{}, Type::list(Type::tuple({Type::string(), Type::string()}))},
+                    Effect::kNone, "store"),
 
       host_function(kPreview1, "random_get", {{{"len", Type::u32()}}, bytes()}, Effect::kNone, "wasi"),
       host_function(kPreview1, "fd_write", {{{"fd", Type::u32()}, {"data", bytes()}}, Type::u16()}, Effect::kNone,

@@ -25,6 +25,8 @@ struct HostFunction {
   bool recorded;
   bool waits;  // may take as long as it likes (timers): not to be called while the host is inside cabi_realloc
   std::string_view handler;  // the manifest's [[handler]] type that grants it
+  // Each argument that is a list<u8> stands in the event as a reference, however small: it is to be found by its hash.
+  bool by_reference = false;
 };
 
 struct ExportFunction {

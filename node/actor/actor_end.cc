@@ -82,6 +82,7 @@ void Actor::cut_off(ErrorKind kind, std::string message, schema::Origin origin) 
 void Actor::fail(ErrorKind kind, std::string message, uint64_t fuel, bool in_call, schema::Origin origin) {
   instance_.reset();
   drop_talk();
+  drop_offload();
   facts_.reset();
   timers_.reset();
   stating_ = false;

@@ -2,6 +2,7 @@
 // stack.
 #include "base/check.h"
 #include "node/actor/actor.h"
+#include "schema/codec.h"
 
 namespace theater::node {
 
@@ -73,8 +74,14 @@ HostStatus Actor::run_function(wasm::HostCall& call) {
   if (call.function->effect == Effect::kOutside) {
     chain_.begin(call.function->type_name, schema::HostReturn{schema::Outcome::kDone, std::move(call.results)});
   } else {
+    std::vector<Blob> blobs;
+    if (call.function->by_reference && !chain_.holds_secret(call.args)) {
+      schema::externalize_bytes(call.args, [&](const Hash& hash, Bytes bytes) {
+        blobs.push_back({hash, std::make_shared<const Bytes>(std::move(bytes))});
+      });
+    }
     chain_.begin(call.function->type_name,
-                 schema::HostCall{Effect::kNone, std::move(call.args), std::move(call.results)});
+                 schema::HostCall{Effect::kNone, std::move(call.args), std::move(call.results)}, std::move(blobs));
   }
   return HostStatus::kDone;
 }
@@ -93,6 +100,73 @@ HostStatus Actor::emit_on_guest_stack(wasm::HostCall& call) {
 
 void Actor::log_line(std::string_view text) {
   if (context_->log) context_->log(str_cat("[", name(), " ", id().short_hex(), "] ", chain_.hidden(text)));
+}
+
+std::optional<schema::Value> Actor::offload(const std::function<IoJob()>& make_job) {
+  auto& offload = outside().offload;
+  if (offload == nullptr) {
+    offload = std::make_shared<Offload>();
+    offload->job = make_job();
+  }
+  if (offload->queued) return take_offloaded();
+  const auto wake = [weak = weak_from_this()] {
+    if (const auto self = weak.lock()) self->wake();
+  };
+  IoThreads::Job job = [offload, wake] {
+    {
+      std::lock_guard lock(offload->mutex);
+      if (offload->dropped) return;
+    }
+    auto answer = offload->job();
+    {
+      std::lock_guard lock(offload->mutex);
+      offload->answer = std::move(answer);
+    }
+    wake();
+  };
+  offload->queued = context_->io.try_push(job);
+  if (!offload->queued) context_->io.when_room(wake);
+  return std::nullopt;
+}
+
+std::optional<schema::Value> Actor::await_answer(const std::function<void(std::function<void(schema::Value)>)>& start) {
+  if (!offloaded()) {
+    const auto offload = std::make_shared<Offload>();
+    offload->queued = true;
+    offload->waits_for = "content from an auditor";
+    outside().offload = offload;
+    start([offload, weak = weak_from_this()](schema::Value answer) {
+      {
+        std::lock_guard lock(offload->mutex);
+        offload->answer = std::move(answer);
+      }
+      if (const auto self = weak.lock()) self->wake();
+    });
+  }
+  return take_offloaded();
+}
+
+std::optional<schema::Value> Actor::take_offloaded() {
+  auto& offload = outside_->offload;
+  std::optional<schema::Value> answer;
+  {
+    std::lock_guard lock(offload->mutex);
+    answer = std::move(offload->answer);
+  }
+  if (answer) offload.reset();
+  return answer;
+}
+
+Labels& Actor::labels() { return manifest_->permissions.store.node_labels ? context_->labels : outside().labels; }
+
+// What hasn't begun doesn't happen any more.
+void Actor::drop_offload() {
+  if (!offloaded()) return;
+  {
+    std::lock_guard lock(outside_->offload->mutex);
+    outside_->offload->dropped = true;
+  }
+  outside_->offload.reset();
 }
 
 const std::string* Actor::variable(const std::string& name) const {

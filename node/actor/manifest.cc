@@ -104,6 +104,8 @@ const std::vector<std::string_view>& handler_types() {
       "supervisor",   //
       "links",        //
       "environment",  //
+      "filesystem",   //
+      "store",        //
       "wasi",         //
   };
   return types;
@@ -123,6 +125,15 @@ const std::vector<ManifestKey>& manifest_keys() {
        "environment: the same, but the record holds only a commitment to the value, wherever it stands."},
       {"handler.functions", "list of strings", "(all)",
        "rpc: exports INTERFACE#FUNCTION that others may call. [] lets this actor call others and be called by none."},
+      {"handler.file_bytes", "size", "4 MiB",
+       "filesystem: the largest file that the actor may write, or read at once; at most 64 MiB."},
+      {"handler.folder.name", "string", "(required)",
+       "filesystem: what the actor calls the folder, in front of each path: `NAME/…`."},
+      {"handler.folder.path", "path", "(required)",
+       "filesystem: the folder on the node; not absolute: from where the node was started."},
+      {"handler.folder.mode", "string", "read", "filesystem: read or read-write."},
+      {"handler.labels", "string", "actor",
+       "store: whose labels the actor sets and sees: actor, its own; node, those that the node's actors share."},
       {"limits.memory", "size", "64 MiB", "The linear memory may grow to this and no further."},
       {"limits.table_elements", "number", "100000", "Elements that a table may have."},
       {"limits.call_timeout", "duration", "30 s",

@@ -28,12 +28,39 @@ struct RpcGrant {
   std::optional<std::vector<std::string>> functions;  // as exports are named; none: all
 };
 
+struct FolderGrant {
+  std::string name;  // as guests write it, in front of a path
+  std::string path;  // on the node; not absolute: from where the node was started
+  bool writable = false;
+  bool operator==(const FolderGrant&) const = default;
+};
+
+struct FilesystemGrant {
+  std::vector<FolderGrant> folders;
+  uint64_t file_bytes = uint64_t{4} << 20;  // the largest file that is written, or read at once
+  bool operator==(const FilesystemGrant&) const = default;
+};
+
+// A folder of the child's, under whatever name, must be one of the parent's, and not one below it: a path in a manifest
+// may lead over links that the parent itself can't follow. A child may not write where its parent can only read.
+bool grants_at_most(const FilesystemGrant& child, const FilesystemGrant& parent);
+
+struct StoreGrant {
+  bool node_labels = false;  // labels that the node's actors share, instead of the actor's own
+  bool operator==(const StoreGrant&) const = default;
+};
+
+bool grants_at_most(const StoreGrant& child, const StoreGrant& parent);
+
 struct Permissions {
   EnvironmentGrant environment;
   RpcGrant rpc;
+  FilesystemGrant filesystem;
+  StoreGrant store;
 };
 
-bool grants_at_most(const Permissions& child, const Permissions& parent);
+// The handler in whose table the child has more than its parent; empty if there is none.
+std::string_view handler_beyond(const Permissions& child, const Permissions& parent);
 
 // Reads the keys that a [[handler]] of this type has beside `type`; errors go to the table.
 void read_permissions(const Config::Table& handler, std::string_view type, Permissions& permissions);

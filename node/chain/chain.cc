@@ -107,6 +107,11 @@ void Chain::hide_secrets() {
     secrets_->hide(*values.results);
   }
   if (auto* error = std::get_if<schema::ErrorBody>(&emission_.body)) error->message = secrets_->hidden(error->message);
+  if (auto* fact = std::get_if<schema::Fact>(&emission_.body)) {
+    std::vector<Value> one{std::move(fact->value)};
+    secrets_->hide(one);
+    fact->value = std::move(one[0]);
+  }
 }
 
 void Chain::replace_large_values() {

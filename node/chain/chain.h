@@ -64,6 +64,7 @@ class Chain {
 
   // Before genesis. Where one of these stands in a value of an event, a commitment is recorded; may be null.
   void keep_from_record(std::unique_ptr<schema::Secrets> secrets) { secrets_ = std::move(secrets); }
+  bool holds_secret(const std::vector<schema::Value>& values) const { return secrets_ && secrets_->any_in(values); }
   std::string hidden(std::string_view text) const { return secrets_ ? secrets_->hidden(text) : std::string(text); }
 
   // `type` is borrowed until the emission is over: names of the function table and constants. Values that are too large

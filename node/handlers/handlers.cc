@@ -18,6 +18,8 @@ const HandlerEntry* find_implementation(const wasm::HostFunction& function) {
   if (function.handler == "environment") entries = environment_handler();
   if (function.handler == "supervisor") entries = supervisor_handler();
   if (function.handler == "links") entries = links_handler();
+  if (function.handler == "filesystem") entries = filesystem_handler();
+  if (function.handler == "store") entries = store_handler();
   for (const auto& entry : entries) {
     if (entry.function == function.name) return &entry;
   }
@@ -53,7 +55,13 @@ Result<void> check_child_grants(const Manifest& parent, const Manifest& child) {
                 "' doesn't have; a child gets at most what its parent has. Add to the parent's manifest:\n",
                 grant_line(handler))};
   }
-  return Ok{};
+  const auto beyond = handler_beyond(child.permissions, parent.permissions);
+  if (beyond.empty()) return Ok{};
+  return Error{
+      ErrorCode::kRefused,
+      str_cat("the handler ", beyond, " of '", child.name, "' grants more than that of its parent '", parent.name,
+              "'; a child gets at most what its parent has. Add it to the parent's manifest, in the table:\n",
+              grant_line(beyond))};
 }
 
 Result<void> check_grants(const Manifest& manifest, const wasm::Module& module) {

@@ -7,6 +7,7 @@
 // was woken; only functions with `waits` may say so.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -17,8 +18,11 @@
 
 namespace theater::node {
 
+class Content;
 class Directory;
+class Labels;
 class Supervisor;
+using IoJob = std::function<schema::Value()>;  // what is done on an I/O thread; its answer
 struct Manifest;
 
 // What a handler may ask of the actor that called it.
@@ -82,6 +86,16 @@ class Services {
   virtual bool demonitor(uint64_t number) = 0;
 
   virtual const Manifest& manifest() const = 0;  // what the actor was granted
+  // What may take long goes to the node's I/O threads, one job for each host call: `make_job` is asked once. No value:
+  // the job isn't done yet; return kParked. A job that hasn't begun when its actor is killed is dropped.
+  virtual std::optional<schema::Value> offload(const std::function<IoJob()>& make_job) = 0;
+  // The same for what comes from elsewhere: `start` is called once, with what takes the answer, on any thread or at
+  // once.
+  virtual std::optional<schema::Value> await_answer(
+      const std::function<void(std::function<void(schema::Value)>)>& start) = 0;
+  virtual Content& content() = 0;
+  virtual Labels& labels() = 0;  // the actor's own or the node's, as the manifest says
+  virtual bool holds_secret(const std::vector<schema::Value>& values) const = 0;
   // Of the node's environment, granted or not; nullptr if it isn't set.
   virtual const std::string* variable(const std::string& name) const = 0;
 };
@@ -121,6 +135,8 @@ std::span<const HandlerEntry> names_handler();
 std::span<const HandlerEntry> environment_handler();
 std::span<const HandlerEntry> supervisor_handler();
 std::span<const HandlerEntry> links_handler();
+std::span<const HandlerEntry> filesystem_handler();
+std::span<const HandlerEntry> store_handler();
 Result<void> check_message_server(const Manifest& manifest, const wasm::Module& module);
 Result<void> check_timer(const Manifest& manifest, const wasm::Module& module);
 Result<void> check_rpc(const Manifest& manifest, const wasm::Module& module);

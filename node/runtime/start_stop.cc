@@ -44,6 +44,7 @@ RuntimeImpl::RuntimeImpl(RuntimeOptions options)
   context_->listener = this;
   context_->log = options_.log;
   context_->environment = options_.environment;
+  context_->content->set_auditors(options_.auditors);
   context_->outboxes = options_.auditors;
   for (const auto& function : wasm::host_functions()) context_->handlers.push_back(find_implementation(function));
 
@@ -112,6 +113,7 @@ bool RuntimeImpl::stop(uint64_t grace_ms) {
   modules_->stop();
   context_->commands.push([this] { closing_ = true; });
   command_.join();
+  context_->io.stop();
   context_->scheduler.stop();
   // What is left there may own actors, which own it.
   context_->directory.clear();

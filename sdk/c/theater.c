@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "theater_import.h"
+
 // --- Memory until the end of the call: a list of blocks ---
 
 typedef struct block {
@@ -120,14 +122,6 @@ void *theater_return_state_and_acceptance_(theater_answer answer) {
 
 // --- Host functions ---
 
-#define IMPORT(interface, name) __attribute__((import_module("theater:simple/" interface "@0.1.0"), import_name(name)))
-
-// option<T> and result<T, string>, where T is a list, a string or nothing: a tag, then a pointer and a size.
-typedef struct {
-  uint32_t tag;
-  theater_view content;
-} tagged_view;
-
 IMPORT("runtime", "log") void import_log(const char *text, size_t size);
 IMPORT("runtime", "get-self") void import_get_self(theater_view *result);
 IMPORT("runtime", "get-chain-head") void import_get_chain_head(tagged_view *result);
@@ -190,34 +184,6 @@ IMPORT("links", "link") void import_link(const char *target, size_t size, tagged
 IMPORT("links", "unlink") void import_unlink(const char *target, size_t size, tagged_view *result);
 IMPORT("links", "monitor") void import_monitor(const char *target, size_t size, void *result);
 IMPORT("links", "demonitor") int32_t import_demonitor(uint64_t monitor);
-
-static theater_outcome outcome_of(const tagged_view *result, bool has_value) {
-  const theater_view nothing = {NULL, 0};
-  const bool failed = (result->tag & 0xff) != 0;  // the upper bytes of a tag are undefined
-  theater_outcome outcome = {failed, failed ? result->content : nothing,
-                             !failed && has_value ? result->content : nothing};
-  return outcome;
-}
-
-// result<option<T>, string>
-typedef struct {
-  uint32_t tag;
-  union {
-    theater_view error;
-    tagged_view option;
-  } as;
-} tagged_option;
-
-static theater_option_outcome option_outcome_of(const tagged_option *result) {
-  const bool failed = (result->tag & 0xff) != 0;
-  theater_option_outcome outcome = {failed, {NULL, 0}, theater_none()};
-  if (failed) {
-    outcome.error = result->as.error;
-  } else if ((result->as.option.tag & 0xff) != 0) {
-    outcome.value = theater_some(result->as.option.content);
-  }
-  return outcome;
-}
 
 void theater_log(const char *zero_terminated) { import_log(zero_terminated, strlen(zero_terminated)); }
 

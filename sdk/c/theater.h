@@ -1,6 +1,7 @@
 // Everything a Theater actor in C or C++ needs, without a code generator: the host functions of the package
 // theater:simple@0.1.0 (sdk/wit/theater.wit), and macros that export an actor's own functions under the names the host
-// looks for. Compile theater.c with it, once per actor.
+// looks for. Compile theater.c with it, once per actor. The handlers `filesystem` and
+// `store` have a header and a source of their own, theater_files.
 //
 //   static theater_answer on_request(theater_option state, theater_view sender, theater_view message) {
 //     return theater_reply(state, message);

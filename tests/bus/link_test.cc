@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <map>
 
 #include "base/file.h"
 #include "base/random.h"
@@ -47,19 +48,64 @@ TEST(LinkMessages, come_back_as_they_were) {
   EXPECT_EQ(std::get<Goodbye>(decode_link(encode_link({{}, Goodbye{12}}))->body).last_sequence, 12u);
 }
 
+LinkMessage sample_fetch() {
+  LinkMessage message;
+  message.stream.fill(9);
+  message.body = Fetch{sha256(as_bytes("x")), 49'152};
+  return message;
+}
+
+LinkMessage sample_fetched() {
+  LinkMessage message;
+  message.stream.fill(9);
+  message.body = Fetched{sha256(as_bytes("x")), 0, true, 1, to_bytes("x")};
+  return message;
+}
+
 TEST(LinkMessages, are_the_golden_ones) {
-  const std::string path = std::string(THEATER_SOURCE_DIR) + "/tests/golden/link-hello.bin";
-  const Bytes bytes = encode_link(sample_hello());
-  if (std::getenv("THEATER_WRITE_GOLDEN") != nullptr) {
-    ASSERT_TRUE(write_file(path, bytes).ok());
+  const std::map<std::string, LinkMessage> samples = {
+      {"hello", sample_hello()}, {"fetch", sample_fetch()}, {"fetched", sample_fetched()}};
+  for (const auto& [name, message] : samples) {
+    const std::string path = str_cat(THEATER_SOURCE_DIR, "/tests/golden/link-", name, ".bin");
+    const Bytes bytes = encode_link(message);
+    if (std::getenv("THEATER_WRITE_GOLDEN") != nullptr) {
+      ASSERT_TRUE(write_file(path, bytes).ok());
+    }
+    const auto golden = read_file(path);
+    ASSERT_TRUE(golden.ok()) << golden.error().message;
+    EXPECT_EQ(*golden, bytes) << "the format changed";
   }
-  const auto golden = read_file(path);
-  ASSERT_TRUE(golden.ok()) << golden.error().message;
-  EXPECT_EQ(*golden, bytes) << "the format changed";
+}
+
+TEST(LinkMessages, only_a_node_takes_long_ones) {
+  const Fetched most{sha256(as_bytes("x")), 1, true, 1 << 20, Bytes(kFetchedBytesMax, 'x')};
+  const Bytes bytes = encode_link({{}, most});
+  EXPECT_LE(bytes.size(), kLinkFetchedMax);
+  EXPECT_FALSE(decode_link(bytes).ok());
+  const auto decoded = decode_link(bytes, kLinkFetchedMax);
+  ASSERT_TRUE(decoded.ok()) << decoded.error().message;
+  const auto& fetched = std::get<Fetched>(decoded->body);
+  EXPECT_EQ(fetched.bytes, most.bytes);
+  EXPECT_EQ(fetched.offset, 1u);
+  EXPECT_EQ(fetched.length, uint64_t{1} << 20);
+  EXPECT_TRUE(fetched.here);
+  EXPECT_FALSE(
+      decode_link(encode_link({{}, Fetched{{}, 0, true, 1 << 20, Bytes(kFetchedBytesMax + 1)}}), kLinkFetchedMax).ok());
+  const auto fetch = std::get<Fetch>(decode_link(encode_link(sample_fetch()))->body);
+  EXPECT_EQ(fetch.offset, 49'152u);
+  EXPECT_EQ(fetch.hash, sha256(as_bytes("x")));
 }
 
 TEST(LinkMessages, damage_is_refused_or_harmless) {
   const Bytes good = encode_link(sample_hello());
+  const Bytes fetched = encode_link(sample_fetched());
+  for (size_t at = 0; at < fetched.size(); ++at) {
+    for (int value = 0; value < 256; ++value) {
+      Bytes bad = fetched;
+      bad[at] = static_cast<uint8_t>(value);
+      (void)decode_link(bad).ok();
+    }
+  }
   for (size_t size = 0; size < good.size(); ++size) EXPECT_FALSE(decode_link(BytesView(good).first(size)).ok()) << size;
   for (size_t at = 0; at < good.size(); ++at) {
     for (int value = 0; value < 256; ++value) {

@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <future>
 
 #include "bus/zmq_socket.h"
 #include "tests/bus/test_auditor.h"
@@ -258,6 +259,33 @@ TEST_F(LoopTest, blobs_travel_in_pieces_once_and_gaps_are_marked) {
   EXPECT_EQ(disk_.gaps[0].last, 8u);
   EXPECT_EQ(disk_.gaps[0].head, test_event(2, 8).hash);
   EXPECT_EQ(outbox_->status().dropped_events, 4u);
+}
+
+TEST_F(LoopTest, a_blob_is_fetched_back_whole) {
+  open_auditor();
+  open_node(auditor_keys_.public_keys());
+  Bytes blob(500'000);
+  random_.fill(blob);
+  const Hash hash = sha256(blob), unknown = sha256(as_bytes("never sent"));
+  {
+    std::lock_guard lock(disk_.mutex);
+    disk_.blobs[hash] = blob;
+  }
+  const auto fetch = [&](const Hash& which, uint64_t length_max) {
+    auto answer = std::make_shared<std::promise<Result<Bytes>>>();
+    outbox_->fetch_blob(which, length_max, [answer](Result<Bytes> got) { answer->set_value(std::move(got)); });
+    return answer->get_future();
+  };
+  const auto got = fetch(hash, blob.size()).get();
+  ASSERT_TRUE(got.ok()) << got.error().message;
+  EXPECT_EQ(*got, blob);
+  EXPECT_EQ(fetch(unknown, 1'000).get().error().code, ErrorCode::kNotFound);
+  EXPECT_EQ(fetch(hash, 1'000).get().error().code, ErrorCode::kRefused);
+  std::vector<std::future<Result<Bytes>>> many;
+  for (int i = 0; i < 50; ++i) many.push_back(fetch(hash, blob.size()));
+  for (auto& each : many) EXPECT_TRUE(each.get().ok());
+  close_auditor();
+  EXPECT_EQ(fetch(hash, blob.size()).get().error().code, ErrorCode::kUnavailable);
 }
 
 TEST_F(LoopTest, an_auditor_that_lost_its_store_stops_the_link_with_advice) {

@@ -73,9 +73,19 @@ class TestAuditor {
       if (inbound && !inbound->is_frame) {
         auto verdict = receiver_.on_control(inbound->peer, inbound->identity, inbound->bytes, now_ns);
         if (!verdict.reply.empty()) loop.reply(inbound->peer, std::move(verdict.reply));
+        if (verdict.fetch) loop.reply(inbound->peer, Receiver::fetched(verdict.stream, part_of(*verdict.fetch)));
       }
       receiver_.tick(now_ns, [&](const CurveKey& peer, Bytes message) { loop.reply(peer, std::move(message)); });
     }
+  }
+  Fetched part_of(const Fetch& fetch) {
+    std::lock_guard lock(disk_.mutex);
+    const auto found = disk_.blobs.find(fetch.hash);
+    if (found == disk_.blobs.end() || fetch.offset > found->second.size())
+      return {fetch.hash, fetch.offset, false, 0, {}};
+    const BytesView rest = BytesView(found->second).subspan(fetch.offset);
+    const BytesView part = rest.first(std::min(rest.size(), kFetchedBytesMax));
+    return {fetch.hash, fetch.offset, true, found->second.size(), Bytes(part.begin(), part.end())};
   }
   void on_frame(const Inbound& inbound, Loop& loop, uint64_t now_ns) {
     auto verdict = receiver_.on_frame(inbound.peer, inbound.bytes, now_ns);

@@ -159,16 +159,19 @@ TEST(ConfigurationParsers, EachHandlerKnowsExactlyItsKeys) {
     };
     std::set<std::string> keys = {"type"};
     std::map<std::string, std::set<std::string>> inner;  // [[handler.folder]]
+    std::map<std::string, std::string> needed;
     for (const auto& row : rows_of_table(node::manifest_keys())) {
       if (handler_of(row) != type) continue;
       const auto key = row[0].substr(row[0].find('.') + 1);
       const auto dot = key.find('.');
       keys.insert(key.substr(0, dot));
-      if (dot != std::string::npos) inner[key.substr(0, dot)].insert(key.substr(dot + 1));
+      if (dot == std::string::npos) continue;
+      inner[key.substr(0, dot)].insert(key.substr(dot + 1));
+      if (row[2] == "(required)") needed[key.substr(0, dot)] += str_cat(key.substr(dot + 1), " = \"x\"\n");
     }
     EXPECT_EQ(known_after(""), keys) << type;
     for (const auto& [table, names] : inner) {
-      EXPECT_EQ(known_after(str_cat("[[handler.", table, "]]\n")), names) << type << " " << table;
+      EXPECT_EQ(known_after(str_cat("[[handler.", table, "]]\n", needed[table])), names) << type << " " << table;
     }
   }
 }

@@ -82,6 +82,9 @@ class Documents(house.Case):
     def test_readme(self):
         self.check("README.md")
 
+    def test_notes(self):
+        self.check("examples/notes/README.md")
+
     def test_quickstart(self):
         self.check("docs/quickstart.md")
 

@@ -98,6 +98,12 @@ class FakeOutbox final : public bus::Outbox {
     std::lock_guard lock(mutex_);
     durable_wakers_.push_back(std::move(waker));
   }
+  void fetch_blob(const Hash& hash, uint64_t, bus::FetchDone done) override {
+    const auto blobs = record_.blobs();
+    const auto found = blobs.find(hash);
+    if (found == blobs.end()) return done(Error{ErrorCode::kNotFound, "it was never sent"});
+    done(found->second);
+  }
   Status status() const override {
     Status status;
     status.auditor = name_;

@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "node/handlers/handlers.h"
+
 namespace theater::node {
 namespace {
 
@@ -175,6 +177,69 @@ TEST(ManifestTest, WhatTheEnvironmentHandlerGrants) {
   EXPECT_THAT(wrong("variables = \"A\""), HasSubstr("m.toml:4:13"));
   EXPECT_THAT(error_of("name = \"x\"\n[[handler]]\ntype = \"runtime\"\nvariables = [\"A\"]\n"),
               HasSubstr("m.toml:4:1: unknown key 'variables'"));
+}
+
+TEST(ManifestTest, WhatTheFilesystemHandlerGrants) {
+  const auto manifest = parse_manifest(R"(
+name = "x"
+[[handler]]
+type = "filesystem"
+file_bytes = "1 MiB"
+[[handler.folder]]
+name = "notes"
+path = "/srv/notes"
+mode = "read-write"
+[[handler.folder]]
+name = "in"
+path = "/srv/in/"
+)");
+  ASSERT_TRUE(manifest.ok()) << manifest.error().message;
+  const auto& granted = manifest->permissions.filesystem;
+  EXPECT_EQ(granted.file_bytes, 1u << 20);
+  EXPECT_THAT(granted.folders,
+              ElementsAre(FolderGrant{"notes", "/srv/notes", true}, FolderGrant{"in", "/srv/in/", false}));
+
+  const auto within = [&](const std::string& path, bool writable, uint64_t file_bytes = 1) {
+    return grants_at_most(FilesystemGrant{{{"f", path, writable}}, file_bytes}, granted);
+  };
+  EXPECT_TRUE(within("/srv/notes", true));
+  EXPECT_TRUE(within("/srv/notes/", true));
+  EXPECT_TRUE(within("/srv/in", false));
+  EXPECT_FALSE(within("/srv/notes/2024", true)) << "which may be a link to anywhere";
+  EXPECT_FALSE(within("/srv/in", true)) << "the parent may only read there";
+  EXPECT_FALSE(within("/srv/notes-2", true)) << "another folder that begins alike";
+  EXPECT_FALSE(within("/srv", false));
+  EXPECT_FALSE(within("/srv/notes/../secret", true));
+  EXPECT_FALSE(within("srv/notes", true));
+  EXPECT_FALSE(within("/srv/notes", true, (1u << 20) + 1)) << "larger files";
+  EXPECT_TRUE(grants_at_most(FilesystemGrant{}, FilesystemGrant{})) << "nothing";
+
+  const auto wrong = [](const std::string& lines) {
+    return error_of(str_cat("name = \"x\"\n[[handler]]\ntype = \"filesystem\"\n", lines, "\n"));
+  };
+  EXPECT_THAT(wrong("[[handler.folder]]\npath = \"/\""), HasSubstr("'name' is missing"));
+  EXPECT_THAT(wrong("[[handler.folder]]\nname = \"a\""), HasSubstr("'path' is missing"));
+  for (const char* name : {"a/b", "..", ".", "/"}) {
+    EXPECT_THAT(wrong(str_cat("[[handler.folder]]\nname = \"", name, "\"\npath = \"/\"")),
+                HasSubstr("m.toml:5:8: 'name' is the first part of each path"));
+  }
+  EXPECT_THAT(wrong("[[handler.folder]]\nname = \"a\"\npath = \"/\"\nmode = \"write\""), HasSubstr("m.toml:7:8"));
+  EXPECT_THAT(wrong("[[handler.folder]]\nname = \"a\"\npath = \"/\"\n[[handler.folder]]\nname = \"a\"\npath = \"/\""),
+              HasSubstr("m.toml:8:8: two folders are called 'a'"));
+  EXPECT_THAT(wrong("file_bytes = \"65 MiB\""), HasSubstr("m.toml:4:14"));
+}
+
+TEST(ManifestTest, AChildGetsAtMostWhatItsParentHas) {
+  const auto with = [](const std::string& keys) { return *parse_manifest(str_cat("name = \"x\"\n", keys)); };
+  const auto parent = with("[[handler]]\ntype = \"environment\"\nvariables = [\"A\"]\n[[handler]]\ntype = \"store\"\n");
+  EXPECT_TRUE(check_child_grants(parent, with("[[handler]]\ntype = \"environment\"\nvariables = [\"A\"]\n")).ok());
+  EXPECT_THAT(
+      check_child_grants(parent, with("[[handler]]\ntype = \"environment\"\nvariables = [\"B\"]\n")).error().message,
+      HasSubstr("the handler environment of 'x' grants more than that of its parent"));
+  EXPECT_THAT(check_child_grants(parent, with("[[handler]]\ntype = \"store\"\nlabels = \"node\"\n")).error().message,
+              HasSubstr("the handler store of 'x' grants more"));
+  EXPECT_THAT(check_child_grants(parent, with("[[handler]]\ntype = \"filesystem\"\n")).error().message,
+              HasSubstr("grants filesystem, which that of its parent"));
 }
 
 TEST(ManifestTest, WhatIsWrongSaysWhereAndWhatToDo) {

@@ -1,5 +1,6 @@
 // Uses everything that theater.h offers, so that its imports and exports can be compared with the generator's.
 #include <theater.h>
+#include <theater_files.h>
 
 static void check(theater_outcome outcome) {
   if (outcome.failed) theater_log_view(outcome.error);
@@ -17,6 +18,19 @@ static theater_answer on_send(theater_option state, theater_view sender, theater
   theater_log_view(theater_whereis(message).bytes);
   const theater_view *names = NULL;
   if (theater_variables(&names) > 0) theater_log_view(theater_variable(names[0]).value.bytes);
+  check(theater_create_directory(message));
+  check(theater_write_file(message, sender));
+  check(theater_append_file(message, sender));
+  check(theater_read_file(message));
+  check(theater_read_file_range(message, 0, theater_file_status(message).size));
+  check(theater_rename_file(message, sender));
+  for (size_t i = theater_list_directory(message).count; i > 0; i--) check(theater_remove_file(message));
+  const theater_outcome hash = theater_store_put(message);
+  check(theater_label_set(message, hash.value));
+  if (theater_store_exists(hash.value).exists) theater_log_view(theater_store_get(hash.value).value.bytes);
+  theater_log_view(theater_label_get(message).bytes);
+  const theater_label *labels = NULL;
+  for (size_t i = theater_labels(&labels); i > 0; i--) theater_label_delete(labels[i - 1].label);
   return theater_ok(state);
 }
 

@@ -1,0 +1,79 @@
+#include "node/handlers/content.h"
+
+namespace theater::node {
+
+void Content::put(const Hash& hash, Shared bytes) {
+  std::lock_guard lock(mutex_);
+  if (const auto found = by_hash_.find(hash); found != by_hash_.end()) {
+    entries_.splice(entries_.begin(), entries_, found->second);
+    return;
+  }
+  if (bytes->size() > cache_bytes_) return;
+  held_bytes_ += bytes->size();
+  entries_.push_front({hash, std::move(bytes)});
+  by_hash_[hash] = entries_.begin();
+  while (held_bytes_ > cache_bytes_) {
+    held_bytes_ -= entries_.back().bytes->size();
+    by_hash_.erase(entries_.back().hash);
+    entries_.pop_back();
+  }
+}
+
+Content::Shared Content::find(const Hash& hash) {
+  std::lock_guard lock(mutex_);
+  const auto found = by_hash_.find(hash);
+  if (found == by_hash_.end()) return nullptr;
+  entries_.splice(entries_.begin(), entries_, found->second);
+  return found->second->bytes;
+}
+
+void Content::fetch(const Hash& hash, std::function<void(Result<Shared>)> done) {
+  fetch_from(0, hash, std::nullopt, std::move(done));
+}
+
+void Content::fetch_from(size_t auditor, const Hash& hash, std::optional<Error> trouble,
+                         std::function<void(Result<Shared>)> done) {
+  if (auditor == auditors_.size()) return trouble ? done(*trouble) : done(Shared());
+  auditors_[auditor]->fetch_blob(hash, kContentMax,
+                                 [self = shared_from_this(), auditor, hash, trouble = std::move(trouble),
+                                  done = std::move(done)](Result<Bytes> got) {
+                                   if (!got.ok()) {
+                                     auto now = got.error().code == ErrorCode::kNotFound ? trouble
+                                                                                         : std::optional(got.error());
+                                     return self->fetch_from(auditor + 1, hash, std::move(now), done);
+                                   }
+                                   auto bytes = std::make_shared<const Bytes>(std::move(*got));
+                                   self->put(hash, bytes);
+                                   done(std::move(bytes));
+                                 });
+}
+
+Result<void> Labels::set(const std::string& label, const Hash& hash) {
+  if (label.empty() || label.size() > kLabelMax) {
+    return Error{ErrorCode::kInvalid, str_cat("a label has 1 to ", kLabelMax, " bytes")};
+  }
+  std::lock_guard lock(mutex_);
+  if (!labels_.contains(label) && labels_.size() >= most_) {
+    return Error{ErrorCode::kRefused, str_cat("there are ", most_, " labels already; delete some first")};
+  }
+  labels_[label] = hash;
+  return Ok{};
+}
+
+std::optional<Hash> Labels::get(const std::string& label) const {
+  std::lock_guard lock(mutex_);
+  const auto found = labels_.find(label);
+  return found == labels_.end() ? std::nullopt : std::optional(found->second);
+}
+
+bool Labels::remove(const std::string& label) {
+  std::lock_guard lock(mutex_);
+  return labels_.erase(label) != 0;
+}
+
+std::vector<std::pair<std::string, Hash>> Labels::all() const {
+  std::lock_guard lock(mutex_);
+  return {labels_.begin(), labels_.end()};
+}
+
+}  // namespace theater::node

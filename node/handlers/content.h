@@ -1,0 +1,75 @@
+// Content by its hash, as the handler `store` sees it: a bounded cache in the node's memory, and behind it the
+// auditors, who got all of it as blobs of the chains. The node keeps nothing else, and nothing on disk. And labels:
+// names for hashes.
+//
+// Any thread; short mutexes. Content that was dropped from the cache is fetched from the first auditor that has it, and
+// checked against its hash.
+#pragma once
+
+#include <functional>
+#include <list>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <unordered_map>
+#include <vector>
+
+#include "base/ids.h"
+#include "base/result.h"
+#include "bus/outbox.h"
+
+namespace theater::node {
+
+inline constexpr uint64_t kContentMax = uint64_t{16} << 20;  // bytes of one content
+
+class Content : public std::enable_shared_from_this<Content> {
+ public:
+  using Shared = std::shared_ptr<const Bytes>;
+  static constexpr size_t kCacheBytes = size_t{64} << 20;
+
+  explicit Content(size_t cache_bytes = kCacheBytes) : cache_bytes_(cache_bytes) {}
+
+  void set_auditors(std::vector<std::shared_ptr<bus::Outbox>> auditors) { auditors_ = std::move(auditors); }
+
+  void put(const Hash& hash, Shared bytes);
+  Shared find(const Hash& hash);  // null: it isn't in the cache
+  // Asks one auditor after the other. No content (null): all of them say that they don't have it. `done` is called
+  // once, on whatever thread the answer comes; it only enqueues.
+  void fetch(const Hash& hash, std::function<void(Result<Shared>)> done);
+
+ private:
+  void fetch_from(size_t auditor, const Hash& hash, std::optional<Error> trouble,
+                  std::function<void(Result<Shared>)> done);
+
+  struct Entry {
+    Hash hash;
+    Shared bytes;
+  };
+  const size_t cache_bytes_;
+  std::vector<std::shared_ptr<bus::Outbox>> auditors_;  // set once, before anything else
+  std::mutex mutex_;
+  std::list<Entry> entries_;  // used last in front
+  std::unordered_map<Hash, std::list<Entry>::iterator> by_hash_;
+  size_t held_bytes_ = 0;
+};
+
+// Names for hashes: an actor's own, or those that the node's actors share. What an actor sets stands in its chain, from
+// which they can be made again.
+class Labels {
+ public:
+  static constexpr size_t kLabelMax = 256;  // bytes of a name
+
+  explicit Labels(size_t most) : most_(most) {}
+
+  Result<void> set(const std::string& label, const Hash& hash);
+  std::optional<Hash> get(const std::string& label) const;
+  bool remove(const std::string& label);  // says whether it was there
+  std::vector<std::pair<std::string, Hash>> all() const;
+
+ private:
+  const size_t most_;
+  mutable std::mutex mutex_;
+  std::map<std::string, Hash> labels_;
+};
+
+}  // namespace theater::node
