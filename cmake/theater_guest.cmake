@@ -11,7 +11,7 @@ set(THEATER_GUEST_LINK_FLAGS --target=wasm32-wasi -mexec-model=reactor -Wl,--str
 set(THEATER_GUEST_FLAGS --target=wasm32-wasi -Os -Wall -Wextra -I${PROJECT_SOURCE_DIR}/sdk/c)
 
 # theater_compile_guest(OUT.wasm SOURCES … [FLAGS …] [LINK_FLAGS …] [NO_SDK]): the rule that makes OUT.wasm.
-# One .wat source is assembled as it stands. NO_SDK leaves theater.c and theater_cxx.cc out: the
+# One .wat source is assembled as it stands. NO_SDK leaves the sources of sdk/c out: the
 # guest exports its own cabi_realloc.
 function(theater_compile_guest out)
   cmake_parse_arguments(ARG "NO_SDK" "" "SOURCES;FLAGS;LINK_FLAGS" ${ARGN})
@@ -27,7 +27,7 @@ function(theater_compile_guest out)
   endif()
 
   if(NOT ARG_NO_SDK)
-    list(APPEND ARG_SOURCES ${PROJECT_SOURCE_DIR}/sdk/c/theater.c)
+    list(APPEND ARG_SOURCES ${PROJECT_SOURCE_DIR}/sdk/c/theater.c ${PROJECT_SOURCE_DIR}/sdk/c/theater_files.c)
     if(ARG_SOURCES MATCHES "\\.(cc|cpp)(;|$)")
       list(APPEND ARG_SOURCES ${PROJECT_SOURCE_DIR}/sdk/c/theater_cxx.cc)
     endif()

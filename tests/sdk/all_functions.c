@@ -1,5 +1,6 @@
 // Uses everything that theater.h offers, so that its imports and exports can be compared with the generator's.
 #include <theater.h>
+#include <theater_files.h>
 
 static void check(theater_outcome outcome) {
   if (outcome.failed) theater_log_view(outcome.error);

@@ -31,7 +31,7 @@ THIRD_PARTY = [
     ("toml++", r"toml\+\+/.*|toml\.hpp", ["base/config.cc"]),
     ("spdlog", r"(spdlog|fmt)/.*", ["cli/daemon_log.cc"]),
     ("Google Benchmark", r"benchmark/.*", ["bench/*"]),
-    ("The guest headers", r"theater\.h", ["sdk/*", "examples/*", "tests/*"]),
+    ("The guest headers", r"theater(_files|_import)?\.h", ["sdk/*", "examples/*", "tests/*"]),
     ("GoogleTest", r"(gtest|gmock)/.*", ["tests/*"]),
 ]
 
