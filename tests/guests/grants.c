@@ -1,5 +1,5 @@
 // Uses the handlers that need grants, each host function by one word of its request: "WORD A B C".
-#include <theater.h>
+#include <theater_files.h>
 
 static theater_view word(theater_view *rest) {
   const char *space = memchr(rest->data, ' ', rest->size);

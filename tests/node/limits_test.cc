@@ -287,10 +287,12 @@ TEST(RefusedSpawnTest, AStormOverTheInstancesLimitIsCountedAndTheOthersAreServed
   engine.instances_max = kInstances;
   FakeNode node(2, engine);
   const auto record = record_of_the_node(node);
-  const ActorId first = node.spawn();
+  // They never rest, so that none makes room for another.
+  const std::string restless = "[limits]\npassivate_after = \"0 s\"\n";
+  const ActorId first = node.spawn("worker", restless);
   std::atomic<uint32_t> made{0}, refused{0};
   for (uint32_t i = 0; i < kAsked; ++i) {
-    node.runtime().spawn(node.asks("worker"), [&](const Result<ActorInfo>& result) {
+    node.runtime().spawn(node.asks("worker", restless), [&](const Result<ActorInfo>& result) {
       if (!result.ok()) {
         EXPECT_THAT(result.error().message, HasSubstr("20 actors are alive, which is the most"));
       }
