@@ -1,5 +1,5 @@
 // Keeps notes as files in a folder that its manifest grants: "add TITLE TEXT", "show TITLE", "list", "remove TITLE".
-#include <theater.h>
+#include <theater_files.h>
 
 // The words of a request; the last one is all that is left.
 static theater_view take_word(theater_view *rest) {
