@@ -77,7 +77,7 @@ memory = "{memory}"
 
     def test_a_spawn_storm_over_the_instances_limit(self):
         self.pair.start()
-        good = self.counter("good.toml", fuel='passivate_after = "0 s"')  # none makes room for another
+        good = self.counter("good.toml", fuel='fuel = 1000000000\npassivate_after = "0 s"')  # none makes room for another
         first = self.pair.actor("spawn", good).stdout.strip()
         for _ in range(19):
             self.pair.actor("spawn", good)
