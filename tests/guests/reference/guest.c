@@ -79,6 +79,33 @@ static void tend(message_actor_string_t *err) {
   theater_simple_links_demonitor(number);
 }
 
+// Files and the store, likewise.
+static void keep(message_actor_string_t *err) {
+  message_actor_list_u8_t bytes = {(uint8_t *)"hello", 5};
+  message_actor_option_list_u8_t maybe_bytes;
+  message_actor_tuple2_list_tuple3_string_bool_u64_u32_t entries;
+  message_actor_option_tuple3_bool_u64_u64_t status;
+  message_actor_list_tuple2_string_string_t labels;
+  message_actor_string_t hash;
+  bool exists = false;
+  theater_simple_filesystem_read(&hello, &bytes, err);
+  theater_simple_filesystem_read_range(&hello, 0, 1, &bytes, err);
+  theater_simple_filesystem_list(&hello, &entries, err);
+  theater_simple_filesystem_stat(&hello, &status, err);
+  theater_simple_filesystem_write(&hello, &bytes, err);
+  theater_simple_filesystem_append(&hello, &bytes, err);
+  theater_simple_filesystem_create_dir(&hello, err);
+  theater_simple_filesystem_remove(&hello, err);
+  theater_simple_filesystem_rename(&hello, &hello, err);
+  theater_simple_store_put(&bytes, &hash, err);
+  theater_simple_store_get(&hello, &maybe_bytes, err);
+  theater_simple_store_exists(&hello, &exists, err);
+  theater_simple_store_label_set(&hello, &hash, err);
+  theater_simple_store_label_get(&hello, &hash);
+  theater_simple_store_label_delete(&hello);
+  theater_simple_store_list_labels(&labels);
+}
+
 bool exports_theater_simple_actor_init(message_actor_list_u8_t *maybe_state, message_actor_tuple1_string_t *params,
                                        message_actor_tuple1_option_list_u8_t *ret, message_actor_string_t *err) {
   message_actor_string_t text;
@@ -92,7 +119,10 @@ bool exports_theater_simple_actor_init(message_actor_list_u8_t *maybe_state, mes
   if (!theater_simple_random_bytes(8, &bytes, err)) return false;
   if (theater_simple_random_u64() == 0) theater_simple_runtime_log(&hello);
   if (!talk(err) || !talk_more(err)) return false;
-  if (maybe_state == NULL) tend(err);
+  if (maybe_state == NULL) {
+    tend(err);
+    keep(err);
+  }
   if (!theater_simple_runtime_shutdown(&bytes, err)) return false;
   ret->f0.is_some = maybe_state != NULL;
   if (maybe_state != NULL) ret->f0.val = *maybe_state;

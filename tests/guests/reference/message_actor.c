@@ -119,6 +119,58 @@ extern void __wasm_import_theater_simple_links_monitor(uint8_t *, size_t, uint8_
 __attribute__((__import_module__("theater:simple/links@0.1.0"), __import_name__("demonitor")))
 extern int32_t __wasm_import_theater_simple_links_demonitor(int64_t);
 
+// Imported Functions from `theater:simple/filesystem@0.1.0`
+
+__attribute__((__import_module__("theater:simple/filesystem@0.1.0"), __import_name__("read")))
+extern void __wasm_import_theater_simple_filesystem_read(uint8_t *, size_t, uint8_t *);
+
+__attribute__((__import_module__("theater:simple/filesystem@0.1.0"), __import_name__("read-range")))
+extern void __wasm_import_theater_simple_filesystem_read_range(uint8_t *, size_t, int64_t, int64_t, uint8_t *);
+
+__attribute__((__import_module__("theater:simple/filesystem@0.1.0"), __import_name__("list")))
+extern void __wasm_import_theater_simple_filesystem_list(uint8_t *, size_t, uint8_t *);
+
+__attribute__((__import_module__("theater:simple/filesystem@0.1.0"), __import_name__("stat")))
+extern void __wasm_import_theater_simple_filesystem_stat(uint8_t *, size_t, uint8_t *);
+
+__attribute__((__import_module__("theater:simple/filesystem@0.1.0"), __import_name__("write")))
+extern void __wasm_import_theater_simple_filesystem_write(uint8_t *, size_t, uint8_t *, size_t, uint8_t *);
+
+__attribute__((__import_module__("theater:simple/filesystem@0.1.0"), __import_name__("append")))
+extern void __wasm_import_theater_simple_filesystem_append(uint8_t *, size_t, uint8_t *, size_t, uint8_t *);
+
+__attribute__((__import_module__("theater:simple/filesystem@0.1.0"), __import_name__("create-dir")))
+extern void __wasm_import_theater_simple_filesystem_create_dir(uint8_t *, size_t, uint8_t *);
+
+__attribute__((__import_module__("theater:simple/filesystem@0.1.0"), __import_name__("remove")))
+extern void __wasm_import_theater_simple_filesystem_remove(uint8_t *, size_t, uint8_t *);
+
+__attribute__((__import_module__("theater:simple/filesystem@0.1.0"), __import_name__("rename")))
+extern void __wasm_import_theater_simple_filesystem_rename(uint8_t *, size_t, uint8_t *, size_t, uint8_t *);
+
+// Imported Functions from `theater:simple/store@0.1.0`
+
+__attribute__((__import_module__("theater:simple/store@0.1.0"), __import_name__("put")))
+extern void __wasm_import_theater_simple_store_put(uint8_t *, size_t, uint8_t *);
+
+__attribute__((__import_module__("theater:simple/store@0.1.0"), __import_name__("get")))
+extern void __wasm_import_theater_simple_store_get(uint8_t *, size_t, uint8_t *);
+
+__attribute__((__import_module__("theater:simple/store@0.1.0"), __import_name__("exists")))
+extern void __wasm_import_theater_simple_store_exists(uint8_t *, size_t, uint8_t *);
+
+__attribute__((__import_module__("theater:simple/store@0.1.0"), __import_name__("label-set")))
+extern void __wasm_import_theater_simple_store_label_set(uint8_t *, size_t, uint8_t *, size_t, uint8_t *);
+
+__attribute__((__import_module__("theater:simple/store@0.1.0"), __import_name__("label-get")))
+extern void __wasm_import_theater_simple_store_label_get(uint8_t *, size_t, uint8_t *);
+
+__attribute__((__import_module__("theater:simple/store@0.1.0"), __import_name__("label-delete")))
+extern int32_t __wasm_import_theater_simple_store_label_delete(uint8_t *, size_t);
+
+__attribute__((__import_module__("theater:simple/store@0.1.0"), __import_name__("list-labels")))
+extern void __wasm_import_theater_simple_store_list_labels(uint8_t *);
+
 // Imported Functions from `theater:simple/runtime@0.1.0`
 
 __attribute__((__import_module__("theater:simple/runtime@0.1.0"), __import_name__("log")))
@@ -761,11 +813,74 @@ void theater_simple_supervisor_list_child_info_free(theater_simple_supervisor_li
   }
 }
 
-void theater_simple_random_result_list_u8_string_free(theater_simple_random_result_list_u8_string_t *ptr) {
+void theater_simple_filesystem_result_list_u8_string_free(theater_simple_filesystem_result_list_u8_string_t *ptr) {
   if (!ptr->is_err) {
     message_actor_list_u8_free(&ptr->val.ok);
   } else {
     message_actor_string_free(&ptr->val.err);
+  }
+}
+
+void message_actor_tuple3_string_bool_u64_free(message_actor_tuple3_string_bool_u64_t *ptr) {
+  message_actor_string_free(&ptr->f0);
+}
+
+void message_actor_list_tuple3_string_bool_u64_free(message_actor_list_tuple3_string_bool_u64_t *ptr) {
+  size_t list_len = ptr->len;
+  if (list_len > 0) {
+    message_actor_tuple3_string_bool_u64_t *list_ptr = ptr->ptr;
+    for (size_t i = 0; i < list_len; i++) {
+      message_actor_tuple3_string_bool_u64_free(&list_ptr[i]);
+    }
+    free(list_ptr);
+  }
+}
+
+void message_actor_tuple2_list_tuple3_string_bool_u64_u32_free(message_actor_tuple2_list_tuple3_string_bool_u64_u32_t *ptr) {
+  message_actor_list_tuple3_string_bool_u64_free(&ptr->f0);
+}
+
+void theater_simple_filesystem_result_tuple2_list_tuple3_string_bool_u64_u32_string_free(theater_simple_filesystem_result_tuple2_list_tuple3_string_bool_u64_u32_string_t *ptr) {
+  if (!ptr->is_err) {
+    message_actor_tuple2_list_tuple3_string_bool_u64_u32_free(&ptr->val.ok);
+  } else {
+    message_actor_string_free(&ptr->val.err);
+  }
+}
+
+void message_actor_option_tuple3_bool_u64_u64_free(message_actor_option_tuple3_bool_u64_u64_t *ptr) {
+  if (ptr->is_some) {
+  }
+}
+
+void theater_simple_filesystem_result_option_tuple3_bool_u64_u64_string_free(theater_simple_filesystem_result_option_tuple3_bool_u64_u64_string_t *ptr) {
+  if (!ptr->is_err) {
+    message_actor_option_tuple3_bool_u64_u64_free(&ptr->val.ok);
+  } else {
+    message_actor_string_free(&ptr->val.err);
+  }
+}
+
+void theater_simple_store_result_bool_string_free(theater_simple_store_result_bool_string_t *ptr) {
+  if (!ptr->is_err) {
+  } else {
+    message_actor_string_free(&ptr->val.err);
+  }
+}
+
+void message_actor_tuple2_string_string_free(message_actor_tuple2_string_string_t *ptr) {
+  message_actor_string_free(&ptr->f0);
+  message_actor_string_free(&ptr->f1);
+}
+
+void message_actor_list_tuple2_string_string_free(message_actor_list_tuple2_string_string_t *ptr) {
+  size_t list_len = ptr->len;
+  if (list_len > 0) {
+    message_actor_tuple2_string_string_t *list_ptr = ptr->ptr;
+    for (size_t i = 0; i < list_len; i++) {
+      message_actor_tuple2_string_string_free(&list_ptr[i]);
+    }
+    free(list_ptr);
   }
 }
 
@@ -809,11 +924,6 @@ void message_actor_tuple3_string_string_string_free(message_actor_tuple3_string_
 }
 
 void message_actor_tuple3_string_string_option_list_u8_free(message_actor_tuple3_string_string_option_list_u8_t *ptr) {
-  message_actor_string_free(&ptr->f0);
-  message_actor_string_free(&ptr->f1);
-}
-
-void message_actor_tuple2_string_string_free(message_actor_tuple2_string_string_t *ptr) {
   message_actor_string_free(&ptr->f0);
   message_actor_string_free(&ptr->f1);
 }
@@ -1911,6 +2021,412 @@ bool theater_simple_links_demonitor(uint64_t monitor) {
   return ret;
 }
 
+bool theater_simple_filesystem_read(message_actor_string_t *path, message_actor_list_u8_t *ret, message_actor_string_t *err) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(3*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_theater_simple_filesystem_read((uint8_t *) (*path).ptr, (*path).len, ptr);
+  theater_simple_filesystem_result_list_u8_string_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      result.val.ok = (message_actor_list_u8_t) { (uint8_t*)(*((uint8_t **) (ptr + sizeof(void*)))), (*((size_t*) (ptr + (2*sizeof(void*))))) };
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      result.val.err = (message_actor_string_t) { (uint8_t*)(*((uint8_t **) (ptr + sizeof(void*)))), (*((size_t*) (ptr + (2*sizeof(void*))))) };
+      break;
+    }
+  }
+  if (!result.is_err) {
+    *ret = result.val.ok;
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+bool theater_simple_filesystem_read_range(message_actor_string_t *path, uint64_t offset, uint64_t length, message_actor_list_u8_t *ret, message_actor_string_t *err) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(3*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_theater_simple_filesystem_read_range((uint8_t *) (*path).ptr, (*path).len, (int64_t) (offset), (int64_t) (length), ptr);
+  theater_simple_filesystem_result_list_u8_string_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      result.val.ok = (message_actor_list_u8_t) { (uint8_t*)(*((uint8_t **) (ptr + sizeof(void*)))), (*((size_t*) (ptr + (2*sizeof(void*))))) };
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      result.val.err = (message_actor_string_t) { (uint8_t*)(*((uint8_t **) (ptr + sizeof(void*)))), (*((size_t*) (ptr + (2*sizeof(void*))))) };
+      break;
+    }
+  }
+  if (!result.is_err) {
+    *ret = result.val.ok;
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+bool theater_simple_filesystem_list(message_actor_string_t *path, message_actor_tuple2_list_tuple3_string_bool_u64_u32_t *ret, message_actor_string_t *err) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(4*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_theater_simple_filesystem_list((uint8_t *) (*path).ptr, (*path).len, ptr);
+  theater_simple_filesystem_result_tuple2_list_tuple3_string_bool_u64_u32_string_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      result.val.ok = (message_actor_tuple2_list_tuple3_string_bool_u64_u32_t) {
+        (message_actor_list_tuple3_string_bool_u64_t) (message_actor_list_tuple3_string_bool_u64_t) { (message_actor_tuple3_string_bool_u64_t*)(*((uint8_t **) (ptr + sizeof(void*)))), (*((size_t*) (ptr + (2*sizeof(void*))))) },
+        (uint32_t) (uint32_t) (*((int32_t*) (ptr + (3*sizeof(void*))))),
+      };
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      result.val.err = (message_actor_string_t) { (uint8_t*)(*((uint8_t **) (ptr + sizeof(void*)))), (*((size_t*) (ptr + (2*sizeof(void*))))) };
+      break;
+    }
+  }
+  if (!result.is_err) {
+    *ret = result.val.ok;
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+bool theater_simple_filesystem_stat(message_actor_string_t *path, message_actor_option_tuple3_bool_u64_u64_t *ret, message_actor_string_t *err) {
+  __attribute__((__aligned__(8)))
+  uint8_t ret_area[40];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_theater_simple_filesystem_stat((uint8_t *) (*path).ptr, (*path).len, ptr);
+  theater_simple_filesystem_result_option_tuple3_bool_u64_u64_string_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      message_actor_option_tuple3_bool_u64_u64_t option;
+      switch ((int32_t) *((uint8_t*) (ptr + 8))) {
+        case 0: {
+          option.is_some = false;
+          break;
+        }
+        case 1: {
+          option.is_some = true;
+          option.val = (message_actor_tuple3_bool_u64_u64_t) {
+            (bool) (int32_t) *((uint8_t*) (ptr + 16)),
+            (uint64_t) (uint64_t) (*((int64_t*) (ptr + 24))),
+            (uint64_t) (uint64_t) (*((int64_t*) (ptr + 32))),
+          };
+          break;
+        }
+      }
+
+      result.val.ok = option;
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      result.val.err = (message_actor_string_t) { (uint8_t*)(*((uint8_t **) (ptr + 8))), (*((size_t*) (ptr + (8+1*sizeof(void*))))) };
+      break;
+    }
+  }
+  if (!result.is_err) {
+    *ret = result.val.ok;
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+bool theater_simple_filesystem_write(message_actor_string_t *path, message_actor_list_u8_t *content, message_actor_string_t *err) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(3*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_theater_simple_filesystem_write((uint8_t *) (*path).ptr, (*path).len, (uint8_t *) (*content).ptr, (*content).len, ptr);
+  theater_simple_message_server_host_result_void_string_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      result.val.err = (message_actor_string_t) { (uint8_t*)(*((uint8_t **) (ptr + sizeof(void*)))), (*((size_t*) (ptr + (2*sizeof(void*))))) };
+      break;
+    }
+  }
+  if (!result.is_err) {
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+bool theater_simple_filesystem_append(message_actor_string_t *path, message_actor_list_u8_t *content, message_actor_string_t *err) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(3*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_theater_simple_filesystem_append((uint8_t *) (*path).ptr, (*path).len, (uint8_t *) (*content).ptr, (*content).len, ptr);
+  theater_simple_message_server_host_result_void_string_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      result.val.err = (message_actor_string_t) { (uint8_t*)(*((uint8_t **) (ptr + sizeof(void*)))), (*((size_t*) (ptr + (2*sizeof(void*))))) };
+      break;
+    }
+  }
+  if (!result.is_err) {
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+bool theater_simple_filesystem_create_dir(message_actor_string_t *path, message_actor_string_t *err) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(3*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_theater_simple_filesystem_create_dir((uint8_t *) (*path).ptr, (*path).len, ptr);
+  theater_simple_message_server_host_result_void_string_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      result.val.err = (message_actor_string_t) { (uint8_t*)(*((uint8_t **) (ptr + sizeof(void*)))), (*((size_t*) (ptr + (2*sizeof(void*))))) };
+      break;
+    }
+  }
+  if (!result.is_err) {
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+bool theater_simple_filesystem_remove(message_actor_string_t *path, message_actor_string_t *err) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(3*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_theater_simple_filesystem_remove((uint8_t *) (*path).ptr, (*path).len, ptr);
+  theater_simple_message_server_host_result_void_string_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      result.val.err = (message_actor_string_t) { (uint8_t*)(*((uint8_t **) (ptr + sizeof(void*)))), (*((size_t*) (ptr + (2*sizeof(void*))))) };
+      break;
+    }
+  }
+  if (!result.is_err) {
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+bool theater_simple_filesystem_rename(message_actor_string_t *old, message_actor_string_t *new_, message_actor_string_t *err) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(3*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_theater_simple_filesystem_rename((uint8_t *) (*old).ptr, (*old).len, (uint8_t *) (*new_).ptr, (*new_).len, ptr);
+  theater_simple_message_server_host_result_void_string_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      result.val.err = (message_actor_string_t) { (uint8_t*)(*((uint8_t **) (ptr + sizeof(void*)))), (*((size_t*) (ptr + (2*sizeof(void*))))) };
+      break;
+    }
+  }
+  if (!result.is_err) {
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+bool theater_simple_store_put(message_actor_list_u8_t *content, message_actor_string_t *ret, message_actor_string_t *err) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(3*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_theater_simple_store_put((uint8_t *) (*content).ptr, (*content).len, ptr);
+  theater_simple_supervisor_result_string_string_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      result.val.ok = (message_actor_string_t) { (uint8_t*)(*((uint8_t **) (ptr + sizeof(void*)))), (*((size_t*) (ptr + (2*sizeof(void*))))) };
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      result.val.err = (message_actor_string_t) { (uint8_t*)(*((uint8_t **) (ptr + sizeof(void*)))), (*((size_t*) (ptr + (2*sizeof(void*))))) };
+      break;
+    }
+  }
+  if (!result.is_err) {
+    *ret = result.val.ok;
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+bool theater_simple_store_get(message_actor_string_t *hash, message_actor_option_list_u8_t *ret, message_actor_string_t *err) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(4*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_theater_simple_store_get((uint8_t *) (*hash).ptr, (*hash).len, ptr);
+  theater_simple_message_server_host_result_option_list_u8_string_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      message_actor_option_list_u8_t option;
+      switch ((int32_t) *((uint8_t*) (ptr + sizeof(void*)))) {
+        case 0: {
+          option.is_some = false;
+          break;
+        }
+        case 1: {
+          option.is_some = true;
+          option.val = (message_actor_list_u8_t) { (uint8_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) };
+          break;
+        }
+      }
+
+      result.val.ok = option;
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      result.val.err = (message_actor_string_t) { (uint8_t*)(*((uint8_t **) (ptr + sizeof(void*)))), (*((size_t*) (ptr + (2*sizeof(void*))))) };
+      break;
+    }
+  }
+  if (!result.is_err) {
+    *ret = result.val.ok;
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+bool theater_simple_store_exists(message_actor_string_t *hash, bool *ret, message_actor_string_t *err) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(3*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_theater_simple_store_exists((uint8_t *) (*hash).ptr, (*hash).len, ptr);
+  theater_simple_store_result_bool_string_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      result.val.ok = (int32_t) *((uint8_t*) (ptr + sizeof(void*)));
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      result.val.err = (message_actor_string_t) { (uint8_t*)(*((uint8_t **) (ptr + sizeof(void*)))), (*((size_t*) (ptr + (2*sizeof(void*))))) };
+      break;
+    }
+  }
+  if (!result.is_err) {
+    *ret = result.val.ok;
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+bool theater_simple_store_label_set(message_actor_string_t *label, message_actor_string_t *hash, message_actor_string_t *err) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(3*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_theater_simple_store_label_set((uint8_t *) (*label).ptr, (*label).len, (uint8_t *) (*hash).ptr, (*hash).len, ptr);
+  theater_simple_message_server_host_result_void_string_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      result.val.err = (message_actor_string_t) { (uint8_t*)(*((uint8_t **) (ptr + sizeof(void*)))), (*((size_t*) (ptr + (2*sizeof(void*))))) };
+      break;
+    }
+  }
+  if (!result.is_err) {
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+bool theater_simple_store_label_get(message_actor_string_t *label, message_actor_string_t *ret) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(3*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_theater_simple_store_label_get((uint8_t *) (*label).ptr, (*label).len, ptr);
+  message_actor_option_string_t option;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      option.is_some = false;
+      break;
+    }
+    case 1: {
+      option.is_some = true;
+      option.val = (message_actor_string_t) { (uint8_t*)(*((uint8_t **) (ptr + sizeof(void*)))), (*((size_t*) (ptr + (2*sizeof(void*))))) };
+      break;
+    }
+  }
+  *ret = option.val;
+  return option.is_some;
+}
+
+bool theater_simple_store_label_delete(message_actor_string_t *label) {
+  int32_t ret = __wasm_import_theater_simple_store_label_delete((uint8_t *) (*label).ptr, (*label).len);
+  return ret;
+}
+
+void theater_simple_store_list_labels(message_actor_list_tuple2_string_string_t *ret) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(2*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_theater_simple_store_list_labels(ptr);
+  *ret = (message_actor_list_tuple2_string_string_t) { (message_actor_tuple2_string_string_t*)(*((uint8_t **) (ptr + 0))), (*((size_t*) (ptr + sizeof(void*)))) };
+}
+
 void theater_simple_runtime_log(message_actor_string_t *msg) {
   __wasm_import_theater_simple_runtime_log((uint8_t *) (*msg).ptr, (*msg).len);
 }
@@ -2021,7 +2537,7 @@ bool theater_simple_random_bytes(uint32_t len, message_actor_list_u8_t *ret, mes
   uint8_t ret_area[(3*sizeof(void*))];
   uint8_t *ptr = (uint8_t *) &ret_area;
   __wasm_import_theater_simple_random_bytes((int32_t) (len), ptr);
-  theater_simple_random_result_list_u8_string_t result;
+  theater_simple_filesystem_result_list_u8_string_t result;
   switch ((int32_t) *((uint8_t*) (ptr + 0))) {
     case 0: {
       result.is_err = false;

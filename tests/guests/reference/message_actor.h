@@ -156,7 +156,68 @@ typedef struct {
     message_actor_list_u8_t ok;
     message_actor_string_t err;
   } val;
-} theater_simple_random_result_list_u8_string_t;
+} theater_simple_filesystem_result_list_u8_string_t;
+
+typedef struct {
+  message_actor_string_t f0;
+  bool f1;
+  uint64_t f2;
+} message_actor_tuple3_string_bool_u64_t;
+
+typedef struct {
+  message_actor_tuple3_string_bool_u64_t *ptr;
+  size_t len;
+} message_actor_list_tuple3_string_bool_u64_t;
+
+typedef struct {
+  message_actor_list_tuple3_string_bool_u64_t f0;
+  uint32_t f1;
+} message_actor_tuple2_list_tuple3_string_bool_u64_u32_t;
+
+typedef struct {
+  bool is_err;
+  union {
+    message_actor_tuple2_list_tuple3_string_bool_u64_u32_t ok;
+    message_actor_string_t err;
+  } val;
+} theater_simple_filesystem_result_tuple2_list_tuple3_string_bool_u64_u32_string_t;
+
+typedef struct {
+  bool f0;
+  uint64_t f1;
+  uint64_t f2;
+} message_actor_tuple3_bool_u64_u64_t;
+
+typedef struct {
+  bool is_some;
+  message_actor_tuple3_bool_u64_u64_t val;
+} message_actor_option_tuple3_bool_u64_u64_t;
+
+typedef struct {
+  bool is_err;
+  union {
+    message_actor_option_tuple3_bool_u64_u64_t ok;
+    message_actor_string_t err;
+  } val;
+} theater_simple_filesystem_result_option_tuple3_bool_u64_u64_string_t;
+
+typedef struct {
+  bool is_err;
+  union {
+    bool ok;
+    message_actor_string_t err;
+  } val;
+} theater_simple_store_result_bool_string_t;
+
+typedef struct {
+  message_actor_string_t f0;
+  message_actor_string_t f1;
+} message_actor_tuple2_string_string_t;
+
+typedef struct {
+  message_actor_tuple2_string_string_t *ptr;
+  size_t len;
+} message_actor_list_tuple2_string_string_t;
 
 typedef struct {
   message_actor_string_t f0;
@@ -233,11 +294,6 @@ typedef struct {
   message_actor_string_t f1;
   message_actor_option_list_u8_t f2;
 } message_actor_tuple3_string_string_option_list_u8_t;
-
-typedef struct {
-  message_actor_string_t f0;
-  message_actor_string_t f1;
-} message_actor_tuple2_string_string_t;
 
 typedef struct {
   message_actor_string_t f0;
@@ -341,6 +397,41 @@ extern bool theater_simple_links_monitor(message_actor_string_t *target, uint64_
 // No news of it comes after this. Says whether there was such a monitor.
 extern bool theater_simple_links_demonitor(uint64_t monitor);
 
+// Imported Functions from `theater:simple/filesystem@0.1.0`
+// A whole file, at most the manifest's `file_bytes`.
+extern bool theater_simple_filesystem_read(message_actor_string_t *path, message_actor_list_u8_t *ret, message_actor_string_t *err);
+// At most `length` bytes from `offset` on; fewer, or none, at the end of the file.
+extern bool theater_simple_filesystem_read_range(message_actor_string_t *path, uint64_t offset, uint64_t length, message_actor_list_u8_t *ret, message_actor_string_t *err);
+// What is in a directory, by name: name, whether it is a directory, and a file's size. Then how many entries were left
+// out: those whose names aren't UTF-8, and what is neither file nor directory.
+extern bool theater_simple_filesystem_list(message_actor_string_t *path, message_actor_tuple2_list_tuple3_string_bool_u64_u32_t *ret, message_actor_string_t *err);
+// Whether it is a directory, a file's size, and when it was last changed (nanoseconds since 1970). None: nothing is there.
+extern bool theater_simple_filesystem_stat(message_actor_string_t *path, message_actor_option_tuple3_bool_u64_u64_t *ret, message_actor_string_t *err);
+// Makes a file, or replaces its content in one step. Durable when the call returns.
+extern bool theater_simple_filesystem_write(message_actor_string_t *path, message_actor_list_u8_t *content, message_actor_string_t *err);
+// Adds to the end of a file, which is made if it isn't there. Durable when the call returns.
+extern bool theater_simple_filesystem_append(message_actor_string_t *path, message_actor_list_u8_t *content, message_actor_string_t *err);
+extern bool theater_simple_filesystem_create_dir(message_actor_string_t *path, message_actor_string_t *err);
+// Removes a file, or a directory that is empty.
+extern bool theater_simple_filesystem_remove(message_actor_string_t *path, message_actor_string_t *err);
+// Also from one granted folder to another on the same disk. A file that has the new name is replaced.
+extern bool theater_simple_filesystem_rename(message_actor_string_t *old, message_actor_string_t *new_, message_actor_string_t *err);
+
+// Imported Functions from `theater:simple/store@0.1.0`
+// Stores content of at most 16 MiB, and says by which hash it is found.
+extern bool theater_simple_store_put(message_actor_list_u8_t *content, message_actor_string_t *ret, message_actor_string_t *err);
+// None: neither the node nor an auditor has it. An error: an auditor that might have it can't be asked.
+extern bool theater_simple_store_get(message_actor_string_t *hash, message_actor_option_list_u8_t *ret, message_actor_string_t *err);
+extern bool theater_simple_store_exists(message_actor_string_t *hash, bool *ret, message_actor_string_t *err);
+// Labels are the actor's own, and end with it; or the node's, if the manifest says `labels = "node"`. What has the label
+// already is replaced.
+extern bool theater_simple_store_label_set(message_actor_string_t *label, message_actor_string_t *hash, message_actor_string_t *err);
+extern bool theater_simple_store_label_get(message_actor_string_t *label, message_actor_string_t *ret);
+// Whether there was such a label. The content stays.
+extern bool theater_simple_store_label_delete(message_actor_string_t *label);
+// All labels with their hashes, by name.
+extern void theater_simple_store_list_labels(message_actor_list_tuple2_string_string_t *ret);
+
 // Imported Functions from `theater:simple/runtime@0.1.0`
 // Writes a line to the actor's log. Part of the chain like every other call.
 extern void theater_simple_runtime_log(message_actor_string_t *msg);
@@ -424,7 +515,25 @@ void theater_simple_supervisor_result_string_string_free(theater_simple_supervis
 
 void theater_simple_supervisor_list_child_info_free(theater_simple_supervisor_list_child_info_t *ptr);
 
-void theater_simple_random_result_list_u8_string_free(theater_simple_random_result_list_u8_string_t *ptr);
+void theater_simple_filesystem_result_list_u8_string_free(theater_simple_filesystem_result_list_u8_string_t *ptr);
+
+void message_actor_tuple3_string_bool_u64_free(message_actor_tuple3_string_bool_u64_t *ptr);
+
+void message_actor_list_tuple3_string_bool_u64_free(message_actor_list_tuple3_string_bool_u64_t *ptr);
+
+void message_actor_tuple2_list_tuple3_string_bool_u64_u32_free(message_actor_tuple2_list_tuple3_string_bool_u64_u32_t *ptr);
+
+void theater_simple_filesystem_result_tuple2_list_tuple3_string_bool_u64_u32_string_free(theater_simple_filesystem_result_tuple2_list_tuple3_string_bool_u64_u32_string_t *ptr);
+
+void message_actor_option_tuple3_bool_u64_u64_free(message_actor_option_tuple3_bool_u64_u64_t *ptr);
+
+void theater_simple_filesystem_result_option_tuple3_bool_u64_u64_string_free(theater_simple_filesystem_result_option_tuple3_bool_u64_u64_string_t *ptr);
+
+void theater_simple_store_result_bool_string_free(theater_simple_store_result_bool_string_t *ptr);
+
+void message_actor_tuple2_string_string_free(message_actor_tuple2_string_string_t *ptr);
+
+void message_actor_list_tuple2_string_string_free(message_actor_list_tuple2_string_string_t *ptr);
 
 void message_actor_tuple2_string_list_u8_free(message_actor_tuple2_string_list_u8_t *ptr);
 
@@ -441,8 +550,6 @@ void message_actor_tuple2_u64_string_free(message_actor_tuple2_u64_string_t *ptr
 void message_actor_tuple3_string_string_string_free(message_actor_tuple3_string_string_string_t *ptr);
 
 void message_actor_tuple3_string_string_option_list_u8_free(message_actor_tuple3_string_string_option_list_u8_t *ptr);
-
-void message_actor_tuple2_string_string_free(message_actor_tuple2_string_string_t *ptr);
 
 void message_actor_tuple5_string_u64_string_list_u8_u64_free(message_actor_tuple5_string_u64_string_list_u8_u64_t *ptr);
 
