@@ -60,5 +60,24 @@ class Variables(house.Case):
         self.assertNotIn(self.SECRET, wrong.stderr, "what may be a secret isn't repeated")
 
 
+class Store(house.Case):
+    def test_content_outlives_the_node_at_its_auditor(self):
+        (self.folder / "manifest.toml").write_text(
+            f'name = "grants"\npackage = "{house.GUESTS / "grants.wasm"}"\n'
+            + "".join(f'[[handler]]\ntype = "{each}"\n' for each in ("message-server", "filesystem", "environment", "store")))
+        large = "x" * 200_000
+        (self.folder / "large").write_text(f"put {large}")
+        put = self.theater("run", "manifest.toml", "--request", "put small", "--request", "@large")
+        small_hash, large_hash = put.stdout.split()
+        # Another node, whose memory holds nothing: its auditor has the store of the first one's.
+        got = self.theater("run", "manifest.toml", "--request", f"get {small_hash}", "--request", f"get {large_hash}",
+                           "--request", f"get {'0' * 64}", "--request", f"exists {small_hash}")
+        self.assertEqual(got.stdout.split("\n"), ["small", large, "(none)", "yes", ""])
+        for chain in self.theater_json("chain", "list"):
+            if chain["name"] == "grants":
+                replayed, = self.theater_json("replay", chain["actor"])
+                self.assertEqual(replayed["status"], "same")
+
+
 if __name__ == "__main__":
     unittest.main()
