@@ -50,11 +50,22 @@ struct ControlPeer {
 
 // Sends responses to one request. Copyable, any thread; after the client has gone, sending does nothing and gone() is
 // true.
+//
+// Responses wait for a client that reads slowly, up to a bound; beyond it the client counts as gone. Whoever has many
+// looks at the backlog, and leaves out what it can while that is long.
 class Responder {
  public:
+  struct Backlog {
+    size_t responses = 0, bytes = 0;
+  };
+
   virtual ~Responder() = default;
   virtual void respond(ControlResponse response) = 0;
   virtual bool gone() const = 0;
+  virtual Backlog backlog() const { return {}; }  // to this request
+  // `drained` is called once, when none of this request's responses waits any more: now, later on the bus thread, or
+  // never if the client goes away. It may respond, and must not block.
+  virtual void when_drained(std::function<void()> drained) { drained(); }
 };
 
 // What serves requests. Called on the bus thread: enqueues and returns.

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstring>
 #include <deque>
+#include <map>
 #include <mutex>
 #include <set>
 
@@ -18,8 +19,10 @@ namespace theater::bus {
 namespace {
 
 constexpr int kRequestsATurn = 64;
-constexpr size_t kOutgoingMax = 8192;
-constexpr size_t kOutgoingBytesMax = 2 * kControlMessageMax;
+// What waits for one client, and for all of them.
+constexpr size_t kPeerResponsesMax = 8192;
+constexpr size_t kPeerBytesMax = 2 * kControlMessageMax;
+constexpr size_t kOutgoingBytesMax = 4 * kPeerBytesMax;
 constexpr int kBacklog = 64;
 
 Error unix_error(const std::string& what, const std::string& path) {
@@ -92,20 +95,52 @@ Result<int> listen_unix(const std::string& path) {
 
 }  // namespace
 
+// A connection, whatever it asks for.
+struct ControlServer::OutgoingPeer {
+  size_t responses = 0, bytes = 0;  // that wait
+};
+
 // What is to be sent, from any thread to the bus thread.
 struct ControlServer::Outgoing {
+  // One request.
   struct Client {
     std::atomic<bool> gone{false};
     Bytes routing_id;
+    std::shared_ptr<OutgoingPeer> peer;
+    Responder::Backlog backlog;
+    std::function<void()> drained;
   };
   struct Item {
     std::shared_ptr<Client> client;
     Bytes bytes;
   };
-  std::mutex mutex;
+
+  void add(Item item) {
+    account(item, 1);
+    items.push_back(std::move(item));
+  }
+  // It doesn't wait any more. Returns what is to be called without the lock.
+  std::function<void()> remove(const Item& item) {
+    account(item, -1);
+    if (item.client->backlog.responses != 0 || item.client->gone) return nullptr;
+    return std::exchange(item.client->drained, nullptr);
+  }
+
+  std::mutex mutex;  // guards all of it, and what peers and clients count
   std::deque<Item> items;
   size_t bytes = 0;
   bool closed = false;
+  std::map<Bytes, std::weak_ptr<OutgoingPeer>> peers;  // by routing id
+
+ private:
+  void account(const Item& item, int sign) {
+    const size_t size = item.bytes.size();
+    for (auto* sum : {&bytes, &item.client->peer->bytes, &item.client->backlog.bytes}) {
+      *sum = sign > 0 ? *sum + size : *sum - size;
+    }
+    item.client->peer->responses += static_cast<size_t>(sign);
+    item.client->backlog.responses += static_cast<size_t>(sign);
+  }
 };
 
 class ControlServer::SocketResponder final : public Responder {
@@ -128,17 +163,33 @@ class ControlServer::SocketResponder final : public Responder {
     {
       std::lock_guard lock(outgoing_->mutex);
       if (outgoing_->closed) return;
-      if (outgoing_->items.size() >= kOutgoingMax || outgoing_->bytes + bytes.size() > kOutgoingBytesMax) {
+      const auto& peer = *client_->peer;
+      if (peer.responses >= kPeerResponsesMax || peer.bytes + bytes.size() > kPeerBytesMax ||
+          outgoing_->bytes + bytes.size() > kOutgoingBytesMax) {
         client_->gone = true;  // it doesn't read as fast as it asks
         return;
       }
-      outgoing_->bytes += bytes.size();
-      outgoing_->items.push_back({client_, std::move(bytes)});
+      outgoing_->add({client_, std::move(bytes)});
       if (outgoing_->items.size() > 1) return;  // the bus thread was woken already
       wake_();
     }
   }
   bool gone() const override { return client_->gone; }
+  Backlog backlog() const override {
+    std::lock_guard lock(outgoing_->mutex);
+    return client_->backlog;
+  }
+  void when_drained(std::function<void()> drained) override {
+    {
+      std::lock_guard lock(outgoing_->mutex);
+      if (client_->gone || outgoing_->closed) return;
+      if (client_->backlog.responses != 0) {
+        client_->drained = std::move(drained);
+        return;
+      }
+    }
+    drained();
+  }
 
  private:
   const std::shared_ptr<Outgoing> outgoing_;
@@ -154,7 +205,10 @@ ControlServer::~ControlServer() {
   {
     std::lock_guard lock(outgoing_->mutex);
     outgoing_->closed = true;
-    for (auto& item : outgoing_->items) item.client->gone = true;
+    for (auto& item : outgoing_->items) {
+      item.client->gone = true;
+      item.client->drained = nullptr;
+    }
     outgoing_->items.clear();
   }
   if (!unix_path_.empty()) unlink(unix_path_.c_str());
@@ -231,6 +285,7 @@ void ControlServer::take_requests(const Now&) {
     }
     auto client = std::make_shared<Outgoing::Client>();
     client->routing_id = std::move(received->routing_id);
+    client->peer = peer_of(client->routing_id);
     auto request = decode_control_request(received->bytes);
     auto responder =
         std::make_shared<SocketResponder>(outgoing_, std::move(client), request.ok() ? request->id : 0, around_.wake);
@@ -242,33 +297,49 @@ void ControlServer::take_requests(const Now&) {
   }
 }
 
+std::shared_ptr<ControlServer::OutgoingPeer> ControlServer::peer_of(const Bytes& routing_id) {
+  constexpr size_t kSweepAbove = 64;
+  std::lock_guard lock(outgoing_->mutex);
+  auto& peers = outgoing_->peers;
+  if (peers.size() > kSweepAbove) std::erase_if(peers, [](const auto& each) { return each.second.expired(); });
+  auto& known = peers[routing_id];
+  auto peer = known.lock();
+  if (peer == nullptr) known = peer = std::make_shared<OutgoingPeer>();
+  return peer;
+}
+
 void ControlServer::send_responses() {
   std::deque<Outgoing::Item> items;
   {
     std::lock_guard lock(outgoing_->mutex);
     items.swap(outgoing_->items);
-    outgoing_->bytes = 0;
   }
-  std::deque<Outgoing::Item> blocked;
+  std::deque<Outgoing::Item> blocked, done;
   std::set<const Outgoing::Client*> waiting;
   for (auto& item : items) {
-    if (item.client->gone) continue;
     if (waiting.contains(item.client.get())) {  // in order
       blocked.push_back(std::move(item));
       continue;
     }
-    const SendOutcome outcome = socket_->send_to(item.client->routing_id, item.bytes);
+    const SendOutcome outcome =
+        item.client->gone ? SendOutcome::kGone : socket_->send_to(item.client->routing_id, item.bytes);
     if (outcome == SendOutcome::kGone) item.client->gone = true;
-    if (outcome != SendOutcome::kFull) continue;
-    waiting.insert(item.client.get());
-    blocked.push_back(std::move(item));
+    if (outcome == SendOutcome::kFull) {
+      waiting.insert(item.client.get());
+      blocked.push_back(std::move(item));
+    } else {
+      done.push_back(std::move(item));
+    }
   }
-  if (blocked.empty()) return;
-  std::lock_guard lock(outgoing_->mutex);
-  for (auto at = blocked.rbegin(); at != blocked.rend(); ++at) {
-    outgoing_->bytes += at->bytes.size();
-    outgoing_->items.push_front(std::move(*at));
+  std::vector<std::function<void()>> drained;
+  {
+    std::lock_guard lock(outgoing_->mutex);
+    for (const auto& item : done) {
+      if (auto call = outgoing_->remove(item)) drained.push_back(std::move(call));
+    }
+    for (auto at = blocked.rbegin(); at != blocked.rend(); ++at) outgoing_->items.push_front(std::move(*at));
   }
+  for (const auto& call : drained) call();
 }
 
 uint64_t ControlServer::wait_ns(const Now&) const {

@@ -67,6 +67,8 @@ class Outbox {
     uint64_t durable_events = 0, durable_bytes = 0;  // acknowledged as durable
     uint64_t dropped_events = 0;                     // best-effort
     uint64_t resent_frames = 0, reconnects = 0;
+    uint64_t room_bytes = 0;  // that may be reserved now
+    uint64_t waiting = 0;     // chains that asked for a call when there is room
   };
   virtual Status status() const = 0;
 };

@@ -167,11 +167,13 @@ class ControlServer final : public Station {
 
  private:
   struct Outgoing;
+  struct OutgoingPeer;
   class SocketResponder;
   ControlServer(const Surroundings& around, ServeOptions options, ControlHandler& handler);
   Result<void> open_unix(const std::string& path);
   void take_requests(const Now& now);
   void send_responses();
+  std::shared_ptr<OutgoingPeer> peer_of(const Bytes& routing_id);
 
   const Surroundings& around_;
   const ServeOptions options_;

@@ -189,7 +189,10 @@ void Window::fetch_blob(const Hash& hash, uint64_t length_max, FetchDone done) {
 
 Outbox::Status Window::status() const {
   std::lock_guard lock(mutex_);
-  return status_;
+  Status status = status_;
+  status.room_bytes = room();
+  status.waiting = waiting_.size();
+  return status;
 }
 
 std::optional<Window::Body> Window::take_body(bool partial) {

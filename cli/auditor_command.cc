@@ -6,6 +6,7 @@
 #include "base/random.h"
 #include "bus/loop.h"
 #include "cli/auditor_config.h"
+#include "cli/auditor_metrics.h"
 #include "cli/checks.h"
 #include "cli/commands.h"
 #include "cli/daemon_log.h"
@@ -39,7 +40,7 @@ struct Running {
 };
 
 Result<void> begin(Running& running, const AuditorConfig& config, const bus::SecretKeys& keys, Clock& clock,
-                   Random& random, const std::function<void(const std::string&)>& log) {
+                   Random& random, const Log& log) {
   bus::LoopOptions looping;
   looping.keys = &keys;
   looping.identity = keys.public_keys().identity;
@@ -66,7 +67,7 @@ Result<void> begin(Running& running, const AuditorConfig& config, const bus::Sec
 }
 
 // Until a signal; says once when the store can't be written and once when it can again.
-int watch(StopSignals& signals, const persist::Auditor& auditor, const std::function<void(const std::string&)>& log) {
+int watch(StopSignals& signals, const persist::Auditor& auditor, const Log& log) {
   std::string last_error;
   while (!signals.received()) {
     signals.wait(kStatusIntervalMs);
@@ -86,11 +87,15 @@ Result<ExitCode> start(const Options& options) {
   SystemClock clock;
   SystemRandom random;
   Running running;
+  TRY_ASSIGN(const auto door, MetricsDoor::open(config.metrics, clock));
   TRY(begin(running, config, keys, clock, random, log));
+  door->serve({[&running](Metrics& metrics) { add_auditor_metrics(metrics, running.auditor->status()); },
+               [&running] { return auditor_health(running.auditor->status()); }});
   log(str_cat("ready: store ", config.store, ", data ", config.data, ", control ", config.control, ", public key ",
               keys.public_keys().text()));
   const int signal = watch(signals, *running.auditor, log);
   log("stopping");
+  door->stopping();
   running.stop();
   const auto status = running.auditor->status();
   log(str_cat("stopped: ", counted(status.events, "event"), " made durable in ",
@@ -115,6 +120,7 @@ Result<ExitCode> check(const Options& options) {
   checks.add("store", check_store(config.store));
   checks.add("data", check_port_is_free(config.data));
   checks.add("control", check_port_is_free(config.control));
+  if (!config.metrics.empty()) checks.add("metrics", check_port_is_free("tcp://" + config.metrics));
   return checks.exit_code();
 }
 

@@ -2,6 +2,7 @@
 
 #include "base/config.h"
 #include "base/file.h"
+#include "cli/metrics_door.h"
 #include "cli/paths.h"
 
 namespace theater::cli {
@@ -15,9 +16,13 @@ constexpr ConfigKey kKeys[] = {
     {"authorized_keys", "path", "(required)", "Who may connect: one line a node, `node tk1… NAME`."},
     {"window", "size", "8 MiB", "How many unacknowledged bytes each node may have in flight."},
     {"batch", "size", "1 MiB", "The most that one synced write to the store takes."},
-    {"log.file", "path", "(required)", "A file for the log, instead of stderr; needed if there is a table [log]."},
+    {"log.format", "string", "text",
+     "text: a line for people; json: an object a line, with the actor's id and the event's hash."},
+    {"log.file", "path", "(none)", "A file for the log, instead of stderr."},
     {"log.file_max", "size", "64 MiB", "A log file that would become larger is renamed to FILE.1, FILE.1 to FILE.2, …"},
     {"log.files", "number", "3", "Log files that are kept; the oldest one goes when another is begun."},
+    {"metrics.listen", "address", "(none)",
+     "Where /metrics and /healthz are served over HTTP, to whoever asks: `127.0.0.1:9464`."},
 };
 
 }  // namespace
@@ -40,6 +45,7 @@ Result<AuditorConfig> parse_auditor_config(std::string_view text, const std::str
     if (auto checked = check_tcp_endpoint(endpoint); !checked.ok()) root.fail(key, checked.error().message);
   }
   config.log = read_log_config(root, path);
+  config.metrics = read_metrics_config(root);
   TRY(file.finish());
   return config;
 }

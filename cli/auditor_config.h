@@ -20,6 +20,7 @@ struct AuditorConfig {
   uint64_t window_bytes = 0;
   uint64_t batch_bytes = 0;
   LogConfig log;
+  std::string metrics;  // address of /metrics and /healthz, or empty
 };
 
 std::span<const ConfigKey> auditor_config_keys();

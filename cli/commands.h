@@ -21,7 +21,8 @@ void add_context_commands(Command& root);        // context add|select|list
 void add_run_command(Command& root);             // run
 void add_node_commands(Command& root);           // node start|check, and the one below
 void add_node_status(Command& noun);             // node status
-void add_actor_commands(Command& root);          // actor spawn|list|show, and the three below
+void add_actor_commands(Command& root);          // actor spawn, and the four below
+void add_actor_look_commands(Command& noun);     // actor list|show|tree
 void add_actor_message_commands(Command& noun);  // actor send|request
 void add_actor_logs_command(Command& noun);      // actor logs
 void add_actor_end_commands(Command& noun);      // actor stop|kill

@@ -19,6 +19,23 @@ void add_node_options(Command& verb, NodeOptions& options) {
   verb.check("--node-key", {"THEATER_NODE_KEY", check_public_key});
 }
 
+namespace {
+
+Result<std::vector<std::string>> texts_field(const schema::Value& record, std::string_view name) {
+  const auto* found = bus::find_field(record, name);
+  const auto* list = found == nullptr ? nullptr : found->get<schema::Value::List>();
+  if (list == nullptr) return Error{ErrorCode::kInvalid, str_cat("the field '", name, "' is missing or no list")};
+  std::vector<std::string> texts;
+  for (const auto& item : list->items) {
+    const auto* text = item.get<std::string>();
+    if (text == nullptr) return Error{ErrorCode::kInvalid, str_cat("the field '", name, "' is no list of texts")};
+    texts.push_back(*text);
+  }
+  return texts;
+}
+
+}  // namespace
+
 Result<RemoteActor> read_actor(const schema::Value& record) {
   RemoteActor actor;
   TRY_ASSIGN(actor.id, bus::text_field(record, "id"));
@@ -29,7 +46,16 @@ Result<RemoteActor> read_actor(const schema::Value& record) {
   TRY_ASSIGN(actor.ended, bus::text_field(record, "ended"));
   TRY_ASSIGN(actor.events, bus::number_field(record, "events"));
   TRY_ASSIGN(actor.mailbox, bus::number_field(record, "mailbox"));
+  TRY_ASSIGN(actor.mailbox_bytes, bus::number_field(record, "mailbox-bytes"));
   TRY_ASSIGN(actor.memory_bytes, bus::number_field(record, "memory-bytes"));
+  TRY_ASSIGN(actor.fuel, bus::number_field(record, "fuel"));
+  TRY_ASSIGN(actor.waiting_ms, bus::number_field(record, "waiting-ms"));
+  TRY_ASSIGN(actor.names, texts_field(record, "names"));
+  TRY_ASSIGN(actor.parent, bus::text_field(record, "parent"));
+  TRY_ASSIGN(actor.child_id, bus::text_field(record, "child-id"));
+  TRY_ASSIGN(actor.strategy, bus::text_field(record, "strategy"));
+  TRY_ASSIGN(actor.restarts, bus::number_field(record, "restarts"));
+  TRY_ASSIGN(actor.children, texts_field(record, "children"));
   return actor;
 }
 
@@ -46,18 +72,37 @@ Result<std::vector<RemoteActor>> read_actors(const schema::Value& result) {
   return actors;
 }
 
-std::string to_json(const RemoteActor& actor) {
-  return JsonLine()
-      .text("actor", actor.id)
+JsonLine to_json(const RemoteActor& actor) {
+  JsonLine line;
+  return line.text("actor", actor.id)
       .text("name", actor.name)
       .text("state", actor.state)
       .text("waits_for", actor.waits_for)
+      .number("waiting_ms", actor.waiting_ms)
       .number("events", actor.events)
       .text("head", actor.head)
       .number("mailbox", actor.mailbox)
+      .number("mailbox_bytes", actor.mailbox_bytes)
       .number("memory_bytes", actor.memory_bytes)
-      .text("ended", actor.ended)
-      .str();
+      .number("fuel", actor.fuel)
+      .texts("names", actor.names)
+      .text("parent", actor.parent)
+      .text("child_id", actor.child_id)
+      .text("strategy", actor.strategy)
+      .number("restarts", actor.restarts)
+      .text("ended", actor.ended);
+}
+
+std::string short_id(const std::string& id) { return id.substr(0, 12); }
+
+std::string state_text(const RemoteActor& actor) {
+  std::string text = actor.state;
+  if (!actor.waits_for.empty()) {
+    text += str_cat(actor.state == "waiting" ? " for " : ", waiting for ", actor.waits_for, ", ",
+                    format_duration(actor.waiting_ms));
+  }
+  if (!actor.ended.empty()) text += str_cat(": ", actor.ended);
+  return escape(as_bytes(text));
 }
 
 Result<NodeClient> NodeClient::connect(const NodeOptions& options, uint64_t timeout_ms) {

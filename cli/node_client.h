@@ -10,6 +10,7 @@
 
 #include "bus/control.h"
 #include "cli/command.h"
+#include "cli/output.h"
 
 namespace theater::cli {
 
@@ -29,11 +30,17 @@ void add_node_options(Command& verb, NodeOptions& options);
 struct RemoteActor {
   std::string id;  // hexadecimal
   std::string name, state, waits_for, head, ended;
-  uint64_t events = 0, mailbox = 0, memory_bytes = 0;
+  std::string parent, child_id, strategy;  // in the supervision tree; empty: none
+  std::vector<std::string> names, children;
+  uint64_t events = 0, mailbox = 0, mailbox_bytes = 0, memory_bytes = 0, fuel = 0, waiting_ms = 0, restarts = 0;
 };
 Result<RemoteActor> read_actor(const schema::Value& record);
 Result<std::vector<RemoteActor>> read_actors(const schema::Value& result);
-std::string to_json(const RemoteActor& actor);
+JsonLine to_json(const RemoteActor& actor);  // without its children
+
+std::string short_id(const std::string& id);
+// "idle", "waiting for auditor b, 12 s", "ended: stop"; escaped.
+std::string state_text(const RemoteActor& actor);
 
 class NodeClient {
  public:

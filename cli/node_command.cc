@@ -11,6 +11,7 @@
 #include "cli/daemon_log.h"
 #include "cli/manifest_file.h"
 #include "cli/node_config.h"
+#include "cli/node_metrics.h"
 #include "cli/output.h"
 #include "cli/signals.h"
 #include "cli/version.h"
@@ -162,12 +163,19 @@ Result<ExitCode> start(const Options& options) {
   SystemClock clock;
   SystemRandom random;
   Running running;
+  TRY_ASSIGN(const auto door, MetricsDoor::open(config.metrics, clock));
   TRY_ASSIGN(const auto outboxes, begin(running, config, keys, clock, random, log));
   log(str_cat("ready: control ", config.control, config.control_tcp.empty() ? "" : " and ", config.control_tcp,
               ", node's chain ", running.runtime->node_chain().short_hex(), ", public key ",
               keys.public_keys().text()));
+  door->serve({[&](Metrics& metrics) {
+                 add_node_metrics(metrics, running.runtime->metrics(), config.instances_max);
+                 add_auditor_links(metrics, outboxes);
+               },
+               [&] { return node_health(*running.runtime, outboxes); }});
   const int signal = watch(signals, outboxes, log);
   log("stopping");
+  door->stopping();
   TRY(running.stop(config.stop_grace_ms));
   log("stopped; everything is durable at every auditor");
   return exit_code_of_signal(signal);
@@ -196,6 +204,7 @@ Result<ExitCode> check(const Options& options) {
   checks.add("control", check_unix_socket_is_free(config.control));
   if (!config.control_tcp.empty()) checks.add("control_tcp", check_port_is_free(config.control_tcp));
   if (!config.modules_folder.empty()) checks.add("modules", check_folder(config.modules_folder));
+  if (!config.metrics.empty()) checks.add("metrics", check_port_is_free("tcp://" + config.metrics));
   for (const auto& auditor : config.auditors) {
     checks.add("auditor", str_cat(auditor.name, " at ", auditor.data, " and ", auditor.control));
   }

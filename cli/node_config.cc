@@ -4,6 +4,7 @@
 
 #include "base/config.h"
 #include "base/file.h"
+#include "cli/metrics_door.h"
 #include "cli/paths.h"
 #include "node/runtime/runtime.h"
 
@@ -35,9 +36,13 @@ constexpr ConfigKey kLastKeys[] = {
     {"modules.folder", "path", "(none)",
      "A folder of this node alone, where compiled packages are kept for its next start. Made if it isn't there."},
     {"modules.max", "size", "1 GiB", "How much that folder may hold; what wasn't used for longest goes first."},
-    {"log.file", "path", "(required)", "A file for the log, instead of stderr; needed if there is a table [log]."},
+    {"log.format", "string", "text",
+     "text: a line for people; json: an object a line, with the actor's id and the event's hash."},
+    {"log.file", "path", "(none)", "A file for the log, instead of stderr."},
     {"log.file_max", "size", "64 MiB", "A log file that would become larger is renamed to FILE.1, FILE.1 to FILE.2, …"},
     {"log.files", "number", "3", "Log files that are kept; the oldest one goes when another is begun."},
+    {"metrics.listen", "address", "(none)",
+     "Where /metrics and /healthz are served over HTTP, to whoever asks: `127.0.0.1:9464`."},
     {"auditor[].name", "string", "(required)", "How messages call this auditor."},
     {"auditor[].data", "endpoint", "(required)", "The auditor's `data`: `tcp://host:port`."},
     {"auditor[].control", "endpoint", "(required)", "The auditor's `control`: `tcp://host:port`."},
@@ -117,6 +122,7 @@ Result<NodeConfig> parse_node_config(std::string_view text, const std::string& p
     config.modules_bytes_max = modules->size_bytes("max", config.modules_bytes_max, 1 << 20, uint64_t{1} << 40);
   }
   config.log = read_log_config(root, path);
+  config.metrics = read_metrics_config(root);
 
   std::set<std::string> names;
   for (const auto& table : root.tables("auditor")) {

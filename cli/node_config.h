@@ -39,7 +39,8 @@ struct NodeConfig {
   std::string modules_folder;  // empty: compiled packages aren't kept
   uint64_t modules_bytes_max = 0;
   LogConfig log;
-  std::string text;  // of the file: its hash stands in the node's chain
+  std::string metrics;  // address of /metrics and /healthz, or empty
+  std::string text;     // of the file: its hash stands in the node's chain
 };
 
 std::span<const ConfigKey> node_config_keys();

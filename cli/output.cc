@@ -150,6 +150,15 @@ std::string format_time(uint64_t time_ns) {
   return std::string(buffer, length);
 }
 
+std::string format_duration(uint64_t duration_ms) {
+  constexpr uint64_t kSecond = 1'000, kMinute = 60 * kSecond, kHour = 60 * kMinute, kDay = 24 * kHour;
+  if (duration_ms < kSecond) return str_cat(duration_ms, " ms");
+  if (duration_ms < 2 * kMinute) return str_cat(duration_ms / kSecond, " s");
+  if (duration_ms < 2 * kHour) return str_cat(duration_ms / kMinute, " min");
+  if (duration_ms < 2 * kDay) return str_cat(duration_ms / kHour, " h");
+  return str_cat(duration_ms / kDay, " d");
+}
+
 std::string counted(uint64_t count, std::string_view singular) {
   return str_cat(count, " ", singular, count == 1 ? "" : "s");
 }
@@ -165,6 +174,12 @@ JsonLine& JsonLine::text(std::string_view name, std::string_view value) {
 }
 JsonLine& JsonLine::number(std::string_view name, uint64_t value) { return raw(name, str_cat(value)); }
 JsonLine& JsonLine::boolean(std::string_view name, bool value) { return raw(name, value ? "true" : "false"); }
+JsonLine& JsonLine::texts(std::string_view name, const std::vector<std::string>& values) {
+  std::vector<std::string> elements;
+  elements.reserve(values.size());
+  for (const auto& value : values) elements.push_back(schema::json_string(value));
+  return raw(name, json_array(elements));
+}
 JsonLine& JsonLine::raw(std::string_view name, std::string_view json) {
   begin(name);
   out_ += json;

@@ -40,6 +40,8 @@ void print_table(const std::vector<std::vector<std::string>>& rows);
 
 // "2026-11-23T15:04:05Z"
 std::string format_time(uint64_t time_ns);
+// "340 ms", "12 s", "5 min", "3 h", "2 d"
+std::string format_duration(uint64_t duration_ms);
 // "8 events", "1 event"
 std::string counted(uint64_t count, std::string_view singular);
 
@@ -49,6 +51,7 @@ class JsonLine {
   JsonLine& text(std::string_view name, std::string_view value);
   JsonLine& number(std::string_view name, uint64_t value);
   JsonLine& boolean(std::string_view name, bool value);
+  JsonLine& texts(std::string_view name, const std::vector<std::string>& values);
   JsonLine& raw(std::string_view name, std::string_view json);
   std::string str() const { return out_ + "}"; }
 

@@ -98,7 +98,7 @@ class StoreAuditor final : public Auditor {
     return out;
   }
 
-  void say(const std::string& line) const {
+  void say(const LogLine& line) const {
     if (options_.log) options_.log(line);
   }
   void reply(const bus::CurveKey& peer, Bytes message) const {
@@ -256,9 +256,7 @@ bool StoreAuditor::verify_frame(Accepted& accepted) {
     unreadable_ = true;
     return false;
   }
-  for (const std::string& alarm : outcome->alarms) {
-    say(str_cat("EVIDENCE against node ", accepted.node.short_hex(), ": ", alarm));
-  }
+  for (const auto& alarm : outcome->alarms) say(alarm);
   const bus::StreamId& stream = accepted.frame.header.stream;
   if (!outcome->refused.empty()) {
     say(str_cat("the stream of node ", accepted.node.short_hex(), " is refused: ", outcome->refused));

@@ -287,8 +287,11 @@ void Recorder::evidence(const PublicKey& node, const ActorId& actor, uint64_t se
   row.sequence = sequence;
   row.reason = reason;
   batch().put(Table::kRows, evidence_key(tip_.next_evidence++), encode_row(row));
-  alarms_.push_back(actor.is_zero() ? reason
-                                    : str_cat("chain ", actor.short_hex(), ", event ", sequence, ": ", reason));
+  LogLine alarm(str_cat("EVIDENCE against node ", node.short_hex(), ": "));
+  if (!actor.is_zero()) alarm.text += str_cat("chain ", actor.short_hex(), ", event ", sequence, ": ");
+  alarm.text += reason;
+  alarm.actor = actor;
+  alarms_.push_back(std::move(alarm));
 }
 
 }  // namespace theater::persist

@@ -19,6 +19,7 @@
 #include <memory>
 #include <unordered_map>
 
+#include "base/log.h"
 #include "persist/blob_intake.h"
 #include "persist/rules.h"
 #include "persist/segments.h"
@@ -44,8 +45,8 @@ class Recorder final : private Rules {
   static Result<std::unique_ptr<Recorder>> open(Store& store);
 
   struct Outcome {
-    std::string refused;              // not empty: nothing of the frame is stored, and the stream can't go on
-    std::vector<std::string> alarms;  // what became evidence, for people
+    std::string refused;          // not empty: nothing of the frame is stored, and the stream can't go on
+    std::vector<LogLine> alarms;  // what became evidence
   };
   Result<Outcome> add(const PublicKey& node, uint64_t received_ns, const bus::FrameView& frame);
 
@@ -114,7 +115,7 @@ class Recorder final : private Rules {
   uint64_t frame_ = 0, received_ns_ = 0;
   size_t item_ = 0, evidence_in_frame_ = 0;
   SegmentBuilder segments_;
-  std::vector<std::string> alarms_;
+  std::vector<LogLine> alarms_;
 };
 
 }  // namespace theater::persist

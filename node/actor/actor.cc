@@ -59,7 +59,6 @@ Actor::Actor(std::shared_ptr<ActorContext> context, std::shared_ptr<const Manife
   chain_.keep_from_record(secrets_of(*manifest_, context_->environment));
   for (auto& link : context_->links(manifest_->audit_mode)) chain_.add(std::move(link));
   if (limits().events_per_second != kUnlimited) throttle_ = std::make_unique<Throttle>(limits().events_per_second);
-  published_.name = name();
 }
 
 Actor::Actor(std::shared_ptr<ActorContext> context, std::shared_ptr<wasm::Module> module, LifeRequest life,
@@ -67,7 +66,6 @@ Actor::Actor(std::shared_ptr<ActorContext> context, std::shared_ptr<wasm::Module
     : Actor(std::move(context), life.recipe->manifest, std::move(module), std::move(life.parent)) {
   birth_ = std::move(birth);
   for (auto& subscriber : life.subscribers) chain_.add(std::move(subscriber));
-  published_.state = "starting";
   if (!manifest_->supervisor && !manifest_->grants("supervisor")) return;
   auto made = Supervisor::make(*this, std::move(life.recipe), *context_->random);
   CHECK(made.ok(), made.ok() ? "" : made.error().message);  // the manifest was checked
@@ -129,19 +127,10 @@ void Actor::post_always(Order order) {
   wake();
 }
 
-ActorInfo Actor::info() const {
-  std::lock_guard lock(mutex_);
-  ActorInfo info = published_;
-  if (!waits_on_.is_zero()) {  // put into words only when somebody looks
-    info.waits_for = str_cat(waits_for_answer_ ? "answer of '" : "room in the mailbox of '", waits_on_name_, "' ",
-                             waits_on_.short_hex());
-  }
-  return info;
-}
-
 Task::Next Actor::turn(Worker& worker) {
   worker_ = &worker;
   host_calls_ = 0;
+  const uint64_t events_before = chain_.length();
   look_at_rest_timer();
   run_orders();
   if (supervisor_ != nullptr) supervisor_->turn();
@@ -152,6 +141,8 @@ Task::Next Actor::turn(Worker& worker) {
   arm_timer();
   arm_rest_timer();
   publish();
+  count(Count::kEvents, chain_.length() - events_before);
+  count(Count::kHostCalls, static_cast<uint64_t>(host_calls_));
   worker_ = nullptr;
   return next;
 }
@@ -251,6 +242,8 @@ bool Actor::step() {
 void Actor::emitted() {
   switch (phase_) {
     case Phase::kGenesis:
+      count(Count::kSpawned);
+      if (parent_ != nullptr && parent_->restarts != 0) count(Count::kRestarts);
       context_->listener->on_born(*this, birth_->genesis.package);
       phase_ = Phase::kIdle;
       if (module_ == nullptr) return;
@@ -259,6 +252,7 @@ void Actor::emitted() {
       call_sequence_ = chain_.length() - 1;
       guest_time_ns_ = chain_.time_ns();
       deadline_ns_ = after_ms(context_->clock->monotonic_ns(), limits().call_timeout_ms);
+      count(Count::kCalls);
       instance_->start(*function_, chain_.take_args());
       if (const uint64_t left = fuel_left(); left != kUnlimited) instance_->stop_at_fuel(left);
       phase_ = Phase::kRunning;
@@ -383,6 +377,7 @@ void Actor::call_returned() {
 void Actor::call_over(wasm::CallOutcome outcome) {
   if (outcome.trap && outcome.trap->kind == ErrorKind::kKilled) return out_of_fuel(outcome);
   life_fuel_ += outcome.fuel;
+  count(Count::kFuel, outcome.fuel);
   if (outcome.trap) return fail(outcome.trap->kind, std::move(outcome.trap->message), outcome.fuel, true, {});
   call_fuel_ = outcome.fuel;
   chain_.begin(function_->type_name, schema::WasmResult{std::move(outcome.results), outcome.fuel});
@@ -413,9 +408,8 @@ void Actor::result_emitted() {
     if (has_offer()) refuse_offer();
     if (reply) {
       answer(reply, Error{ErrorCode::kActorFailed, text});
-    } else if (context_->log) {
-      context_->log(
-          str_cat("[", name(), " ", id().short_hex(), "] ", function->type_name, " failed: ", chain_.hidden(text)));
+    } else {
+      log(str_cat(function->type_name, " failed: ", chain_.hidden(text)));
     }
   } else {
     const auto& next = result.payload->get<Value::Tuple>()->items;
@@ -529,45 +523,6 @@ void Actor::arm_timer() {
   timer_ = context_->timers.set(earliest, [weak = weak_from_this()] {
     if (const auto self = weak.lock()) self->wake();
   });
-}
-
-void Actor::publish() {
-  std::string waits_for;
-  const char* state = "ended";
-  switch (phase_) {
-    case Phase::kBirth:
-    case Phase::kGenesis: state = "starting"; break;
-    case Phase::kIdle:
-      state = instance_ != nullptr || module_ == nullptr ? "idle" : ask_again_ns_ == 0 ? "passivated" : "waiting";
-      break;
-    case Phase::kTerminal: state = "stopping"; break;
-    case Phase::kEnded: break;
-    default: state = birth_ ? "starting" : "running"; break;
-  }
-  if (chain_.emitting()) waits_for = chain_.waits_for();
-  if (phase_ == Phase::kRunning && wait_until_ns_ != 0) waits_for = "timer";
-  if (ask_again_ns_ != 0 && phase_ != Phase::kTerminal && phase_ != Phase::kEnded)
-    waits_for = "an instance: the node has no more";
-  if (is_throttled()) waits_for = "limits.events_per_second";
-  if (phase_ == Phase::kRunning && offload_ != nullptr) waits_for = offload_->waits_for;
-  const bool talks = talk_ != nullptr && talk_->to != nullptr && !talk_->has_room && !chain_.emitting();
-  if ((talks || !waits_for.empty()) && state == std::string_view("running")) state = "waiting";
-  if (stop_ && phase_ != Phase::kEnded) state = "stopping";
-
-  std::lock_guard lock(mutex_);
-  waits_on_ = ActorId{};
-  if (talks) {
-    waits_on_ = talk_->to->id();
-    waits_on_name_ = talk_->to->name();
-    waits_for_answer_ = talk_->reply != nullptr;
-  }
-  published_.state = state;
-  published_.waits_for = std::move(waits_for);
-  published_.head = chain_.head().value_or(Hash{});
-  published_.events = chain_.length();
-  published_.mailbox = mailbox_.size();
-  published_.memory_bytes = instance_ == nullptr ? 0 : instance_->memory_bytes();
-  published_.ended = ended_;
 }
 
 }  // namespace theater::node

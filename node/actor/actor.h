@@ -41,6 +41,7 @@
 #include "node/handlers/content.h"
 #include "node/handlers/handlers.h"
 #include "node/runtime/command_queue.h"
+#include "node/runtime/counters.h"
 #include "node/runtime/io_threads.h"
 #include "node/runtime/runtime.h"
 #include "node/runtime/scheduler.h"
@@ -69,11 +70,13 @@ class ActorListener {
 struct ActorContext : std::enable_shared_from_this<ActorContext> {
   static constexpr size_t kNodeLabelsMax = 100'000;
 
-  explicit ActorContext(size_t workers) : timers([this] { commands.wake(); }), scheduler(workers), directory(*this) {}
+  explicit ActorContext(size_t workers)
+      : counters(workers), timers([this] { commands.wake(); }), scheduler(workers), directory(*this) {}
 
   // A chain's way to every auditor.
   std::vector<std::shared_ptr<Subscriber>> links(schema::AuditMode mode) const;
 
+  Counters counters;
   CommandQueue commands;
   Timers timers;
   Scheduler scheduler;
@@ -86,8 +89,8 @@ struct ActorContext : std::enable_shared_from_this<ActorContext> {
   Clock* clock = nullptr;
   Random* random = nullptr;
   ActorListener* listener = nullptr;
-  uint64_t passivate_after_ms = 0;              // unless a manifest says otherwise; 0: never
-  std::function<void(const std::string&)> log;  // may be empty
+  uint64_t passivate_after_ms = 0;  // unless a manifest says otherwise; 0: never
+  Log log;                          // may be empty
   std::map<std::string, std::string> environment;
   std::vector<std::shared_ptr<bus::Outbox>> outboxes;
   std::vector<std::shared_ptr<Subscriber>> strict_links;  // one for each outbox, shared by all strict actors
@@ -138,6 +141,7 @@ class Actor final : public Task, private wasm::Host, private Services, private H
   void post_always(Order order);
   ActorInfo info() const;
   const Parentage* parent() const { return parent_.get(); }
+  void add_to(RuntimeMetrics& metrics) const;  // what is so at the moment
 
   // Orders.
   void stop(const schema::Origin& origin, const std::string& reason, uint64_t grace_ms);
@@ -195,6 +199,9 @@ class Actor final : public Task, private wasm::Host, private Services, private H
   Next run_guest();
   void arm_timer();
   void publish();
+  const char* reason_of_waiting() const;
+  void log(std::string text) const;                                                            // about the newest event
+  void count(Count what, uint64_t n = 1) { context_->counters.add(worker_->index, what, n); }  // in turns only
 
   // actor_rest.cc: the instance goes and comes
   uint64_t passivate_after_ms() const;
@@ -279,6 +286,7 @@ class Actor final : public Task, private wasm::Host, private Services, private H
 
   // actor_messages.cc: between actors
   Result<void> accepts(const wasm::ExportFunction& function) const;
+  Result<void> take_in(Message message);
   Result<const wasm::ExportFunction*> callable(std::string_view name) const;
   Result<std::shared_ptr<Actor>> resolve_other(std::string_view target) const;
   void begin_talk(std::shared_ptr<Actor> to, const wasm::ExportFunction& function, size_t bytes,
@@ -363,9 +371,10 @@ class Actor final : public Task, private wasm::Host, private Services, private H
   uint64_t life_fuel_ = 0;                          // of all calls that returned
   std::unique_ptr<Throttle> throttle_;              // none: as many events as it likes
   std::optional<schema::Value> last_word_;
-  uint64_t guest_time_ns_ = 0;  // what the guest's clocks say
-  uint64_t wait_until_ns_ = 0;  // monotonic, as all that follow; 0: none
-  uint64_t deadline_ns_ = 0;    // of the call in progress
+  std::unique_ptr<std::string> said_;  // by the guest in the host call in progress: logged when that is an event
+  uint64_t guest_time_ns_ = 0;         // what the guest's clocks say
+  uint64_t wait_until_ns_ = 0;         // monotonic, as all that follow; 0: none
+  uint64_t deadline_ns_ = 0;           // of the call in progress
   uint64_t no_room_since_ns_ = 0;
   uint64_t grace_until_ns_ = 0;   // a stop that becomes a kill
   uint64_t ask_again_ns_ = 0;     // for an instance, when the engine had none,
@@ -458,7 +467,17 @@ class Actor final : public Task, private wasm::Host, private Services, private H
   ActorId waits_on_;              // zero: nobody
   std::string waits_on_name_;
   bool waits_for_answer_ = false;  // or for room in its mailbox
-  ActorInfo published_;
+  // What others see of the rest, as of the last turn.
+  struct Published {
+    ActorId id;
+    std::string_view state = "starting";  // a constant
+    std::string waits_for, ended;
+    uint64_t waiting_since_ns = 0;  // monotonic; 0: it doesn't wait
+    Hash head;
+    uint64_t events = 0, memory_bytes = 0, fuel = 0;
+    bool has_instance = false;
+  };
+  Published published_;
 
   Chain chain_;  // last: its end calls subscribers
 };

@@ -34,6 +34,7 @@ void Actor::abandon() {
   if (phase_ != Phase::kTerminal) return;
   chain_.cancel();
   ended_ += "; its terminal event was given up, the chain stays open";
+  count(Count::kAbandoned);
   end();
 }
 
@@ -76,11 +77,16 @@ void Actor::cut_off(ErrorKind kind, std::string message, schema::Origin origin) 
   if (chain_.length() == 0) return vanish(Error{ErrorCode::kUnavailable, str_cat("ended before genesis: ", message)});
   const bool in_call = phase_ == Phase::kRunning || phase_ == Phase::kResult;
   const uint64_t fuel = phase_ == Phase::kRunning ? instance_->fuel_used() : phase_ == Phase::kResult ? call_fuel_ : 0;
+  if (phase_ == Phase::kRunning) {
+    life_fuel_ += fuel;
+    count(Count::kFuel, fuel);
+  }
   fail(kind, std::move(message), fuel, in_call, std::move(origin));
 }
 
 void Actor::fail(ErrorKind kind, std::string message, uint64_t fuel, bool in_call, schema::Origin origin) {
   drop_instance();
+  said_.reset();
   drop_talk();
   drop_offload();
   facts_.reset();
@@ -94,6 +100,7 @@ void Actor::fail(ErrorKind kind, std::string message, uint64_t fuel, bool in_cal
   close_mailbox(why);
   failure_ = why;  // told when the event that says so is emitted
   note_end(kind == ErrorKind::kKilled ? Exit::Kind::killed : Exit::Kind::error, origin);
+  count(Counters::error(kind));
   chain_.begin(schema::kTypeError, schema::ErrorBody{kind, std::move(message), fuel, in_call, std::move(origin)});
   phase_ = Phase::kTerminal;
 }
@@ -105,6 +112,7 @@ void Actor::shut_down(std::string reason, std::vector<schema::Value> data, schem
   close_mailbox(Error{ErrorCode::kUnavailable, str_cat("'", name(), "' has ended: ", reason)});
   note_end(shutdown_asked_ ? Exit::Kind::normal : Exit::Kind::shutdown, origin);
   if (!data.empty()) end_->last_word = *data[0].get<Bytes>();
+  count(Count::kShutdowns);
   chain_.begin(schema::kTypeShutdown, schema::Shutdown{std::move(reason), std::move(data), std::move(origin)});
   phase_ = Phase::kTerminal;
 }
@@ -135,6 +143,7 @@ void Actor::close_mailbox(const Error& why) {
 
 // Nothing was emitted: there is no chain, and so no end of one.
 void Actor::vanish(Error why) {
+  count(Count::kUnborn);
   drop_instance();
   ended_ = why.message;
   close_mailbox(why);

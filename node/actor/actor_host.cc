@@ -58,6 +58,7 @@ HostStatus Actor::resume(wasm::HostCall& call) {
     host_step_ = HostStep::kOutcome;
   }
   if (const auto status = emit_on_guest_stack(call); status != HostStatus::kDone) return status;
+  if (said_) log(std::move(*std::exchange(said_, nullptr)));
   call.results = chain_.take_results();
   keep_as_spare(chain_.take_args(), call);
   if (call.function->waits) guest_time_ns_ = chain_.time_ns();
@@ -106,7 +107,16 @@ HostStatus Actor::emit_on_guest_stack(wasm::HostCall& call) {
 }
 
 void Actor::log_line(std::string_view text) {
-  if (context_->log) context_->log(str_cat("[", name(), " ", id().short_hex(), "] ", chain_.hidden(text)));
+  if (context_->log) said_ = std::make_unique<std::string>(chain_.hidden(text));
+}
+
+void Actor::log(std::string text) const {
+  if (!context_->log) return;
+  LogLine line(std::move(text));
+  line.actor_name = name();
+  line.actor = id();
+  line.event = chain_.head();
+  context_->log(line);
 }
 
 std::optional<schema::Value> Actor::offload(const std::function<IoJob()>& make_job) {

@@ -55,13 +55,19 @@ Result<const wasm::ExportFunction*> Actor::callable(std::string_view name) const
 }
 
 Result<void> Actor::offer(Message message) {
+  auto taken = take_in(std::move(message));
+  context_->counters.add_outside(taken.ok() ? Count::kTaken : Count::kTakesRefused);
+  return taken;
+}
+
+Result<void> Actor::take_in(Message message) {
   std::optional<Error> refused;
   {
     std::unique_lock lock(mutex_);
     if (laid_down_) {
       lock.unlock();
       TRY_ASSIGN(const auto again, context_->directory.resolve(id().hex()));
-      return again->offer(std::move(message));
+      return again->take_in(std::move(message));
     }
     if (closed_) return *closed_;
     TRY(accepts(*message.function));
@@ -70,7 +76,6 @@ Result<void> Actor::offer(Message message) {
       note_refused(taken.error());
       refused = std::move(taken).error();
     }
-    published_.mailbox = mailbox_.size();
   }
   wake();
   if (refused) return *std::move(refused);
@@ -121,7 +126,6 @@ void Actor::put(Message message) {
         CHECK(mailbox_.release(message.bytes, limits()).empty(), "somebody waits for a closed mailbox");
     } else {
       mailbox_.push_reserved(std::move(message));
-      published_.mailbox = mailbox_.size();
     }
   }
   if (!closed) return wake();
@@ -185,13 +189,20 @@ Result<bool> Actor::take_room() {
 }
 
 Result<bool> Actor::send_with_event(std::string_view target, BytesView message) {
-  if (talk_ == nullptr) {
-    TRY_ASSIGN(auto to, context_->directory.resolve(target));
-    TRY(to->accepts(wasm::handle_send_function()));
-    begin_talk(std::move(to), wasm::handle_send_function(), message.size(), std::nullopt);
+  const auto begin = [&]() -> Result<bool> {
+    if (talk_ == nullptr) {
+      TRY_ASSIGN(auto to, context_->directory.resolve(target));
+      TRY(to->accepts(wasm::handle_send_function()));
+      begin_talk(std::move(to), wasm::handle_send_function(), message.size(), std::nullopt);
+    }
+    return take_room();
+  };
+  auto has_room = begin();
+  if (!has_room.ok()) {
+    count(Count::kSendsRefused);
+  } else if (*has_room) {
+    talk_->message = make_message(id().hex(), Bytes(message.begin(), message.end()), {}, nullptr);
   }
-  TRY_ASSIGN(const bool has_room, take_room());
-  if (has_room) talk_->message = make_message(id().hex(), Bytes(message.begin(), message.end()), {}, nullptr);
   return has_room;
 }
 
@@ -228,6 +239,7 @@ bool Actor::call_with_event(std::string_view target, std::string_view function, 
 // Whether the message can go, or needn't any more. An error becomes the answer.
 bool Actor::may_go(Result<bool> has_room) {
   if (!has_room.ok()) {
+    count(Count::kSendsRefused);
     talk_ = std::make_unique<Talk>();
     talk_->answer = std::move(has_room).error();
     return true;
@@ -270,6 +282,7 @@ void Actor::hand_over() {
   talk_->reply = talk_->message.reply;
   Message message = std::move(talk_->message);
   if (talk_->reply == nullptr) talk_.reset();
+  count(Count::kSent);
   to->put(std::move(message));
 }
 

@@ -55,8 +55,10 @@ bool Actor::begin_rest() {
   }
   looks_idle_ = false;
   state_fact(schema::kFactPassivated,
-             Value::record({{"reason", Value::string(idle ? "idle" : "others want an instance")}}),
-             [this] { drop_instance(); });
+             Value::record({{"reason", Value::string(idle ? "idle" : "others want an instance")}}), [this] {
+               drop_instance();
+               count(Count::kPassivations);
+             });
   return true;
 }
 
@@ -99,6 +101,7 @@ bool Actor::activate() {
     return true;
   }
   if (!*taken) return false;
+  count(Count::kActivations);
   begin_call(wasm::initialize_function(), {}, {});
   return true;
 }

@@ -24,6 +24,12 @@ ActorInfo info_of(const ActorId& id, const Resting& resting) {
   info.state = "passivated";
   info.head = resting.tip.head;
   info.events = resting.tip.length;
+  info.fuel = resting.fuel;
+  if (resting.parent != nullptr) {
+    info.parent = resting.parent->supervisor;
+    info.child_id = resting.parent->child_id;
+    info.restarts = resting.parent->restarts;
+  }
   return info;
 }
 
@@ -207,26 +213,57 @@ bool Directory::contains(const ActorId& id) const {
 
 std::optional<ActorInfo> Directory::info(const ActorId& id) const {
   ActorPtr actor;
+  Names names;
   {
     std::shared_lock lock(mutex_);
-    if (const auto found = laid_down_->find(id); found != laid_down_->end()) return info_of(id, found->second.resting);
+    if (const auto found = laid_down_->find(id); found != laid_down_->end()) {
+      auto info = info_of(id, found->second.resting);
+      info.names = found->second.names;
+      return info;
+    }
     const auto found = awake_.find(id);
     if (found == awake_.end()) return std::nullopt;
     actor = found->second.actor;
+    names = found->second.names;
   }
-  return actor->info();
+  auto info = actor->info();
+  info.names = std::move(names);
+  return info;
 }
 
 std::vector<ActorInfo> Directory::infos(size_t most) const {
   std::vector<ActorInfo> infos;
-  auto actors = awake();
-  if (actors.size() > most) actors.resize(most);
-  for (const auto& actor : actors) infos.push_back(actor->info());
+  std::vector<std::pair<ActorPtr, Names>> actors;
+  {
+    std::shared_lock lock(mutex_);
+    for (auto each = awake_.begin(); actors.size() < most && each != awake_.end(); ++each) {
+      actors.emplace_back(each->second.actor, each->second.names);
+    }
+  }
+  for (auto& [actor, names] : actors) {
+    infos.push_back(actor->info());
+    infos.back().names = std::move(names);
+  }
   std::shared_lock lock(mutex_);
   for (auto each = laid_down_->begin(); infos.size() < most && each != laid_down_->end(); ++each) {
     infos.push_back(info_of(each->first, each->second.resting));
+    infos.back().names = each->second.names;
   }
   return infos;
+}
+
+std::vector<ActorId> Directory::children_of(const ActorId& supervisor) const {
+  std::vector<ActorId> children;
+  std::shared_lock lock(mutex_);
+  for (const auto& [id, awake] : awake_) {
+    const auto* parent = awake.actor->parent();
+    if (parent != nullptr && parent->supervisor == supervisor) children.push_back(id);
+  }
+  for (const auto& [id, laid_down] : *laid_down_) {
+    const auto* parent = laid_down.resting.parent.get();
+    if (parent != nullptr && parent->supervisor == supervisor) children.push_back(id);
+  }
+  return children;
 }
 
 void Directory::for_each(const std::function<void(const ActorId&, const std::string&)>& what) const {

@@ -78,6 +78,7 @@ class Directory {
   // Calls `what` with each registered actor's id and manifest's name, with the lock; now and then it lets others have
   // that, so that one may be missed or come twice that is laid down or comes back just now.
   void for_each(const std::function<void(const ActorId&, const std::string&)>& what) const;
+  std::vector<ActorId> children_of(const ActorId& supervisor) const;
   ActorCounts counts() const;
   std::vector<ActorInfo> ended() const;  // newest last
   std::optional<ActorInfo> find_ended(const ActorId& id) const;

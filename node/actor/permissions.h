@@ -41,8 +41,8 @@ struct FilesystemGrant {
   bool operator==(const FilesystemGrant&) const = default;
 };
 
-// A folder of the child's, under whatever name, must be one of the parent's, and not one below it: a path in a manifest may
-// lead over links that the parent itself can't follow. A child may not write where its parent can only read.
+// A folder of the child's, under whatever name, must be one of the parent's, and not one below it: a path in a manifest
+// may lead over links that the parent itself can't follow. A child may not write where its parent can only read.
 bool grants_at_most(const FilesystemGrant& child, const FilesystemGrant& parent);
 
 struct StoreGrant {

@@ -1,5 +1,7 @@
 #include "node/control/control.h"
 
+#include <span>
+
 #include "node/control/answers.h"
 #include "node/control/log_stream.h"
 
@@ -18,15 +20,27 @@ constexpr uint64_t kWaitMax = 24 * 3'600'000;  // ms
 
 Value record_of(const ActorInfo& info) {
   const auto hex = [](const auto& id) { return Value::string(id.is_zero() ? "" : id.hex()); };
+  std::vector<Value> names, children;
+  for (const auto& name : info.names) names.push_back(Value::string(name));
+  for (const auto& child : info.children) children.push_back(hex(child));
   return Value::record({{"id", hex(info.id)},
                         {"name", Value::string(info.name)},
+                        {"names", Value::list(std::move(names))},
                         {"state", Value::string(info.state)},
                         {"waits-for", Value::string(info.waits_for)},
+                        {"waiting-ms", Value::u64(info.waiting_ms)},
                         {"head", hex(info.head)},
                         {"ended", Value::string(info.ended)},
                         {"events", Value::u64(info.events)},
                         {"mailbox", Value::u64(info.mailbox)},
-                        {"memory-bytes", Value::u64(info.memory_bytes)}});
+                        {"mailbox-bytes", Value::u64(info.mailbox_bytes)},
+                        {"memory-bytes", Value::u64(info.memory_bytes)},
+                        {"fuel", Value::u64(info.fuel)},
+                        {"parent", hex(info.parent)},
+                        {"child-id", Value::string(info.child_id)},
+                        {"strategy", Value::string(info.strategy)},
+                        {"restarts", Value::u64(info.restarts)},
+                        {"children", Value::list(std::move(children))}});
 }
 
 Value record_of(const bus::Outbox::Status& status) {
@@ -95,6 +109,12 @@ using ExchangePtr = std::shared_ptr<Exchange>;
 
 class RuntimeControl final : public bus::ControlHandler {
  public:
+  static std::vector<std::pair<std::string_view, bus::Role>> names_and_roles() {
+    std::vector<std::pair<std::string_view, bus::Role>> all;
+    for (const auto& verb : verbs()) all.emplace_back(verb.name, verb.role);
+    return all;
+  }
+
   RuntimeControl(Runtime& runtime, std::vector<std::shared_ptr<bus::Outbox>> auditors)
       : runtime_(runtime), auditors_(std::move(auditors)) {}
 
@@ -107,6 +127,7 @@ class RuntimeControl final : public bus::ControlHandler {
     bool once;  // a repeated request id must not run it again
     void (RuntimeControl::*run)(const ExchangePtr&);
   };
+  static std::span<const Verb> verbs();
   static const Verb* find_verb(std::string_view name);
 
   void spawn(const ExchangePtr& exchange);
@@ -115,6 +136,7 @@ class RuntimeControl final : public bus::ControlHandler {
   void send(const ExchangePtr& exchange);
   void request(const ExchangePtr& exchange);
   void logs(const ExchangePtr& exchange);
+  bool make_room_for_stream();
   void stop(const ExchangePtr& exchange);
   void kill(const ExchangePtr& exchange);
   void status(const ExchangePtr& exchange);
@@ -125,6 +147,9 @@ class RuntimeControl final : public bus::ControlHandler {
   Runtime& runtime_;
   const std::vector<std::shared_ptr<bus::Outbox>> auditors_;
   Answers answers_;
+  // Logs that are followed. Of the bus thread.
+  static constexpr size_t kStreamsMax = 256;
+  std::vector<std::pair<ActorId, std::weak_ptr<LogStream>>> streams_;
 };
 
 // A manifest, its package, and the children that it names, with theirs. A Value isn't deep enough to go on for long.
@@ -159,7 +184,7 @@ Callback<ActorInfo> the_actor(const ExchangePtr& exchange) {
   };
 }
 
-const RuntimeControl::Verb* RuntimeControl::find_verb(std::string_view name) {
+std::span<const RuntimeControl::Verb> RuntimeControl::verbs() {
   using bus::Role;
   static constexpr Verb kVerbs[] = {
       {"actor.spawn", Role::kOperator, true, &RuntimeControl::spawn},
@@ -172,7 +197,11 @@ const RuntimeControl::Verb* RuntimeControl::find_verb(std::string_view name) {
       {"actor.kill", Role::kOperator, true, &RuntimeControl::kill},
       {"node.status", Role::kReader, false, &RuntimeControl::status},
   };
-  for (const auto& verb : kVerbs) {
+  return kVerbs;
+}
+
+const RuntimeControl::Verb* RuntimeControl::find_verb(std::string_view name) {
+  for (const auto& verb : verbs()) {
     if (verb.name == name) return &verb;
   }
   return nullptr;
@@ -260,10 +289,31 @@ void RuntimeControl::request(const ExchangePtr& exchange) {
   });
 }
 
+// Of the streams that were there before, those whose clients are gone are taken away, and the others asked to find out:
+// an actor that says nothing wouldn't notice.
+bool RuntimeControl::make_room_for_stream() {
+  std::erase_if(streams_, [this](const auto& each) {
+    const auto stream = each.second.lock();
+    if (stream == nullptr) return true;
+    if (!stream->closed()) {
+      stream->ping();
+      return false;
+    }
+    runtime_.unsubscribe(each.first, stream, [](const Result<bool>&) {});
+    return true;
+  });
+  return streams_.size() < kStreamsMax;
+}
+
 // The stream's end is the chain's; an error only if it never began.
 void RuntimeControl::logs(const ExchangePtr& exchange) {
+  if (!make_room_for_stream()) {
+    return exchange->done(Error{ErrorCode::kUnavailable,
+                                str_cat(kStreamsMax, " logs are followed at this node already; try again later")});
+  }
   with_actor(exchange, [this, exchange](const ActorId& actor) {
     auto stream = std::make_shared<LogStream>(exchange->request.id, exchange->responder());
+    streams_.emplace_back(actor, stream);
     runtime_.subscribe(actor, std::move(stream), [exchange](Result<Ok> subscribed) {
       if (!subscribed.ok()) exchange->done(std::move(subscribed).error());
     });
@@ -306,6 +356,8 @@ void RuntimeControl::status(const ExchangePtr& exchange) {
 }
 
 }  // namespace
+
+std::vector<std::pair<std::string_view, bus::Role>> control_verbs() { return RuntimeControl::names_and_roles(); }
 
 std::unique_ptr<bus::ControlHandler> make_control_handler(Runtime& runtime,
                                                           std::vector<std::shared_ptr<bus::Outbox>> auditors) {

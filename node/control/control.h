@@ -8,6 +8,8 @@
 #pragma once
 
 #include <memory>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "bus/control.h"
@@ -15,6 +17,9 @@
 #include "node/runtime/runtime.h"
 
 namespace theater::node {
+
+// Every verb and the least role that may use it.
+std::vector<std::pair<std::string_view, bus::Role>> control_verbs();
 
 // `runtime` must outlive the handler and every request in flight; stop the bus first.
 std::unique_ptr<bus::ControlHandler> make_control_handler(Runtime& runtime,

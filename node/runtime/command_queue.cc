@@ -10,6 +10,11 @@ void CommandQueue::push(Work work) {
   readable_.notify_one();
 }
 
+size_t CommandQueue::size() const {
+  std::lock_guard lock(mutex_);
+  return queue_.size();
+}
+
 void CommandQueue::wake() {
   {
     std::lock_guard lock(mutex_);

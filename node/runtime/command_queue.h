@@ -18,13 +18,14 @@ class CommandQueue {
   using Work = std::function<void()>;
 
   void push(Work work);
+  size_t size() const;
   void wake();  // ends a wait: the first timer has changed
 
   // The next thing to do, waiting at most `wait` (no value: for ever). Nothing if the wait ended without one.
   std::optional<Work> pop(std::optional<std::chrono::nanoseconds> wait);
 
  private:
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::condition_variable readable_;
   std::deque<Work> queue_;
   bool woken_ = false;

@@ -4,9 +4,10 @@
 
 namespace theater::node {
 
-ModuleCache::ModuleCache(wasm::Engine& engine, std::shared_ptr<ModuleFiles> files,
+ModuleCache::ModuleCache(wasm::Engine& engine, Clock& clock, std::shared_ptr<ModuleFiles> files,
                          std::function<void(std::function<void()>)> defer)
     : engine_(engine),
+      clock_(clock),
       files_(std::move(files)),
       defer_(std::move(defer)),
       thread_(start_thread("compile", [this] { compile_all(); })) {}
@@ -18,6 +19,7 @@ void ModuleCache::get(const Hash& package, std::shared_ptr<const Bytes> bytes, D
   if (const auto found = by_package_.find(package); found != by_package_.end()) {
     recent_.splice(recent_.begin(), recent_, found->second);
     auto module = recent_.front();
+    ++found_;
     lock.unlock();
     return done(std::move(module));
   }
@@ -40,7 +42,7 @@ void ModuleCache::stop() {
 void ModuleCache::compile_all() {
   while (auto job = jobs_.pop()) {
     const auto kept = files_ == nullptr ? nullptr : load(*job);
-    const auto module = kept != nullptr ? kept : engine_.compile(*job->bytes);
+    const auto module = kept != nullptr ? kept : compile(*job->bytes);
     defer_([this, package = job->package, module] { compiled(package, module); });
     if (files_ == nullptr || kept != nullptr || !module.ok()) continue;
     if (const auto code = engine_.serialize(**module); code.ok()) files_->keep(job->package, *code);
@@ -51,9 +53,33 @@ std::shared_ptr<wasm::Module> ModuleCache::load(const Job& job) {
   const auto code = files_->load(job.package);
   if (!code) return nullptr;
   auto module = engine_.load(*job.bytes, *code);
-  if (module.ok()) return std::move(module).value();
+  if (module.ok()) {
+    std::lock_guard lock(mutex_);
+    ++loaded_;
+    return std::move(module).value();
+  }
   files_->forget(job.package, module.error().message);
   return nullptr;
+}
+
+Result<std::shared_ptr<wasm::Module>> ModuleCache::compile(BytesView package) {
+  const uint64_t begun_ns = clock_.monotonic_ns();
+  auto module = engine_.compile(package);
+  std::lock_guard lock(mutex_);
+  ++(module.ok() ? compiled_ : refused_);
+  compiling_ns_ += clock_.monotonic_ns() - begun_ns;
+  return module;
+}
+
+void ModuleCache::add_to(RuntimeMetrics& metrics) const {
+  std::lock_guard lock(mutex_);
+  metrics.modules_found += found_;
+  metrics.modules_loaded += loaded_;
+  metrics.modules_compiled += compiled_;
+  metrics.modules_refused += refused_;
+  metrics.compiling_ns += compiling_ns_;
+  metrics.modules += recent_.size();
+  metrics.modules_waiting += waiting_.size();
 }
 
 void ModuleCache::compiled(const Hash& package, const Result<std::shared_ptr<wasm::Module>>& result) {

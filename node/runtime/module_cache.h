@@ -15,6 +15,8 @@
 #include <vector>
 
 #include "base/bounded_queue.h"
+#include "base/clock.h"
+#include "node/runtime/metrics.h"
 #include "node/runtime/module_files.h"
 #include "wasm/engine.h"
 
@@ -27,12 +29,13 @@ class ModuleCache {
   static constexpr size_t kPendingMax = 64;
 
   // `defer` runs its argument on the command thread; called on *compile*. `files` may be none.
-  ModuleCache(wasm::Engine& engine, std::shared_ptr<ModuleFiles> files,
+  ModuleCache(wasm::Engine& engine, Clock& clock, std::shared_ptr<ModuleFiles> files,
               std::function<void(std::function<void()>)> defer);
   ~ModuleCache();  // as stop()
 
   // Calls `done` at once if the module is there, later otherwise. `package` is the hash of `bytes`.
   void get(const Hash& package, std::shared_ptr<const Bytes> bytes, Done done);
+  void add_to(RuntimeMetrics& metrics) const;
   // Waits for the compilation in progress; what waits behind it is dropped. Idempotent.
   void stop();
 
@@ -44,16 +47,19 @@ class ModuleCache {
   using Modules = std::list<std::shared_ptr<wasm::Module>>;
 
   void compile_all();
+  Result<std::shared_ptr<wasm::Module>> compile(BytesView package);
   std::shared_ptr<wasm::Module> load(const Job& job);  // none: it isn't kept
   void compiled(const Hash& package, const Result<std::shared_ptr<wasm::Module>>& result);
 
   wasm::Engine& engine_;
+  Clock& clock_;
   const std::shared_ptr<ModuleFiles> files_;
-  std::mutex mutex_;  // guards what follows, up to the jobs
+  mutable std::mutex mutex_;  // guards what follows, up to the jobs
   const std::function<void(std::function<void()>)> defer_;
   Modules recent_;  // newest first
   std::unordered_map<Hash, Modules::iterator> by_package_;
   std::unordered_map<Hash, std::vector<Done>> waiting_;
+  uint64_t found_ = 0, loaded_ = 0, compiled_ = 0, refused_ = 0, compiling_ns_ = 0;
   BoundedQueue<Job> jobs_{kPendingMax};
   std::thread thread_;
 };

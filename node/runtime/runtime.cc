@@ -131,7 +131,10 @@ void RuntimeImpl::list(Callback<std::vector<ActorInfo>> done) {
 }
 
 void RuntimeImpl::show(const ActorId& actor, Callback<ActorInfo> done) {
-  if (auto info = context_->directory.info(actor)) return done(std::move(*info));
+  if (auto info = context_->directory.info(actor)) {
+    info->children = context_->directory.children_of(actor);
+    return done(std::move(*info));
+  }
   if (auto ended = context_->directory.find_ended(actor)) return done(std::move(*ended));
   if (actor == node_chain_->id()) return done(node_info());
   done(no_such_actor(actor));
@@ -192,6 +195,7 @@ void RuntimeImpl::run_commands() {
 // --- spawn ---
 
 void RuntimeImpl::spawn(SpawnRequest request, Callback<ActorInfo> done) {
+  context_->counters.add_outside(Count::kSpawnRequests);
   if (context_->directory.closed()) return done(stopping());
   if (auto checked = check_origin(request.requested_by); !checked.ok()) return done(std::move(checked).error());
   if (!node_chain_->has_room()) {

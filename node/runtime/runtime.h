@@ -17,12 +17,14 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/random.h"
 #include "base/result.h"
 #include "bus/outbox.h"
 #include "node/actor/policy.h"
 #include "node/actor/recipe.h"
 #include "node/chain/subscriber.h"
+#include "node/runtime/metrics.h"
 #include "node/runtime/module_files.h"
 #include "schema/event.h"
 #include "wasm/engine.h"
@@ -49,7 +51,7 @@ struct RuntimeOptions {
   std::shared_ptr<ModuleFiles> module_files;           // compiled packages on disk; may be none
   uint64_t actors_max = kActorsMax;                    // registered at once, passivated ones included
   std::vector<std::shared_ptr<bus::Outbox>> auditors;  // all chains go to all of them
-  std::function<void(const std::string&)> log;         // one line for people; any thread
+  Log log;                                             // any thread
   std::map<std::string, std::string> environment;      // variables that manifests may grant
 };
 
@@ -66,9 +68,19 @@ struct ActorInfo {
   std::string waits_for;  // "auditor b", "timer", …; empty if it doesn't
   Hash head;
   uint64_t events = 0;
-  uint64_t mailbox = 0;
+  uint64_t mailbox = 0;  // messages
+  uint64_t mailbox_bytes = 0;
   uint64_t memory_bytes = 0;
-  std::string ended;  // why, for ended ones: "stop", "WasmError: …"
+  uint64_t fuel = 0;        // consumed by all its calls, the one in progress included
+  uint64_t waiting_ms = 0;  // how long it has been waiting for `waits_for`, when somebody looked
+  std::string ended;        // why, for ended ones: "stop", "WasmError: …"
+
+  ActorId parent;                  // its supervisor; zero: none
+  std::string child_id;            // by which its supervisor knows it
+  std::string strategy;            // of the supervisor that it is: "one_for_one", …; empty: it is none
+  uint64_t restarts = 0;           // lives of the same child before this one
+  std::vector<ActorId> children;   // those that live; told by show() only
+  std::vector<std::string> names;  // registered; of a living actor
 };
 
 struct ActorCounts {
@@ -123,6 +135,10 @@ class Runtime {
   virtual void when_ended(const ActorId& actor, Callback<ActorInfo> done) = 0;
 
   virtual const ActorId& node_chain() const = 0;
+  // Looks at every living actor: some microseconds for a hundred of them. Not for a loop.
+  virtual RuntimeMetrics metrics() const = 0;
+  // Called by the command thread at its next turn: how to see that it gets on. Never after stop().
+  virtual void probe(std::function<void()> done) = 0;
   // Refuses new spawns, stops all actors, ends the node's chain, joins the threads. Blocks; not from a callback.
   // Idempotent. False if some actor had to be killed or its terminal event found no capacity in time.
   virtual bool stop(uint64_t grace_ms) = 0;

@@ -39,6 +39,8 @@ class RuntimeImpl final : public Runtime, private ActorListener {
   void unsubscribe(const ActorId& actor, std::shared_ptr<Subscriber> subscriber, Callback<bool> done) override;
   void when_ended(const ActorId& actor, Callback<ActorInfo> done) override;
   const ActorId& node_chain() const override { return node_chain_->id(); }
+  RuntimeMetrics metrics() const override;
+  void probe(std::function<void()> done) override { defer(std::move(done)); }
   bool stop(uint64_t grace_ms) override;
 
  private:

@@ -75,6 +75,12 @@ void Scheduler::stop() {
   }
 }
 
+size_t Scheduler::queued() const {
+  size_t queued = 0;
+  for (const auto& queue : queues_) queued += queue->size.load(std::memory_order_relaxed);
+  return queued;
+}
+
 std::shared_ptr<Task> Scheduler::RunQueue::take() {
   if (size.load(std::memory_order_seq_cst) == 0) return nullptr;
   std::lock_guard lock(mutex);

@@ -68,6 +68,7 @@ class Scheduler {
   // Lets turns in progress end and joins the workers. Tasks still queued are dropped. Idempotent.
   void stop();
   size_t workers() const { return queues_.size(); }
+  size_t queued() const;  // tasks that could run and wait for a worker
 
  private:
   friend class Task;

@@ -50,7 +50,7 @@ RuntimeImpl::RuntimeImpl(RuntimeOptions options)
                                             context_->strict_links);
   node_chain_->wake();
   refusals_ = std::make_unique<Refusals>(*node_chain_, context_->timers, *options_.clock);
-  modules_ = std::make_unique<ModuleCache>(*options_.engine, options_.module_files,
+  modules_ = std::make_unique<ModuleCache>(*options_.engine, *options_.clock, options_.module_files,
                                            [this](std::function<void()> work) { defer(std::move(work)); });
   boot();
   command_ = start_thread("command", [this] { run_commands(); });

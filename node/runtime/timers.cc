@@ -38,6 +38,11 @@ std::optional<uint64_t> Timers::next_deadline_ns() const {
   return timers_.begin()->first.first;
 }
 
+size_t Timers::size() const {
+  std::lock_guard lock(mutex_);
+  return timers_.size();
+}
+
 void Timers::run_due(uint64_t now_ns) {
   for (;;) {
     std::function<void()> callback;

@@ -36,6 +36,7 @@ class Timers {
 
   std::optional<uint64_t> next_deadline_ns() const;
   void run_due(uint64_t now_ns);
+  size_t size() const;
 
  private:
   const std::function<void()> on_earlier_;

@@ -68,13 +68,22 @@ class EchoHandler final : public ControlHandler {
     last_peer = peer;
     if (request.verb == "count") {
       for (uint64_t i = 0; i < 5; ++i) responder->respond({0, i < 4, {}, Value::u64(i)});
+    } else if (request.verb == "flood") {
+      std::lock_guard lock(mutex);
+      flooded = std::move(responder);
     } else if (request.verb == "fail") {
       responder->respond({0, false, Error{ErrorCode::kRefused, "no"}, Value::record({})});
     } else if (request.verb != "silence") {
       responder->respond({0, false, {}, std::move(request.args)});
     }
   }
+  std::shared_ptr<Responder> flooded_client() {
+    std::lock_guard lock(mutex);
+    return flooded;
+  }
   ControlPeer last_peer;
+  std::mutex mutex;
+  std::shared_ptr<Responder> flooded;
 };
 
 class ControlTest : public ::testing::Test {
@@ -139,6 +148,67 @@ TEST_F(ControlTest, a_unix_socket_belongs_to_its_owner_and_answers) {
   EXPECT_EQ(seen.size(), 5u);
   const Value large = Value::bytes(Bytes(5 << 20, 7));
   EXPECT_EQ(client->call("echo", large).value(), large);
+}
+
+// Streams to a client that stops reading at the first response, until `go_on`.
+struct SlowReader {
+  SlowReader(const std::string& endpoint, EchoHandler& handler)
+      : thread([this, endpoint] {
+          auto client = ControlClient::connect({endpoint, {}, {}, 30'000}).value();
+          (void)client->stream("flood", Value::record({}), [&](const Value&) {
+            while (!go_on) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+            ++read;
+            return !enough;
+          });
+        }) {
+    while ((responder = handler.flooded_client()) == nullptr) std::this_thread::yield();
+  }
+  ~SlowReader() {
+    go_on = true;
+    enough = true;
+    responder->respond({0, false, {}, Value::record({})});
+    thread.join();
+  }
+  std::atomic<bool> go_on{false}, enough{false};
+  std::atomic<uint64_t> read{0};
+  std::shared_ptr<Responder> responder;
+  std::thread thread;
+};
+
+TEST_F(ControlTest, who_doesnt_read_is_dropped_and_costs_nobody_else_an_answer) {
+  ASSERT_TRUE(loop_->serve({unix_endpoint(), ""}, handler_).ok());
+  auto other = ControlClient::connect({unix_endpoint(), {}, {}, 30'000}).value();
+  SlowReader slow(unix_endpoint(), handler_);
+  const Value line = Value::bytes(Bytes(1'000, 1));
+  while (!slow.responder->gone()) slow.responder->respond({0, true, {}, line});
+  EXPECT_GT(slow.responder->backlog().responses, 8'000u);
+  for (int i = 0; i < 10; ++i) {
+    const auto answer = other->call("echo", Value::u8(1));
+    ASSERT_TRUE(answer.ok()) << answer.error().message;
+  }
+  slow.enough = true;  // what waited was taken back; nothing more comes
+}
+
+TEST_F(ControlTest, who_caught_up_is_told_of) {
+  ASSERT_TRUE(loop_->serve({unix_endpoint(), ""}, handler_).ok());
+  SlowReader slow(unix_endpoint(), handler_);
+  const Value line = Value::bytes(Bytes(10'000, 1));
+  uint64_t sent = 0;
+  do {  // more than sockets hold
+    for (int i = 0; i < 200; ++i, ++sent) slow.responder->respond({0, true, {}, line});
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  } while (slow.responder->backlog().responses < 100);
+  EXPECT_GE(slow.responder->backlog().bytes, 1'000'000u);
+  std::atomic<int> told{0};
+  slow.responder->when_drained([&] { ++told; });
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  EXPECT_EQ(told, 0);
+  slow.go_on = true;
+  while (told == 0) std::this_thread::yield();
+  EXPECT_EQ(slow.responder->backlog().responses, 0u);
+  slow.responder->when_drained([&] { ++told; });
+  EXPECT_EQ(told, 2) << "at once";
+  while (slow.read < sent) std::this_thread::yield();
 }
 
 TEST_F(ControlTest, two_processes_cant_share_a_path_and_a_stale_socket_is_no_obstacle) {

@@ -1,10 +1,13 @@
 // Rules of the small parts that all commands share: exit codes, paths and endpoints, contexts, signals.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <csignal>
 #include <filesystem>
+#include <regex>
 #include <thread>
 
+#include "base/file.h"
 #include "cli/contexts.h"
 #include "cli/daemon_log.h"
 #include "cli/exit_code.h"
@@ -90,6 +93,37 @@ TEST(DaemonLog, AFileIsRotatedAndTheOldestGoes) {
   std::filesystem::remove_all(folder);
 
   EXPECT_FALSE(daemon_log("node", {"/proc/no/such/place/node.log", 4096, 3}).ok());
+}
+
+TEST(DaemonLog, AsJsonALineIsAnObjectThatNamesTheActorAndTheEvent) {
+  const auto path = (std::filesystem::temp_directory_path() / str_cat("theater-log-test-", getpid(), ".log")).string();
+  LogLine about("said \"hello\"\n2026-11-27T00:00:00.000Z node: forged");
+  about.actor_name = "counter";
+  about.actor.bytes[0] = 0xAB;
+  about.event = Hash{};
+  {
+    const auto log = daemon_log("node", {path, 1 << 20, 1, true});
+    ASSERT_TRUE(log.ok()) << log.error().message;
+    (*log)("ready");
+    (*log)(about);
+  }
+  std::string text(as_text(*read_file(path)));
+  const std::string zeros(62, '0');
+  EXPECT_EQ(
+      std::regex_replace(text, std::regex("\"time\":\"[-0-9]{10}T[:0-9]{8}\\.[0-9]{3}Z\""), "TIME"),
+      str_cat(
+          "{TIME,\"who\":\"node\",\"message\":\"ready\"}\n{TIME,\"who\":\"node\",\"name\":\"counter\",\"actor\":\"ab",
+          zeros, "\",\"event\":\"", zeros, "00\",\"message\":\"said \\\"hello\\\"\\u000a2026-11-27T00:00:00.000Z ",
+          "node: forged\"}\n"));
+  std::filesystem::remove(path);
+
+  const auto log = daemon_log("node", {path, 1 << 20, 1});
+  ASSERT_TRUE(log.ok()) << log.error().message;
+  (*log)(about);
+  text = as_text(*read_file(path));
+  EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 1) << "a guest can't forge a line: " << text;
+  EXPECT_NE(text.find("node: [counter ab"), std::string::npos) << text;
+  std::filesystem::remove(path);
 }
 
 TEST(Signals, AnAnswerEndsTheWaitAndSoDoesASignal) {

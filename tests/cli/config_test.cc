@@ -132,13 +132,15 @@ void expect_parser_knows_exactly(const Keys& keys, const Rest& rest, Parse parse
 TEST(ConfigurationParsers, KnowExactlyTheKeysOfTheirTables) {
   const auto auditor =
       str_cat("name = \"a\"\ndata = \"tcp://h:1\"\ncontrol = \"tcp://h:2\"\nkey = \"", kAuditorKey, "\"\n");
+  expect_parser_knows_exactly(node_config_keys(),
+                              {"key = \"k\"\n",
+                               {{"auditor[]", auditor}, {"metrics", "listen = \"127.0.0.1:9464\"\n"}},
+                               "[[auditor]]\n" + auditor},
+                              [](const std::string& text) { return parse_node_config(text, "node.toml"); });
   expect_parser_knows_exactly(
-      node_config_keys(),
-      {"key = \"k\"\n", {{"auditor[]", auditor}, {"log", "file = \"l\"\n"}}, "[[auditor]]\n" + auditor},
-      [](const std::string& text) { return parse_node_config(text, "node.toml"); });
-  expect_parser_knows_exactly(auditor_config_keys(),
-                              {"key = \"k\"\nauthorized_keys = \"a\"\n", {{"log", "file = \"l\"\n"}}, ""},
-                              [](const std::string& text) { return parse_auditor_config(text, "auditor.toml"); });
+      auditor_config_keys(),
+      {"key = \"k\"\nauthorized_keys = \"a\"\n", {{"metrics", "listen = \"127.0.0.1:9464\"\n"}}, ""},
+      [](const std::string& text) { return parse_auditor_config(text, "auditor.toml"); });
   expect_parser_knows_exactly(context_keys(), {"", {{"context[]", "name = \"c\"\n"}}, ""},
                               [](const std::string& text) { return parse_contexts(text, "contexts.toml"); });
   expect_parser_knows_exactly(

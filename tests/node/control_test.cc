@@ -3,7 +3,11 @@
 
 #include <gmock/gmock.h>
 
+#include <set>
+#include <sstream>
+
 #include "node/control/answers.h"
+#include "node/control/log_stream.h"
 #include "tests/node/fake_node.h"
 
 namespace theater::node {
@@ -26,6 +30,30 @@ class Answer final : public bus::Responder {
   }
   bool gone() const override { return gone_; }
   void go_away() { gone_ = true; }
+  // A client that reads slowly.
+  Backlog backlog() const override {
+    std::lock_guard lock(mutex_);
+    return backlog_;
+  }
+  void when_drained(std::function<void()> drained) override {
+    {
+      std::lock_guard lock(mutex_);
+      if (backlog_.responses != 0) {
+        drained_ = std::move(drained);
+        return;
+      }
+    }
+    drained();
+  }
+  void set_backlog(Backlog backlog) {
+    std::function<void()> drained;
+    {
+      std::lock_guard lock(mutex_);
+      backlog_ = backlog;
+      if (backlog.responses == 0) drained.swap(drained_);
+    }
+    if (drained) drained();
+  }
 
   std::vector<ControlResponse> wait_for(size_t count) {
     std::unique_lock lock(mutex_);
@@ -34,7 +62,9 @@ class Answer final : public bus::Responder {
   }
 
  private:
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
+  Backlog backlog_;
+  std::function<void()> drained_;
   std::condition_variable changed_;
   std::vector<ControlResponse> responses_;
   std::atomic<bool> gone_{false};
@@ -99,6 +129,69 @@ class ControlTest : public testing::Test {
   std::unique_ptr<bus::ControlHandler> handler_;
   uint64_t last_id_ = 0;
 };
+
+// The first cells of the table rows of a section of docs/formats/control.md, each with the second one.
+std::vector<std::pair<std::string, std::string>> page_rows(const std::string& heading) {
+  std::vector<std::pair<std::string, std::string>> rows;
+  std::istringstream lines(std::string(as_text(*read_file(THEATER_SOURCE_DIR "/docs/formats/control.md"))));
+  bool inside = false;
+  for (std::string line; std::getline(lines, line);) {
+    if (line.starts_with("## ")) inside = line == "## " + heading;
+    if (!inside || !line.starts_with("| `")) continue;
+    const auto name_end = line.find('`', 3), second = line.find("| ", name_end) + 2;
+    rows.emplace_back(line.substr(3, name_end - 3), line.substr(second, line.find(" |", second) - second));
+  }
+  return rows;
+}
+
+TEST_F(ControlTest, ThePageListsExactlyTheVerbsAndTheFieldsThereAre) {
+  std::vector<std::pair<std::string, std::string>> verbs;
+  for (const auto& [name, role] : control_verbs()) verbs.emplace_back(name, bus::role_name(role));
+  EXPECT_EQ(page_rows("Verbs"), verbs);
+  std::vector<std::string> told, listed;
+  const auto shown = ask("actor.show", {{"actor", Value::string(spawn())}});
+  for (const auto& field : shown.result.get<Value::Record>()->fields) told.push_back(field.name);
+  for (const auto& [name, meaning] : page_rows("An actor")) listed.push_back(name);
+  EXPECT_EQ(listed, told);
+}
+
+TEST_F(ControlTest, AnActorIsToldWithAllThatItHas) {
+  const std::string actor = spawn();
+  const auto id = *ActorId::from_hex_text(actor);
+  ask("actor.request", message(actor, "log 3"));
+  const auto idle = ask("actor.show", {{"actor", Value::string(actor)}}).result;
+  EXPECT_EQ(*bus::text_field(idle, "waits-for"), "");
+  EXPECT_EQ(*bus::number_field(idle, "waiting-ms"), 0u);
+  EXPECT_GT(*bus::number_field(idle, "fuel"), 0u);
+  EXPECT_EQ(*bus::text_field(idle, "parent"), "");
+
+  // Three more messages wait behind one that finds no room at the auditor.
+  node_.outboxes()[0]->give_room(0);
+  for (int i = 0; i < 4; ++i) ask("actor.send", message(actor, "12345"));
+  ASSERT_TRUE(wait_for_state(node_.runtime(), id, "waiting", "auditor b"));
+  const auto waiting_ms = [&] {
+    return *bus::number_field(ask("actor.show", {{"actor", Value::string(actor)}}).result, "waiting-ms");
+  };
+  const uint64_t first_ms = waiting_ms();
+  std::this_thread::sleep_for(std::chrono::milliseconds(30));
+  EXPECT_GE(waiting_ms(), first_ms + 29);
+  const auto waiting = ask("actor.list", {}).result;
+  const auto& listed = bus::find_field(waiting, "actors")->get<Value::List>()->items.at(0);
+  EXPECT_EQ(*bus::number_field(listed, "mailbox"), 3u);
+  EXPECT_EQ(*bus::number_field(listed, "mailbox-bytes"), 15u);
+  node_.outboxes()[0]->give_room(SIZE_MAX);
+}
+
+TEST_F(ControlTest, NamesAreTold) {
+  auto args = spawn_args();
+  args[0].value = Value::string("register = \"till\"\n" + FakeNode::manifest("test"));
+  ASSERT_FALSE(ask("actor.spawn", args).error);
+  const auto shown = ask("actor.show", {{"actor", Value::string("till")}}).result;
+  EXPECT_EQ(*bus::find_field(shown, "names"), Value::list({Value::string("till")}));
+  const auto all = ask("actor.list", {}).result;
+  EXPECT_EQ(*bus::find_field(bus::find_field(all, "actors")->get<Value::List>()->items.at(0), "names"),
+            Value::list({Value::string("till")}));
+}
 
 TEST_F(ControlTest, FromSpawnToStop) {
   const std::string actor = spawn();
@@ -215,6 +308,60 @@ TEST_F(ControlTest, LogsFollowUntilTheActorEnds) {
   EXPECT_TRUE(lines[1].more);
   EXPECT_FALSE(lines[2].more);
   EXPECT_EQ(bus::find_field(lines[2].result, "text"), nullptr);
+}
+
+TEST_F(ControlTest, WhoReadsALogTooSlowlyIsToldWhatIsMissing) {
+  const std::string actor = spawn();
+  const auto logs = start("actor.logs", {{"actor", Value::string(actor)}});
+  ask("actor.request", message(actor, "log 2"));
+  EXPECT_EQ(*bus::number_field(logs->wait_for(2)[1].result, "sequence"), 7u);
+  EXPECT_EQ(bus::text_field(logs->wait_for(2)[1].result, "event")->size(), 64u);
+
+  for (const auto& full : {bus::Responder::Backlog{LogStream::kResponsesMax, 1}, {1, LogStream::kBytesMax}}) {
+    const size_t before = logs->wait_for(2).size();
+    logs->set_backlog(full);
+    ask("actor.request", message(actor, "log 3"));
+    EXPECT_EQ(logs->wait_for(2).size(), before) << "left out";
+    logs->set_backlog({1, 1});  // it reads again, but hasn't caught up
+    ask("actor.request", message(actor, "log 1"));
+    EXPECT_EQ(logs->wait_for(2).size(), before);
+    logs->set_backlog({0, 0});
+    const auto mark = logs->wait_for(before + 1).back();
+    EXPECT_TRUE(mark.more);
+    EXPECT_EQ(*bus::number_field(mark.result, "missed"), 4u);
+    const uint64_t from = *bus::number_field(mark.result, "from");
+    // Three lines, the result, the next call, and its one line.
+    EXPECT_EQ(*bus::number_field(mark.result, "to"), from + 5);
+    ask("actor.request", message(actor, "log 1"));
+    EXPECT_EQ(*bus::number_field(logs->wait_for(before + 2).back().result, "sequence"), from + 8);
+  }
+
+  // An end that comes meanwhile waits for nothing, and the mark comes before it.
+  const size_t before = logs->wait_for(2).size();
+  logs->set_backlog({LogStream::kResponsesMax, 1});
+  ask("actor.request", message(actor, "log 1"));
+  ask("actor.stop", {{"actor", Value::string(actor)}});
+  const auto last = logs->wait_for(before + 2);
+  ASSERT_EQ(last.size(), before + 2);
+  EXPECT_EQ(*bus::number_field(last[before].result, "missed"), 1u);
+  EXPECT_FALSE(last[before + 1].more);
+  logs->set_backlog({0, 0});
+  EXPECT_EQ(logs->wait_for(2).size(), before + 2) << "nothing comes after the end";
+}
+
+TEST_F(ControlTest, TheNumberOfLogsThatAreFollowedIsBoundedAndThoseWhoLeftMakeRoom) {
+  const std::string actor = spawn();
+  std::vector<std::shared_ptr<Answer>> readers;
+  for (int i = 0; i < 256; ++i) readers.push_back(start("actor.logs", {{"actor", Value::string(actor)}}));
+  const auto refused = ask("actor.logs", {{"actor", Value::string(actor)}});
+  ASSERT_TRUE(refused.error);
+  EXPECT_EQ(refused.error->code, ErrorCode::kUnavailable);
+  // Each was asked for a sign of life since it came: that is how the bus learns who has left.
+  EXPECT_EQ(*bus::number_field(readers[0]->wait_for(1)[0].result, "missed"), 0u);
+  readers[0]->go_away();
+  const auto next = start("actor.logs", {{"actor", Value::string(actor)}});
+  ask("actor.request", message(actor, "log 1"));
+  EXPECT_EQ(*bus::text_field(next->wait_for(1)[0].result, "text"), "line 0");
 }
 
 TEST_F(ControlTest, KillWithAbandonGivesUpOnTheTerminalEvent) {

@@ -192,7 +192,7 @@ class FakeNode {
       options.workers = workers_;
       options.environment = environment;
       options.auditors.assign(outboxes_.begin(), outboxes_.end());
-      options.log = [this](const std::string& line) {
+      options.log = [this](const LogLine& line) {
         std::lock_guard lock(mutex_);
         lines_.push_back(line);
       };
@@ -233,6 +233,10 @@ class FakeNode {
   wasm::FakeEngine& engine() { return engine_; }
   std::vector<std::string> lines() {
     std::lock_guard lock(mutex_);
+    return {lines_.begin(), lines_.end()};
+  }
+  std::vector<LogLine> log_lines() {
+    std::lock_guard lock(mutex_);
     return lines_;
   }
 
@@ -249,7 +253,7 @@ class FakeNode {
   SeededRandom random_{1};
   wasm::FakeEngine engine_;
   std::mutex mutex_;
-  std::vector<std::string> lines_;
+  std::vector<LogLine> lines_;
   std::vector<std::shared_ptr<FakeOutbox>> outboxes_;
   std::shared_ptr<RecordingSubscriber> record_ = std::make_shared<RecordingSubscriber>();
   std::unique_ptr<Runtime> runtime_;

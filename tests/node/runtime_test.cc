@@ -515,13 +515,6 @@ TEST(RuntimeTest, NamesAndPrefixesResolve) {
   EXPECT_EQ(resolve("test").error().code, ErrorCode::kInvalid);
 }
 
-TEST(RuntimeTest, GuestLogsReachPeople) {
-  FakeNode node;
-  const auto actor = node.spawn();
-  ASSERT_TRUE(request(node.runtime(), actor, "log 1").ok());
-  EXPECT_THAT(node.lines(), ElementsAre(str_cat("[test ", actor.short_hex(), "] line 0")));
-}
-
 TEST(RuntimeTest, UnsubscribingTellsWhetherOneWasRemoved) {
   FakeNode node;
   const auto actor = node.spawn();

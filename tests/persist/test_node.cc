@@ -107,7 +107,7 @@ std::vector<std::string> record_alarms(Store& store, const TestStream& stream) {
   std::vector<std::string> alarms;
   for (const Bytes& bytes : stream.frames) {
     auto outcome = (*recorder)->add(stream.node, 1, *bus::parse_frame(bytes));
-    for (const std::string& alarm : outcome->alarms) alarms.push_back(alarm);
+    for (const auto& alarm : outcome->alarms) alarms.push_back(alarm.text);
   }
   Prepared prepared = (*recorder)->take();
   CHECK(store.commit(*prepared.batch, prepared.tip).ok());

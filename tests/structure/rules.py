@@ -30,6 +30,8 @@ THIRD_PARTY = [
     ("CLI11", r"CLI/.*", ["cli/*"]),
     ("toml++", r"toml\+\+/.*|toml\.hpp", ["base/config.cc"]),
     ("spdlog", r"(spdlog|fmt)/.*", ["cli/daemon_log.cc"]),
+    ("prometheus-cpp", r"prometheus/.*", ["cli/metrics_text.cc"]),
+    ("CivetWeb", r"civetweb\.h|CivetServer\.h", ["cli/http_server.cc"]),
     ("Google Benchmark", r"benchmark/.*", ["bench/*"]),
     ("The guest headers", r"theater(_files|_import)?\.h", ["sdk/*", "examples/*", "tests/*"]),
     ("GoogleTest", r"(gtest|gmock)/.*", ["tests/*"]),
