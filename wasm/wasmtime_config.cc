@@ -22,6 +22,9 @@ constexpr uint32_t kMapsReserved = 2'000;
 constexpr uint32_t kMapsPerInstance = 5;
 // Stacks beside one for each instance: for a cabi_realloc inside an import, which rarely lasts.
 constexpr uint32_t kNestedStacks = 256;
+// Memories and tables beside one for each instance. Wasmtime keeps free slots in several lists and looks through them
+// one after the other, so that with the last slots a thread may find none while another one frees some.
+constexpr uint32_t kSpareSlots = 64;
 
 std::string cpu_features() {
   std::string out;
@@ -78,8 +81,8 @@ wasm_config_t* make_config(const EngineOptions& options, uint32_t instances_max)
 
   wasmtime_pooling_allocation_config_t* pool = wasmtime_pooling_allocation_config_new();
   wasmtime_pooling_allocation_config_total_core_instances_set(pool, instances_max);
-  wasmtime_pooling_allocation_config_total_memories_set(pool, instances_max);
-  wasmtime_pooling_allocation_config_total_tables_set(pool, instances_max);
+  wasmtime_pooling_allocation_config_total_memories_set(pool, instances_max + kSpareSlots);
+  wasmtime_pooling_allocation_config_total_tables_set(pool, instances_max + kSpareSlots);
   wasmtime_pooling_allocation_config_total_stacks_set(pool, instances_max + kNestedStacks);
   wasmtime_pooling_allocation_config_max_memory_size_set(pool, options.memory_max_bytes);
   wasmtime_pooling_allocation_config_max_memories_per_module_set(pool, 1);
@@ -120,7 +123,7 @@ Result<EnginePtr> make_configured_engine(const EngineOptions& options, uint32_t 
   if (instances_max == 0)
     return Error{ErrorCode::kUnavailable, "no room for a single actor: vm.max_map_count is too low"};
   const uint64_t reserve =
-      instances_max * (options.memory_max_bytes + kGuardSize + kAsyncStackSize + 8 * kTableElementsMax);
+      (instances_max + kSpareSlots) * (options.memory_max_bytes + kGuardSize + kAsyncStackSize + 8 * kTableElementsMax);
   if (!can_reserve(reserve)) {
     return Error{
         ErrorCode::kUnavailable,
