@@ -75,7 +75,7 @@ build() {
     exit 1
   }
   local total
-  total=$("$cargo" tree --locked --offline -e normal,build --prefix none 2>/dev/null | sed 's/ .*//' | sort -u | wc -l)
+  total=$("$cargo" tree --locked --offline -e normal,build --prefix none 2>/dev/null | cut -d' ' -f1,2 | sort -u | wc -l)
 
   CARGO_TARGET_DIR=$target "$cargo" build --release --locked --offline --color never >"$log" 2>&1 &
   local pid=$!
