@@ -73,6 +73,12 @@ TEST(SightTest, MetricsCountWhatHappened) {
   EXPECT_EQ(metrics.calls, before.calls + 1);
   EXPECT_EQ(metrics.taken, 1u);
   EXPECT_EQ(metrics.takes_refused, 1u);
+  const auto is_stated = [&] {
+    const auto types = node.record().types(actor);
+    return std::any_of(types.begin(), types.end(), [](const auto& type) { return type.starts_with("refused"); });
+  };
+  const auto latest = std::chrono::steady_clock::now() + kLong;
+  while (!is_stated() && std::chrono::steady_clock::now() < latest) std::this_thread::yield();
   // What a turn did is counted at its end, which may come after the answer.
   const uint64_t events = show(node.runtime(), actor)->events;
   const auto until = std::chrono::steady_clock::now() + kLong;
