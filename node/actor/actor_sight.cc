@@ -83,7 +83,7 @@ void Actor::publish() {
   if (is_throttled()) waits_for = "limits.events_per_second";
   if (phase_ == Phase::kRunning && offload_ != nullptr) waits_for = offload_->waits_for;
   const bool talks = talk_ != nullptr && talk_->to != nullptr && !talk_->has_room && !chain_.emitting();
-  if ((talks || !waits_for.empty()) && (state == "running" || stating_)) state = "waiting";
+  if ((talks || !waits_for.empty()) && state == "running") state = "waiting";
   if (stop_ && phase_ != Phase::kEnded) state = "stopping";
 
   std::lock_guard lock(mutex_);
