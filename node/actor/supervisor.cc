@@ -278,7 +278,17 @@ void Supervisor::reply(const Output& output) {
   awaits_until_ns_ = household_.now_ns() + std::min(timeout_ns_, UINT64_MAX / 2);
 }
 
+// What is asked stands on the chain: a name that no child can have doesn't get there.
+bool Supervisor::refuses(const std::string& id) {
+  if (id.size() <= supervise::kChildIdMax) return false;
+  ask();
+  answer(Error{ErrorCode::kInvalid,
+               str_cat("a child's id has at most ", supervise::kChildIdMax, " bytes, and this one ", id.size())});
+  return true;
+}
+
 void Supervisor::spawn(ChildSpec spec, Start start, bool and_wait, std::optional<uint64_t> timeout_ns) {
+  if (refuses(spec.id)) return;
   if (starts_.try_emplace(spec.id, std::move(start)).second) new_child_ = spec.id;
   if (and_wait) spec.restart = supervise::Restart::temporary;
   awaits_end_ = and_wait;
@@ -291,13 +301,18 @@ void Supervisor::start_from_pattern(std::optional<Bytes> state) {
 }
 
 void Supervisor::restart_child(const std::string& id, std::optional<Bytes> state) {
+  if (refuses(id)) return;
   if (state) resumed_with_[id] = std::move(*state);
   feed(supervise::RestartChild{ask(), id});
 }
 
-void Supervisor::stop_child(const std::string& id_or_life) { feed(supervise::TerminateChild{ask(), id_or_life}); }
+void Supervisor::stop_child(const std::string& id_or_life) {
+  if (!refuses(id_or_life)) feed(supervise::TerminateChild{ask(), id_or_life});
+}
 
-void Supervisor::delete_child(const std::string& id) { feed(supervise::DeleteChild{ask(), id}); }
+void Supervisor::delete_child(const std::string& id) {
+  if (!refuses(id)) feed(supervise::DeleteChild{ask(), id});
+}
 
 std::shared_ptr<const Bytes> Supervisor::find_package(const Hash& package) const {
   if (recipe_->package_hash == package) return recipe_->package;

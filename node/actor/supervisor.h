@@ -127,6 +127,7 @@ class Supervisor {
   void forget(ChildRef child, const std::string& id);
   void release_names(ChildRef child);
   CallId ask();
+  bool refuses(const std::string& id);
 
   Household& household_;
   const std::shared_ptr<const Recipe> recipe_;

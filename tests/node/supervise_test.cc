@@ -219,6 +219,16 @@ TEST_F(FamilyTest, CodeStartsAsksStopsRestartsAndForgetsAChild) {
   EXPECT_EQ(ask(parent, "list-children"), "[]");
 }
 
+TEST_F(FamilyTest, AChildsNameThatIsTooLongIsRefusedAndStopsNobody) {
+  const auto parent = boss();
+  const std::string name(70'000, 'x');
+  for (const char* verb : {"stop-child ", "restart-child ", "delete-child "}) {
+    EXPECT_THAT(ask(parent, verb + name), HasSubstr("at most 255 bytes, and this one 70000"));
+  }
+  EXPECT_THAT(ask(parent, str_cat("resume ", name, " state")), HasSubstr("at most 255 bytes"));
+  EXPECT_EQ(ask(parent, "list-children"), "[]");
+}
+
 TEST_F(FamilyTest, AStateThatCodeGivesIsWhatInitGets) {
   const auto parent = boss();
   EXPECT_EQ(ask(parent, "spawn-and-wait job finisher seed"), "ok(some(\"done: seed\"))");
