@@ -137,12 +137,12 @@ Task::Next Actor::turn(Worker& worker) {
   state_refused_messages();
   const Next next = advance();
   keep_favour(nullptr);
+  count(Count::kEvents, chain_.length() - events_before);
+  count(Count::kHostCalls, static_cast<uint64_t>(host_calls_));
   if (next == Next::kWait && lay_down()) return Next::kWait;
   arm_timer();
   arm_rest_timer();
   publish();
-  count(Count::kEvents, chain_.length() - events_before);
-  count(Count::kHostCalls, static_cast<uint64_t>(host_calls_));
   worker_ = nullptr;
   return next;
 }
@@ -196,7 +196,7 @@ Task::Next Actor::advance() {
         } else if (!may_begin_message()) {
           if (facts_ == nullptr) return Next::kWait;
         } else if (messages++ == kMessagesATurn) {
-          return Next::kAgain;
+          return Next::kMore;
         } else if (!begin_message() && !begin_rest()) {
           return Next::kWait;
         }
@@ -449,8 +449,13 @@ bool Actor::step_fact() {
     wait_for_room();
     return false;
   }
-  CHECK(step == Chain::Step::kDone, "a fact about ", id().short_hex(), " is too large");
   room_came();
+  if (step == Chain::Step::kTooLarge) {
+    cut_off(ErrorKind::kLimit,
+            str_cat("a fact of type ", facts_->front().type, " would be larger than ", schema::kEventSizeMax, " bytes"),
+            {});
+    return true;
+  }
   stating_ = false;
   const auto then = std::move(facts_->front().then);
   facts_->pop_front();

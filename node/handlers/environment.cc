@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "node/actor/manifest.h"
-#include "node/handlers/handlers.h"
+#include "node/handlers/call.h"
 #include "schema/secrets.h"
 
 namespace theater::node {
@@ -39,9 +39,8 @@ Result<Value> value_of(Services& services, const std::string& name) {
 }
 
 HostStatus get(Services& services, HostCall& call) {
-  auto value = value_of(services, *call.args[0].get<std::string>());
-  call.results.push_back(value.ok() ? Value::ok(std::move(*value)) : Value::err(Value::string(value.error().message)));
-  return HostStatus::kDone;
+  auto value = value_of(services, text_arg(call, 0));
+  return value.ok() ? answer_with(call, Value::ok(std::move(*value))) : refuse(call, value.error());
 }
 
 // Those that are granted and set.
@@ -53,8 +52,7 @@ HostStatus list(Services& services, HostCall& call) {
       if (services.variable(name) != nullptr) names.push_back(Value::string(name));
     }
   }
-  call.results.push_back(Value::list(std::move(names)));
-  return HostStatus::kDone;
+  return answer_with(call, Value::list(std::move(names)));
 }
 
 constexpr HandlerEntry kEntries[] = {{"get", get}, {"list", list}};

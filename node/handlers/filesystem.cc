@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "node/actor/manifest.h"
+#include "node/handlers/call.h"
 #include "node/handlers/granted_folder.h"
-#include "node/handlers/handlers.h"
 
 namespace theater::node {
 
@@ -14,10 +14,7 @@ using wasm::HostStatus;
 
 namespace {
 
-Value err(const Error& error) { return Value::err(Value::string(error.message)); }
 Value answer(const Result<void>& result) { return result.ok() ? Value::ok() : err(result.error()); }
-
-const std::string& text_arg(const HostCall& call, size_t i) { return *call.args[i].get<std::string>(); }
 
 // "notes/2024/x" in the folder granted as "notes".
 Result<FolderPath> granted_path(const FilesystemGrant& granted, const std::string& path, bool writes) {
@@ -39,17 +36,12 @@ Result<FolderPath> granted_path(const FilesystemGrant& granted, const std::strin
   return FolderPath{folder->path, std::move(parts), path};
 }
 
-HostStatus answer_with(HostCall& call, Value value) {
-  call.results.push_back(std::move(value));
-  return HostStatus::kDone;
-}
-
 // Whatever goes to the disk goes there on an I/O thread, while the guest waits. `make_job` is asked once, and its job
 // makes the answer.
 HostStatus on_disk(Services& services, HostCall& call, bool writes,
                    const std::function<IoJob(FolderPath path)>& make_job) {
   auto path = granted_path(services.manifest().permissions.filesystem, text_arg(call, 0), writes);
-  if (!path.ok()) return answer_with(call, err(path.error()));
+  if (!path.ok()) return refuse(call, path.error());
   auto value = services.offload([&] { return make_job(std::move(*path)); });
   return value ? answer_with(call, std::move(*value)) : HostStatus::kParked;
 }
@@ -71,8 +63,8 @@ HostStatus read(Services& services, HostCall& call) {
 }
 
 HostStatus read_range(Services& services, HostCall& call) {
-  const uint64_t offset = *call.args[1].get<uint64_t>(), length = *call.args[2].get<uint64_t>();
-  if (const auto small = small_enough(services, length); !small.ok()) return answer_with(call, err(small.error()));
+  const uint64_t offset = u64_arg(call, 1), length = u64_arg(call, 2);
+  if (const auto small = small_enough(services, length); !small.ok()) return refuse(call, small.error());
   return on_disk(services, call, false, [&](FolderPath path) {
     return [path = std::move(path), offset, length] {
       auto content = read_range_below(path, offset, length);
@@ -81,7 +73,7 @@ HostStatus read_range(Services& services, HostCall& call) {
   });
 }
 
-Value list_of(const FolderPath& path) {
+Value listing_of(const FolderPath& path) {
   const auto listing = list_below(path);
   if (!listing.ok()) return err(listing.error());
   std::vector<Value> entries;
@@ -94,7 +86,7 @@ Value list_of(const FolderPath& path) {
 
 HostStatus list(Services& services, HostCall& call) {
   return on_disk(services, call, false,
-                 [](FolderPath path) { return [path = std::move(path)] { return list_of(path); }; });
+                 [](FolderPath path) { return [path = std::move(path)] { return listing_of(path); }; });
 }
 
 Value stat_of(const FolderPath& path) {
@@ -112,18 +104,16 @@ HostStatus stat(Services& services, HostCall& call) {
 
 // The job has its own copy of the content: an actor that is killed meanwhile takes its arguments along.
 HostStatus write(Services& services, HostCall& call) {
-  const auto& bytes = *call.args[1].get<Bytes>();
-  if (const auto small = small_enough(services, bytes.size()); !small.ok())
-    return answer_with(call, err(small.error()));
+  const auto& bytes = bytes_arg(call, 1);
+  if (const auto small = small_enough(services, bytes.size()); !small.ok()) return refuse(call, small.error());
   return on_disk(services, call, true, [&](FolderPath path) {
     return [path = std::move(path), bytes] { return answer(write_below(path, bytes)); };
   });
 }
 
 HostStatus append(Services& services, HostCall& call) {
-  const auto& bytes = *call.args[1].get<Bytes>();
-  if (const auto small = small_enough(services, bytes.size()); !small.ok())
-    return answer_with(call, err(small.error()));
+  const auto& bytes = bytes_arg(call, 1);
+  if (const auto small = small_enough(services, bytes.size()); !small.ok()) return refuse(call, small.error());
   return on_disk(services, call, true, [&](FolderPath path) {
     return [path = std::move(path), bytes, max = services.manifest().permissions.filesystem.file_bytes] {
       return answer(append_below(path, bytes, max));
@@ -144,7 +134,7 @@ HostStatus remove(Services& services, HostCall& call) {
 
 HostStatus rename(Services& services, HostCall& call) {
   const auto to = granted_path(services.manifest().permissions.filesystem, text_arg(call, 1), true);
-  if (!to.ok()) return answer_with(call, err(to.error()));
+  if (!to.ok()) return refuse(call, to.error());
   return on_disk(services, call, true, [&](FolderPath from) {
     return [from = std::move(from), to = *to] { return answer(rename_below(from, to)); };
   });

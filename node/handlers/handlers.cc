@@ -26,24 +26,6 @@ const HandlerEntry* find_implementation(const wasm::HostFunction& function) {
   return nullptr;
 }
 
-wasm::HostStatus give_answer(Services& services, wasm::HostCall& call) {
-  using schema::Value;
-  auto answer = services.take_answer();
-  if (!answer) return wasm::HostStatus::kParked;
-  if (!answer->ok()) {
-    call.results.push_back(Value::err(Value::string(answer->error().message)));
-  } else {
-    auto& bytes = **answer;
-    call.results.push_back(Value::ok(bytes ? Value::some(Value::bytes(std::move(*bytes))) : Value::none()));
-  }
-  return wasm::HostStatus::kDone;
-}
-
-std::optional<uint64_t> optional_u64(const schema::Value& value) {
-  const auto& payload = value.get<schema::Value::Option>()->payload;
-  return payload == nullptr ? std::nullopt : std::optional(*payload->get<uint64_t>());
-}
-
 std::string grant_line(std::string_view handler) { return str_cat("[[handler]]\ntype = \"", handler, "\""); }
 
 Result<void> check_grants(const Manifest& manifest, const wasm::Module& module) {

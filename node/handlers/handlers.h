@@ -138,10 +138,6 @@ Result<void> check_message_server(const Manifest& manifest, const wasm::Module& 
 Result<void> check_timer(const Manifest& manifest, const wasm::Module& module);
 Result<void> check_rpc(const Manifest& manifest, const wasm::Module& module);
 
-// Of several handlers: what take_answer() says as a result<option<list<u8>>, string>, and an option<u64>.
-wasm::HostStatus give_answer(Services& services, wasm::HostCall& call);
-std::optional<uint64_t> optional_u64(const schema::Value& value);
-
 inline constexpr uint64_t kRandomBytesMax = uint64_t{1} << 20;
 
 }  // namespace theater::node

@@ -1,5 +1,5 @@
 // The handler `links`: who wants to know, or to share, another actor's end.
-#include "node/handlers/handlers.h"
+#include "node/handlers/call.h"
 
 namespace theater::node {
 
@@ -9,29 +9,17 @@ using wasm::HostStatus;
 
 namespace {
 
-HostStatus answer_with(HostCall& call, const Result<void>& result) {
-  call.results.push_back(result.ok() ? Value::ok() : Value::err(Value::string(result.error().message)));
-  return HostStatus::kDone;
-}
+HostStatus link(Services& services, HostCall& call) { return answer_with(call, services.link(text_arg(call, 0))); }
 
-HostStatus link(Services& services, HostCall& call) {
-  return answer_with(call, services.link(*call.args[0].get<std::string>()));
-}
-
-HostStatus unlink(Services& services, HostCall& call) {
-  return answer_with(call, services.unlink(*call.args[0].get<std::string>()));
-}
+HostStatus unlink(Services& services, HostCall& call) { return answer_with(call, services.unlink(text_arg(call, 0))); }
 
 HostStatus monitor(Services& services, HostCall& call) {
-  const auto number = services.monitor(*call.args[0].get<std::string>());
-  if (!number.ok()) return answer_with(call, number.error());
-  call.results.push_back(Value::ok(Value::u64(*number)));
-  return HostStatus::kDone;
+  const auto number = services.monitor(text_arg(call, 0));
+  return number.ok() ? answer_with(call, Value::ok(Value::u64(*number))) : refuse(call, number.error());
 }
 
 HostStatus demonitor(Services& services, HostCall& call) {
-  call.results.push_back(Value::boolean(services.demonitor(*call.args[0].get<uint64_t>())));
-  return HostStatus::kDone;
+  return answer_with(call, Value::boolean(services.demonitor(u64_arg(call, 0))));
 }
 
 constexpr HandlerEntry kEntries[] = {

@@ -2,7 +2,7 @@
 #include <algorithm>
 
 #include "node/actor/manifest.h"
-#include "node/handlers/handlers.h"
+#include "node/handlers/call.h"
 
 namespace theater::node {
 
@@ -12,74 +12,59 @@ using wasm::HostStatus;
 
 namespace {
 
-HostStatus answer_with(HostCall& call, const Result<void>& result) {
-  call.results.push_back(result.ok() ? Value::ok() : Value::err(Value::string(result.error().message)));
-  return HostStatus::kDone;
-}
-
 HostStatus send(Services& services, HostCall& call) {
-  const auto sent = services.send_with_event(*call.args[0].get<std::string>(), *call.args[1].get<Bytes>());
-  if (!sent.ok()) return answer_with(call, sent.error());
+  const auto sent = services.send_with_event(text_arg(call, 0), bytes_arg(call, 1));
+  if (!sent.ok()) return refuse(call, sent.error());
   return *sent ? answer_with(call, Ok{}) : HostStatus::kParked;
 }
 
 HostStatus prepare_request(Services& services, HostCall& call) {
-  const bool ready = services.request_with_event(*call.args[0].get<std::string>(), *call.args[1].get<Bytes>(),
-                                                 optional_u64(call.args[2]));
+  const bool ready = services.request_with_event(text_arg(call, 0), bytes_arg(call, 1), optional_u64(call.args[2]));
   return ready ? HostStatus::kDone : HostStatus::kParked;
 }
 
 HostStatus prepare_open_channel(Services& services, HostCall& call) {
-  const bool ready = services.open_channel_with_event(*call.args[0].get<std::string>(), *call.args[1].get<Bytes>(),
-                                                      optional_u64(call.args[2]));
+  const bool ready =
+      services.open_channel_with_event(text_arg(call, 0), bytes_arg(call, 1), optional_u64(call.args[2]));
   return ready ? HostStatus::kDone : HostStatus::kParked;
 }
 
 HostStatus open_channel(Services& services, HostCall& call) {
   auto opened = services.take_channel();
   if (!opened) return HostStatus::kParked;
-  if (!opened->ok()) {
-    call.results.push_back(Value::err(Value::string(opened->error().message)));
-  } else {
-    auto& [number, said] = **opened;
-    std::vector<Value> parts;
-    parts.push_back(Value::u64(number));
-    parts.push_back(said ? Value::some(Value::bytes(std::move(*said))) : Value::none());
-    call.results.push_back(Value::ok(Value::tuple(std::move(parts))));
-  }
-  return HostStatus::kDone;
+  if (!opened->ok()) return refuse(call, opened->error());
+  auto& [number, said] = **opened;
+  std::vector<Value> parts;
+  parts.push_back(Value::u64(number));
+  parts.push_back(option_of(std::move(said)));
+  return answer_with(call, Value::ok(Value::tuple(std::move(parts))));
 }
 
 HostStatus send_on_channel(Services& services, HostCall& call) {
-  const auto sent = services.send_on_channel_with_event(*call.args[0].get<uint64_t>(), *call.args[1].get<Bytes>());
-  if (!sent.ok()) return answer_with(call, sent.error());
+  const auto sent = services.send_on_channel_with_event(u64_arg(call, 0), bytes_arg(call, 1));
+  if (!sent.ok()) return refuse(call, sent.error());
   return *sent ? answer_with(call, Ok{}) : HostStatus::kParked;
 }
 
 HostStatus close_channel(Services& services, HostCall& call) {
-  return answer_with(call, services.close_channel_with_event(*call.args[0].get<uint64_t>()));
+  return answer_with(call, services.close_channel_with_event(u64_arg(call, 0)));
 }
 
 HostStatus current_request(Services& services, HostCall& call) {
   const auto number = services.current_request();
-  call.results.push_back(number ? Value::some(Value::u64(*number)) : Value::none());
-  return HostStatus::kDone;
+  return answer_with(call, number ? Value::some(Value::u64(*number)) : Value::none());
 }
 
 HostStatus list_outstanding_requests(Services& services, HostCall& call) {
-  std::vector<Value> numbers;
-  for (const uint64_t number : services.outstanding_requests()) numbers.push_back(Value::u64(number));
-  call.results.push_back(Value::list(std::move(numbers)));
-  return HostStatus::kDone;
+  return answer_with(call, list_of(services.outstanding_requests()));
 }
 
 HostStatus respond_to_request(Services& services, HostCall& call) {
-  return answer_with(
-      call, services.answer_with_event(*call.args[0].get<uint64_t>(), std::optional(*call.args[1].get<Bytes>())));
+  return answer_with(call, services.answer_with_event(u64_arg(call, 0), std::optional(bytes_arg(call, 1))));
 }
 
 HostStatus cancel_request(Services& services, HostCall& call) {
-  return answer_with(call, services.answer_with_event(*call.args[0].get<uint64_t>(),
+  return answer_with(call, services.answer_with_event(u64_arg(call, 0),
                                                       Error{ErrorCode::kRefused, "the actor gave up on the request"}));
 }
 

@@ -1,6 +1,6 @@
 // The handler `names`: by which name other actors of the node find this one.
 #include "node/actor/directory.h"
-#include "node/handlers/handlers.h"
+#include "node/handlers/call.h"
 
 namespace theater::node {
 
@@ -10,23 +10,17 @@ using wasm::HostStatus;
 
 namespace {
 
-HostStatus answer_with(HostCall& call, const Result<void>& result) {
-  call.results.push_back(result.ok() ? Value::ok() : Value::err(Value::string(result.error().message)));
-  return HostStatus::kDone;
-}
-
 HostStatus register_name(Services& services, HostCall& call) {
-  return answer_with(call, services.directory().register_name(*call.args[0].get<std::string>(), services.self()));
+  return answer_with(call, services.directory().register_name(text_arg(call, 0), services.self()));
 }
 
 HostStatus unregister_name(Services& services, HostCall& call) {
-  return answer_with(call, services.directory().unregister_name(*call.args[0].get<std::string>(), services.self()));
+  return answer_with(call, services.directory().unregister_name(text_arg(call, 0), services.self()));
 }
 
 HostStatus whereis(Services& services, HostCall& call) {
-  const auto id = services.directory().whereis(*call.args[0].get<std::string>());
-  call.results.push_back(id ? Value::some(Value::string(id->hex())) : Value::none());
-  return HostStatus::kDone;
+  const auto id = services.directory().whereis(text_arg(call, 0));
+  return answer_with(call, id ? Value::some(Value::string(id->hex())) : Value::none());
 }
 
 constexpr HandlerEntry kEntries[] = {

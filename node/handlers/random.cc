@@ -1,5 +1,5 @@
 // The handler `random`. What it answers stands in the chain.
-#include "node/handlers/handlers.h"
+#include "node/handlers/call.h"
 
 namespace theater::node {
 
@@ -10,23 +10,20 @@ using wasm::HostStatus;
 namespace {
 
 HostStatus bytes(Services& services, HostCall& call) {
-  const uint64_t length = *call.args[0].get<uint64_t>();
+  const uint64_t length = u64_arg(call, 0);
   if (length > kRandomBytesMax) {
-    call.results.push_back(
-        Value::err(Value::string(str_cat(length, " random bytes at once are more than ", kRandomBytesMax))));
-    return HostStatus::kDone;
+    return refuse(call,
+                  Error{ErrorCode::kRefused, str_cat(length, " random bytes at once are more than ", kRandomBytesMax)});
   }
   Bytes out(length);
   services.random_bytes(out);
-  call.results.push_back(Value::ok(Value::bytes(std::move(out))));
-  return HostStatus::kDone;
+  return answer_with(call, Value::ok(Value::bytes(std::move(out))));
 }
 
 HostStatus u64(Services& services, HostCall& call) {
   uint64_t number = 0;
   services.random_bytes({reinterpret_cast<uint8_t*>(&number), sizeof number});
-  call.results.push_back(Value::u64(number));
-  return HostStatus::kDone;
+  return answer_with(call, Value::u64(number));
 }
 
 constexpr HandlerEntry kEntries[] = {{"bytes", bytes}, {"u64", u64}};

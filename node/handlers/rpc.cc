@@ -2,7 +2,7 @@
 #include <algorithm>
 
 #include "node/actor/manifest.h"
-#include "node/handlers/handlers.h"
+#include "node/handlers/call.h"
 
 namespace theater::node {
 
@@ -12,8 +12,8 @@ using wasm::HostStatus;
 namespace {
 
 HostStatus prepare_call(Services& services, HostCall& call) {
-  const bool ready = services.call_with_event(*call.args[0].get<std::string>(), *call.args[1].get<std::string>(),
-                                              *call.args[2].get<Bytes>(), optional_u64(call.args[3]));
+  const bool ready =
+      services.call_with_event(text_arg(call, 0), text_arg(call, 1), bytes_arg(call, 2), optional_u64(call.args[3]));
   return ready ? HostStatus::kDone : HostStatus::kParked;
 }
 

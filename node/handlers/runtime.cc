@@ -1,5 +1,5 @@
 // The handler `runtime`: the actor's own affairs.
-#include "node/handlers/handlers.h"
+#include "node/handlers/call.h"
 
 namespace theater::node {
 
@@ -10,27 +10,23 @@ using wasm::HostStatus;
 namespace {
 
 HostStatus log(Services& services, HostCall& call) {
-  services.log_line(*call.args[0].get<std::string>());
+  services.log_line(text_arg(call, 0));
   return HostStatus::kDone;
 }
 
 HostStatus get_self(Services& services, HostCall& call) {
-  call.results.push_back(Value::string(services.self().hex()));
-  return HostStatus::kDone;
+  return answer_with(call, Value::string(services.self().hex()));
 }
 
 // The newest event before the one that this call leaves.
 HostStatus get_chain_head(Services& services, HostCall& call) {
   const auto head = services.chain_head();
-  call.results.push_back(head ? Value::some(Value::string(head->hex())) : Value::none());
-  return HostStatus::kDone;
+  return answer_with(call, head ? Value::some(Value::string(head->hex())) : Value::none());
 }
 
 HostStatus shutdown(Services& services, HostCall& call) {
-  const auto& data = call.args[0].get<Value::Option>()->payload;
-  services.end_after_call(data == nullptr ? std::nullopt : std::optional(*data->get<Bytes>()));
-  call.results.push_back(Value::ok());
-  return HostStatus::kDone;
+  services.end_after_call(optional_bytes(call.args[0]));
+  return answer_with(call, Value::ok());
 }
 
 constexpr HandlerEntry kEntries[] = {

@@ -2,8 +2,8 @@
 // as a blob of the call's own event, however small it is.
 #include "base/crypto.h"
 #include "node/actor/manifest.h"
+#include "node/handlers/call.h"
 #include "node/handlers/content.h"
-#include "node/handlers/handlers.h"
 
 namespace theater::node {
 
@@ -13,30 +13,27 @@ using wasm::HostStatus;
 
 namespace {
 
-const std::string& text_arg(const HostCall& call, size_t i) { return *call.args[i].get<std::string>(); }
-
-HostStatus answer_with(HostCall& call, Value value) {
-  call.results.push_back(std::move(value));
-  return HostStatus::kDone;
-}
-HostStatus refuse(HostCall& call, std::string why) {
-  return answer_with(call, Value::err(Value::string(std::move(why))));
+Result<Hash> hash_arg(const HostCall& call, size_t i) {
+  if (const auto hash = Hash::from_hex_text(text_arg(call, i))) return *hash;
+  return Error{ErrorCode::kInvalid,
+               str_cat("'", escape(as_bytes(text_arg(call, i).substr(0, 80))), "' is no hash: 64 digits")};
 }
 
-std::optional<Hash> hash_arg(HostCall& call, size_t i) {
-  const auto hash = Hash::from_hex_text(text_arg(call, i));
-  if (!hash) refuse(call, str_cat("'", escape(as_bytes(text_arg(call, i).substr(0, 80))), "' is no hash: 64 digits"));
-  return hash;
+Result<void> may_put(const Services& services, const HostCall& call) {
+  const size_t size = bytes_arg(call, 0).size();
+  if (size > kContentMax) {
+    return Error{ErrorCode::kRefused,
+                 str_cat(size, " bytes are more than the ", kContentMax, " that one content may have")};
+  }
+  if (services.holds_secret(call.args)) {
+    return Error{ErrorCode::kRefused, "the content holds a secret, which the auditors would get in the clear"};
+  }
+  return Ok{};
 }
 
 HostStatus put(Services& services, HostCall& call) {
-  const auto& bytes = *call.args[0].get<Bytes>();
-  if (bytes.size() > kContentMax) {
-    return refuse(call, str_cat(bytes.size(), " bytes are more than the ", kContentMax, " that one content may have"));
-  }
-  if (services.holds_secret(call.args)) {
-    return refuse(call, "the content holds a secret, which the auditors would get in the clear");
-  }
+  if (const auto may = may_put(services, call); !may.ok()) return refuse(call, may.error());
+  const auto& bytes = bytes_arg(call, 0);
   const Hash hash = sha256(bytes);
   services.content().put(hash, std::make_shared<const Bytes>(bytes));
   return answer_with(call, Value::ok(Value::string(hash.hex())));
@@ -45,11 +42,11 @@ HostStatus put(Services& services, HostCall& call) {
 // Turns what is there, or nothing, into the call's answer; from the cache, from an auditor, or after a while.
 HostStatus look_up(Services& services, HostCall& call, Value (*answer)(const Content::Shared& bytes)) {
   const auto hash = hash_arg(call, 0);
-  if (!hash) return HostStatus::kDone;
+  if (!hash.ok()) return refuse(call, hash.error());
   auto value = services.await_answer([&](std::function<void(Value)> done) {
     if (const auto bytes = services.content().find(*hash)) return done(answer(bytes));
     services.content().fetch(*hash, [answer, done = std::move(done)](Result<Content::Shared> found) {
-      done(found.ok() ? answer(*found) : Value::err(Value::string(found.error().message)));
+      done(found.ok() ? answer(*found) : err(found.error()));
     });
   });
   return value ? answer_with(call, std::move(*value)) : HostStatus::kParked;
@@ -68,9 +65,8 @@ HostStatus exists(Services& services, HostCall& call) {
 
 HostStatus label_set(Services& services, HostCall& call) {
   const auto hash = hash_arg(call, 1);
-  if (!hash) return HostStatus::kDone;
-  const auto set = services.labels().set(text_arg(call, 0), *hash);
-  return set.ok() ? answer_with(call, Value::ok()) : refuse(call, set.error().message);
+  if (!hash.ok()) return refuse(call, hash.error());
+  return answer_with(call, services.labels().set(text_arg(call, 0), *hash));
 }
 
 HostStatus label_get(Services& services, HostCall& call) {

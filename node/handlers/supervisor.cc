@@ -2,7 +2,7 @@
 // supervise/; a call waits here until that has answered.
 #include "node/actor/supervisor.h"
 
-#include "node/handlers/handlers.h"
+#include "node/handlers/call.h"
 
 namespace theater::node {
 
@@ -17,24 +17,6 @@ namespace {
 
 const std::string& text(const Value& value) { return *value.get<std::string>(); }
 
-std::optional<Bytes> optional_bytes(const Value& value) {
-  const auto& payload = value.get<Value::Option>()->payload;
-  if (payload == nullptr) return std::nullopt;
-  return *payload->get<Bytes>();
-}
-
-std::optional<uint64_t> optional_number(const Value& value) {
-  const auto& payload = value.get<Value::Option>()->payload;
-  if (payload == nullptr) return std::nullopt;
-  return *payload->get<uint64_t>();
-}
-
-HostStatus finish(HostCall& call, Value result) {
-  call.results.push_back(std::move(result));
-  return HostStatus::kDone;
-}
-HostStatus refuse(HostCall& call, const Error& why) { return finish(call, Value::err(Value::string(why.message))); }
-
 // What the supervisor answered, once it has; begins with `ask` before that.
 template <typename Ask, typename Show>
 HostStatus converse(Services& services, HostCall& call, Ask ask, Show show) {
@@ -45,13 +27,11 @@ HostStatus converse(Services& services, HostCall& call, Ask ask, Show show) {
   const auto answer = supervisor.take_answer();
   if (!answer) return HostStatus::kParked;
   if (!answer->ok()) return refuse(call, answer->error());
-  return finish(call, Value::ok(show(**answer)));
+  return answer_with(call, Value::ok(show(**answer)));
 }
 
 Value show_life(const Supervisor::Answer& answer) { return Value::string(answer.life.hex()); }
-Value show_last_word(const Supervisor::Answer& answer) {
-  return answer.last_word ? Value::some(Value::bytes(*answer.last_word)) : Value::none();
-}
+Value show_last_word(const Supervisor::Answer& answer) { return option_of(answer.last_word); }
 
 // Without a value in its ok.
 template <typename Ask>
@@ -60,7 +40,7 @@ HostStatus command(Services& services, HostCall& call, Ask ask) {
   if (!supervisor.is_asked()) ask(supervisor);
   const auto answer = supervisor.take_answer();
   if (!answer) return HostStatus::kParked;
-  return answer->ok() ? finish(call, Value::ok()) : refuse(call, answer->error());
+  return answer->ok() ? answer_with(call, Value::ok()) : refuse(call, answer->error());
 }
 
 Result<Shutdown> shutdown_of(const Value& value) {
@@ -120,7 +100,7 @@ HostStatus spawn_and_wait(Services& services, HostCall& call) {
   return converse(
       services, call,
       [&](Supervisor& supervisor) {
-        return spawn_child(services, supervisor, call.args[0], true, optional_number(call.args[1]));
+        return spawn_child(services, supervisor, call.args[0], true, optional_u64(call.args[1]));
       },
       show_last_word);
 }
@@ -139,7 +119,7 @@ HostStatus restart_child(Services& services, HostCall& call) {
   return converse(
       services, call,
       [&](Supervisor& supervisor) {
-        supervisor.restart_child(text(call.args[0]), std::nullopt);
+        supervisor.restart_child(text_arg(call, 0), std::nullopt);
         return Result<void>(Ok{});
       },
       show_life);
@@ -149,18 +129,18 @@ HostStatus resume(Services& services, HostCall& call) {
   return converse(
       services, call,
       [&](Supervisor& supervisor) {
-        supervisor.restart_child(text(call.args[0]), *call.args[1].get<Bytes>());
+        supervisor.restart_child(text_arg(call, 0), bytes_arg(call, 1));
         return Result<void>(Ok{});
       },
       show_life);
 }
 
 HostStatus stop_child(Services& services, HostCall& call) {
-  return command(services, call, [&](Supervisor& supervisor) { supervisor.stop_child(text(call.args[0])); });
+  return command(services, call, [&](Supervisor& supervisor) { supervisor.stop_child(text_arg(call, 0)); });
 }
 
 HostStatus delete_child(Services& services, HostCall& call) {
-  return command(services, call, [&](Supervisor& supervisor) { supervisor.delete_child(text(call.args[0])); });
+  return command(services, call, [&](Supervisor& supervisor) { supervisor.delete_child(text_arg(call, 0)); });
 }
 
 const char* state_name(ChildState state) {
@@ -182,29 +162,25 @@ HostStatus list_children(Services& services, HostCall& call) {
                        {"actor", child.life ? Value::some(Value::string(child.life->hex())) : Value::none()},
                        {"state", Value::enumeration(state_name(child.state))}}));
   }
-  return finish(call, Value::list(std::move(children)));
+  return answer_with(call, Value::list(std::move(children)));
 }
 
 HostStatus get_child_state(Services& services, HostCall& call) {
   if (!services.asks()) {
-    const auto life = services.supervisor()->life_of(text(call.args[0]));
+    const auto life = services.supervisor()->life_of(text_arg(call, 0));
     if (!life || !services.ask_for_state(*life)) {
-      return refuse(call, Error{ErrorCode::kNotFound, str_cat("no child '", text(call.args[0]), "' is running")});
+      return refuse(call, Error{ErrorCode::kNotFound, str_cat("no child '", text_arg(call, 0), "' is running")});
     }
   }
-  auto answer = services.take_answer();
-  if (!answer) return HostStatus::kParked;
-  if (!answer->ok()) return refuse(call, answer->error());
-  return finish(call, Value::ok(**answer ? Value::some(Value::bytes(std::move(***answer))) : Value::none()));
+  return give_answer(services, call);
 }
 
 HostStatus watch(Services& services, HostCall& call, bool on) {
-  const auto actor = ActorId::from_hex_text(text(call.args[0]));
-  const auto child = actor ? actor : services.supervisor()->life_of(text(call.args[0]));
+  const auto actor = ActorId::from_hex_text(text_arg(call, 0));
+  const auto child = actor ? actor : services.supervisor()->life_of(text_arg(call, 0));
   if (!child)
-    return refuse(call, Error{ErrorCode::kNotFound, str_cat("no child '", text(call.args[0]), "' is running")});
-  const auto done = services.watch_child(*child, on);
-  return done.ok() ? finish(call, Value::ok()) : refuse(call, done.error());
+    return refuse(call, Error{ErrorCode::kNotFound, str_cat("no child '", text_arg(call, 0), "' is running")});
+  return answer_with(call, services.watch_child(*child, on));
 }
 HostStatus subscribe(Services& services, HostCall& call) { return watch(services, call, true); }
 HostStatus unsubscribe(Services& services, HostCall& call) { return watch(services, call, false); }

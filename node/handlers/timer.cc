@@ -2,7 +2,7 @@
 #include <algorithm>
 
 #include "node/actor/manifest.h"
-#include "node/handlers/handlers.h"
+#include "node/handlers/call.h"
 
 namespace theater::node {
 
@@ -13,27 +13,18 @@ using wasm::HostStatus;
 namespace {
 
 HostStatus set(Services& services, HostCall& call, bool repeats) {
-  const auto number = services.set_timer(*call.args[0].get<uint64_t>(), repeats, *call.args[1].get<Bytes>());
-  call.results.push_back(number.ok() ? Value::ok(Value::u64(*number))
-                                     : Value::err(Value::string(number.error().message)));
-  return HostStatus::kDone;
+  const auto number = services.set_timer(u64_arg(call, 0), repeats, bytes_arg(call, 1));
+  return number.ok() ? answer_with(call, Value::ok(Value::u64(*number))) : refuse(call, number.error());
 }
 
 HostStatus set_interval(Services& services, HostCall& call) { return set(services, call, true); }
 HostStatus set_once(Services& services, HostCall& call) { return set(services, call, false); }
 
 HostStatus cancel(Services& services, HostCall& call) {
-  const auto cancelled = services.cancel_timer(*call.args[0].get<uint64_t>());
-  call.results.push_back(cancelled.ok() ? Value::ok() : Value::err(Value::string(cancelled.error().message)));
-  return HostStatus::kDone;
+  return answer_with(call, services.cancel_timer(u64_arg(call, 0)));
 }
 
-HostStatus list(Services& services, HostCall& call) {
-  std::vector<Value> numbers;
-  for (const uint64_t number : services.timers()) numbers.push_back(Value::u64(number));
-  call.results.push_back(Value::list(std::move(numbers)));
-  return HostStatus::kDone;
-}
+HostStatus list(Services& services, HostCall& call) { return answer_with(call, list_of(services.timers())); }
 
 constexpr HandlerEntry kEntries[] = {
     {"set-interval", set_interval}, {"set-once", set_once}, {"cancel", cancel}, {"list", list}};

@@ -1,5 +1,5 @@
 // The handler `timing`. `now` isn't here: it answers from the call's own time and never reaches the host.
-#include "node/handlers/handlers.h"
+#include "node/handlers/call.h"
 
 namespace theater::node {
 
@@ -10,9 +10,8 @@ using wasm::HostStatus;
 namespace {
 
 HostStatus sleep(Services& services, HostCall& call) {
-  if (!services.wait_ns(*call.args[0].get<uint64_t>())) return HostStatus::kParked;
-  call.results.push_back(Value::ok());
-  return HostStatus::kDone;
+  if (!services.wait_ns(u64_arg(call, 0))) return HostStatus::kParked;
+  return answer_with(call, Value::ok());
 }
 
 constexpr HandlerEntry kEntries[] = {{"sleep", sleep}};

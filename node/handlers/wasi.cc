@@ -1,6 +1,6 @@
 // The handler `wasi`: those calls of preview1 that leave an event. The rest of the subset is answered by the engine,
 // the same for every actor (wasm/preview1.h).
-#include "node/handlers/handlers.h"
+#include "node/handlers/call.h"
 
 namespace theater::node {
 
@@ -14,7 +14,7 @@ constexpr uint16_t kSuccess = 0;
 constexpr uint16_t kBadDescriptor = 8;
 
 HostStatus random_get(Services& services, HostCall& call) {
-  const uint64_t length = *call.args[0].get<uint64_t>();
+  const uint64_t length = u64_arg(call, 0);
   if (length > kRandomBytesMax) {
     call.error =
         str_cat("wasi_snapshot_preview1 random_get: ", length, " bytes at once are more than ", kRandomBytesMax);
@@ -23,28 +23,26 @@ HostStatus random_get(Services& services, HostCall& call) {
   }
   Bytes out(length);
   services.random_bytes(out);
-  call.results.push_back(Value::bytes(std::move(out)));
-  return HostStatus::kDone;
+  return answer_with(call, Value::bytes(std::move(out)));
 }
 
 // Standard output and error are the actor's log; nothing else is open.
 HostStatus fd_write(Services& services, HostCall& call) {
-  const uint64_t descriptor = *call.args[0].get<uint64_t>();
+  const uint64_t descriptor = u64_arg(call, 0);
   const bool is_open = descriptor == 1 || descriptor == 2;
   if (is_open) {
-    std::string_view text = as_text(*call.args[1].get<Bytes>());
+    std::string_view text = as_text(bytes_arg(call, 1));
     while (!text.empty() && text.back() == '\n') text.remove_suffix(1);
     if (!text.empty()) services.log_line(text);
   }
-  call.results.push_back(Value::u16(is_open ? kSuccess : kBadDescriptor));
-  return HostStatus::kDone;
+  return answer_with(call, Value::u16(is_open ? kSuccess : kBadDescriptor));
 }
 
 // The engine traps the guest when this has been recorded.
 HostStatus proc_exit(Services&, HostCall&) { return HostStatus::kDone; }
 
 HostStatus poll_oneoff(Services& services, HostCall& call) {
-  return services.wait_ns(*call.args[0].get<uint64_t>()) ? HostStatus::kDone : HostStatus::kParked;
+  return services.wait_ns(u64_arg(call, 0)) ? HostStatus::kDone : HostStatus::kParked;
 }
 
 constexpr HandlerEntry kEntries[] = {

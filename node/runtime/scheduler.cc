@@ -181,14 +181,13 @@ void Scheduler::work(size_t index) {
 
 void Scheduler::run(Task& task, Worker& worker) {
   task.state_.exchange(Task::State::kRunning, std::memory_order_acq_rel);
-  auto why = Why::kUsedItsTurn;
-  if (task.turn(worker) == Task::Next::kWait) {
+  const auto next = task.turn(worker);
+  if (next == Task::Next::kWait) {
     auto running = Task::State::kRunning;
     if (task.state_.compare_exchange_strong(running, Task::State::kWaiting, std::memory_order_acq_rel)) return;
-    why = Why::kWoken;
   }
   task.state_.exchange(Task::State::kQueued, std::memory_order_acq_rel);
-  enqueue(task.shared_from_this(), why);
+  enqueue(task.shared_from_this(), next == Task::Next::kAgain ? Why::kUsedItsTurn : Why::kWoken);
 }
 
 }  // namespace theater::node

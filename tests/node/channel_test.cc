@@ -361,7 +361,7 @@ TEST_F(ChannelTest, WhoeverEndsClosesItsChannels) {
 TEST_F(ChannelTest, KilledWhileItWaitsForRoomNothingWasSent) {
   const auto a = chat(), b = chat("mailbox_messages = 1\n");
   const auto n = opened(a, b);
-  start(b, "sleep 200");
+  start(b, "sleep 2000");  // longer than the steps below may take
   ASSERT_TRUE(wait_for_state(node.runtime(), b, "waiting", "timer"));
   start(a, str_cat("flood ", n, " 2"));
   ASSERT_TRUE(wait_for_state(node.runtime(), a, "waiting", "room in the mailbox"));

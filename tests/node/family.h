@@ -215,6 +215,15 @@ class FamilyTest : public testing::Test {
     }
     return all;
   }
+  bool wait_for_decision(const ActorId& supervisor, const std::string& decision) {
+    const auto until = std::chrono::steady_clock::now() + kLong;
+    while (std::chrono::steady_clock::now() < until) {
+      const auto all = decisions(supervisor);
+      if (std::find(all.begin(), all.end(), decision) != all.end()) return true;
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    return false;
+  }
   schema::Event event(const ActorId& actor, size_t index) {
     static std::vector<std::unique_ptr<Bytes>> kept;  // header.type points into the bytes
     auto chain = auditor.record().chain(actor);

@@ -288,7 +288,7 @@ TEST_F(MessagesTest, AnActorThatFloodsItselfIsRefused) {
 
 TEST_F(MessagesTest, KilledWhileItWaitsForRoomNothingWasSent) {
   const auto a = talker(), b = talker("[limits]\nmailbox_messages = 1\n");
-  start(b, "sleep 300");
+  start(b, "sleep 2000");  // longer than the steps below may take
   ASSERT_TRUE(wait_for_state(node.runtime(), b, "waiting", "timer"));
   start(a, str_cat("flood ", b.hex(), " 3"));
   ASSERT_TRUE(wait_for_state(node.runtime(), a, "waiting", "room in the mailbox"));

@@ -125,6 +125,7 @@ TEST_F(PassivationTest, WhoOwesAnAnswerStays) {
   node.runtime().request(actor, to_bytes("later"), {}, 0, false, [&](Result<std::optional<Bytes>> result) {
     answer.set_value(result.ok() ? std::string(as_text(**result)) : result.error().message);
   });
+  while (std::ranges::count(node.record().types(actor), "handle-request wasm-result") == 0) std::this_thread::yield();
   std::this_thread::sleep_for(std::chrono::milliseconds(100));
   EXPECT_EQ(show(node.runtime(), actor)->state, "idle");
   const auto chain = node.record().chain(actor);
@@ -220,6 +221,16 @@ TEST_F(PassivationTest, WhatIsLeftOfAnActorIsFoundListedAndNamed) {
   EXPECT_TRUE(kill(node.runtime(), actor->id).ok());
   EXPECT_EQ(node.runtime().counts().registered, 0u);
   EXPECT_FALSE(await<ActorId>([&](auto done) { node.runtime().resolve("clerk", done); }).ok());
+}
+
+// The turn in which it is laid down is one of those that count.
+TEST_F(PassivationTest, MetricsMissNothingOfWhoRests) {
+  const ActorId actor = node.spawn("counts", kSoon);
+  for (int i = 1; i <= 3; ++i) {
+    ASSERT_TRUE(laid_down(1));
+    EXPECT_EQ(node.runtime().metrics().events, node.record().chain(actor).size());
+    EXPECT_EQ(ask(actor), str_cat("1/", i));
+  }
 }
 
 TEST_F(PassivationTest, WhoFollowsAChainFollowsItOverEachRest) {

@@ -153,7 +153,7 @@ TEST_F(RpcTest, ACycleEndsByDeadlineAndNamesItself) {
 
 TEST_F(RpcTest, AFullMailboxMakesTheCallerWait) {
   const auto a = caller("", "[limits]\nwait_timeout = \"50 ms\"\n"), b = caller("", "[limits]\nmailbox_messages = 1\n");
-  node.runtime().request(b, to_bytes("sleep 200"), {}, 0, false, [](auto) {});
+  node.runtime().request(b, to_bytes("sleep 2000"), {}, 0, false, [](auto) {});
   ASSERT_TRUE(wait_for_state(node.runtime(), b, "waiting", "timer"));
   ASSERT_TRUE(send(node.runtime(), b, "x").error().code == ErrorCode::kRefused);
   node.runtime().request(b, to_bytes("state"), {}, 0, false, [](auto) {});

@@ -59,6 +59,7 @@ TEST_F(FamilyTest, TransientAndTemporaryChildren) {
   const auto again = next_life("t", t);
   ask(again, "end");
   ASSERT_TRUE(ended(node.runtime(), again).ok());
+  EXPECT_TRUE(wait_for_decision(sup, "leave t"));
   ASSERT_TRUE(stop(node.runtime(), sup).ok());
   EXPECT_FALSE(life("t"));
   EXPECT_FALSE(life("x"));
@@ -229,6 +230,18 @@ TEST_F(FamilyTest, AChildsNameThatIsTooLongIsRefusedAndStopsNobody) {
   EXPECT_EQ(ask(parent, "list-children"), "[]");
 }
 
+TEST_F(FamilyTest, AFactThatIsLargerThanAnEventEndsTheActorAndStopsNobodyElse) {
+  std::vector<Child> children;
+  for (int i = 0; i < 1'200; ++i) {
+    children.push_back({str_cat(std::string(55, 'x'), i), "", "", "[supervisor]\n", {{"leaf"}}});
+  }
+  const auto bystander = boss();
+  const auto failed = try_family("", children);
+  ASSERT_FALSE(failed.ok());
+  EXPECT_THAT(failed.error().message, HasSubstr("a fact of type supervisor/asked would be larger than 65536 bytes"));
+  EXPECT_EQ(ask(bystander, "list-children"), "[]");
+}
+
 TEST_F(FamilyTest, AStateThatCodeGivesIsWhatInitGets) {
   const auto parent = boss();
   EXPECT_EQ(ask(parent, "spawn-and-wait job finisher seed"), "ok(some(\"done: seed\"))");
@@ -329,16 +342,26 @@ TEST_F(FamilyTest, AThousandChildrenStopAtOnce) {
   EXPECT_EQ(last_event(parent).header.type, schema::kTypeShutdown);
 }
 
-TEST_F(FamilyTest, ThousandsOfTrapsLeaveTheNodeServingOthers) {
-  const auto sup = family("intensity = 100000", {{"a"}});
+constexpr const char* kSend = "theater:simple/message-server-host@0.1.0/send";
+
+// As fast as its supervisor restarts it.
+TEST_F(FamilyTest, TenThousandTrapsLeaveTheNodeServingOthers) {
+  node.package("doomed", {.imports = {kSend},
+                          .exports = {{kInit,
+                                       [](wasm::FakeCall& call) {
+                                         const auto& params = call.args()[1].get<schema::Value::Tuple>()->items;
+                                         call.host(kSend, {params[0], schema::Value::bytes(to_bytes("die"))});
+                                         call.result(ok_state(""));
+                                       }},
+                                      {kHandleSend, [](wasm::FakeCall& call) { call.trap("as it was told"); }}}});
   const auto bystander = node.spawn();
-  ActorId life_before = next_life("a");
-  for (int i = 0; i < 300; ++i) {
-    trap(life_before);
-    life_before = next_life("a", life_before);
+  const auto sup = family("intensity = 10000\nperiod = \"3600 s\"", {{"a", "", "doomed"}});
+  do {
     ASSERT_EQ(ask(bystander, "hello"), "hello");
-  }
-  ASSERT_TRUE(stop(node.runtime(), sup).ok());
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  } while (show(node.runtime(), sup)->state != "ended");
+  EXPECT_EQ(show(node.runtime(), sup)->ended, "reached_max_restart_intensity");
+  EXPECT_EQ(std::ranges::count(decisions(sup), "restart a"), 10'000);
 }
 
 TEST_F(FamilyTest, WhatDoesNotComeAlongIsNamed) {
