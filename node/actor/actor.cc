@@ -129,6 +129,7 @@ void Actor::post_always(Order order) {
 
 Task::Next Actor::turn(Worker& worker) {
   worker_ = &worker;
+  turn_ns_ = context_->clock->monotonic_ns();
   host_calls_ = 0;
   const uint64_t events_before = chain_.length();
   look_at_rest_timer();
@@ -496,10 +497,11 @@ void Actor::answer(std::shared_ptr<Reply> reply, Result<std::optional<Bytes>> re
   }
 }
 
+// What was due when the turn began has been looked at: if nothing came of it, what it waits for wakes the actor.
 void Actor::arm_timer() {
   uint64_t earliest = 0;
   const auto consider = [&](uint64_t time_ns) {
-    if (time_ns != 0 && (earliest == 0 || time_ns < earliest)) earliest = time_ns;
+    if (time_ns > turn_ns_ && (earliest == 0 || time_ns < earliest)) earliest = time_ns;
   };
   if (phase_ == Phase::kRunning && wait_until_ns_ != 0) {
     consider(wait_until_ns_);

@@ -141,6 +141,21 @@ inline std::string state_of(const wasm::FakeCall& call) {
   return payload == nullptr ? "" : std::string(as_text(*payload->get<Bytes>()));
 }
 
+// Whoever spins looks at the clock again and again.
+class CountingClock final : public Clock {
+ public:
+  uint64_t wall_ns() override { return clock_.wall_ns(); }
+  uint64_t monotonic_ns() override {
+    reads_.fetch_add(1, std::memory_order_relaxed);
+    return clock_.monotonic_ns();
+  }
+  uint64_t reads() const { return reads_; }
+
+ private:
+  SystemClock clock_;
+  std::atomic<uint64_t> reads_{0};
+};
+
 class FakeNode {
  public:
   explicit FakeNode(size_t workers, uint32_t instances_max) : FakeNode(workers, with_instances(instances_max)) {}
@@ -207,6 +222,7 @@ class FakeNode {
     return *outboxes_.emplace_back(std::make_shared<FakeOutbox>(name, room));
   }
   std::vector<std::shared_ptr<FakeOutbox>>& outboxes() { return outboxes_; }
+  uint64_t clock_reads() const { return clock_.reads(); }
   RuntimeOptions& options() { return options_; }  // before the runtime: what isn't set here by itself
 
   static std::string manifest(const std::string& name, const std::string& more = "") {
@@ -249,7 +265,7 @@ class FakeNode {
 
   const size_t workers_;
   RuntimeOptions options_;
-  SystemClock clock_;
+  CountingClock clock_;
   SeededRandom random_{1};
   wasm::FakeEngine engine_;
   std::mutex mutex_;

@@ -242,6 +242,33 @@ TEST_F(FamilyTest, AFactThatIsLargerThanAnEventEndsTheActorAndStopsNobodyElse) {
   EXPECT_EQ(ask(bystander, "list-children"), "[]");
 }
 
+// Nor with anything else that is due and can't be done yet: it waits for what it waits for.
+TEST_F(FamilyTest, WhoseTickIsDueWhileItsChildrenStartDoesNotSpin) {
+  constexpr const char* kSetInterval = "theater:simple/timer@0.1.0/set-interval";
+  node.package("boss", {.imports = {kSetInterval},
+                        .exports = {{kInit,
+                                     [](wasm::FakeCall& call) {
+                                       call.host(kSetInterval,
+                                                 {schema::Value::u64(1'000'000), schema::Value::bytes({})});
+                                       call.result(ok_state(""));
+                                     }},
+                                    {kHandleRequest, FakeNode::obey},
+                                    {"theater:simple/timer-client@0.1.0/handle-tick",
+                                     [](wasm::FakeCall& call) { call.result(ok_state("ticked")); }}}});
+  node.package("slow", {.imports = {kSleepCall},
+                        .exports = {{kInit,
+                                     [](wasm::FakeCall& call) {
+                                       call.host(kSleepCall, {schema::Value::u64(500'000'000)});
+                                       call.result(ok_state(""));
+                                     }},
+                                    {kHandleRequest, FakeNode::obey}}});
+  node.runtime();
+  const uint64_t before = node.clock_reads();
+  const auto parent = boss("[[handler]]\ntype = \"timer\"", {{"child", "", "slow"}});
+  EXPECT_LT(node.clock_reads(), before + 2'000);
+  while (ask(parent, "show") != "ticked") std::this_thread::yield();
+}
+
 TEST_F(FamilyTest, AStateThatCodeGivesIsWhatInitGets) {
   const auto parent = boss();
   EXPECT_EQ(ask(parent, "spawn-and-wait job finisher seed"), "ok(some(\"done: seed\"))");
