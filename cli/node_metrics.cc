@@ -116,7 +116,7 @@ void add_auditor_links(Metrics& metrics, const Outboxes& auditors) {
 Health node_health(node::Runtime& runtime, const Outboxes& auditors, uint64_t patience_ms) {
   const auto answered = std::make_shared<std::promise<void>>();
   auto answer = answered->get_future();
-  runtime.probe([answered] { answered->set_value(); });
+  runtime.defer([answered] { answered->set_value(); });
   if (answer.wait_for(std::chrono::milliseconds(patience_ms)) != std::future_status::ready) {
     return {false, str_cat("the command thread didn't answer within ", patience_ms, " ms")};
   }

@@ -380,7 +380,7 @@ class Actor final : public Task, private wasm::Host, private Services, private H
   uint64_t ask_again_ns_ = 0;     // for an instance, when the engine had none,
   uint64_t asks_since_ns_ = 0;    // the first time
   uint64_t refused_next_ns_ = 0;  // when messages that were refused may be stated
-  uint64_t turn_ns_ = 0;  // when the turn in progress began
+  uint64_t turn_ns_ = 0;          // when the turn in progress began
   Timers::Id timer_{};
   Timers::Id rest_timer_{};
   std::atomic<bool> rest_due_{false};  // it has fired

@@ -253,32 +253,27 @@ std::vector<ActorInfo> Directory::infos(size_t most) const {
 }
 
 std::vector<ActorId> Directory::children_of(const ActorId& supervisor) const {
-  std::vector<ActorId> children;
-  std::shared_lock lock(mutex_);
-  for (const auto& [id, awake] : awake_) {
-    const auto* parent = awake.actor->parent();
-    if (parent != nullptr && parent->supervisor == supervisor) children.push_back(id);
-  }
-  for (const auto& [id, laid_down] : *laid_down_) {
-    const auto* parent = laid_down.resting.parent.get();
-    if (parent != nullptr && parent->supervisor == supervisor) children.push_back(id);
-  }
-  return children;
+  std::unordered_set<ActorId> children;
+  for_each([&](const ActorId& id, const std::string&, const Parentage* parent) {
+    if (parent != nullptr && parent->supervisor == supervisor) children.insert(id);
+  });
+  return {children.begin(), children.end()};
 }
 
-void Directory::for_each(const std::function<void(const ActorId&, const std::string&)>& what) const {
+void Directory::for_each(const std::function<void(const ActorId&, const std::string&, const Parentage*)>& what) const {
   constexpr size_t kBucketsAtOnce = 4'096;
-  for (const auto& actor : awake()) what(actor->id(), actor->name());
-  for (size_t bucket = 0;; bucket += kBucketsAtOnce) {
-    std::shared_lock lock(mutex_);
-    const size_t end = std::min(bucket + kBucketsAtOnce, laid_down_->bucket_count());
-    for (size_t i = bucket; i < end; ++i) {
-      for (auto each = laid_down_->begin(i); each != laid_down_->end(i); ++each) {
-        what(each->first, each->second.resting.manifest->name);
-      }
+  const auto walk = [this](const auto& map, const auto& visit) {
+    for (size_t bucket = 0;; bucket += kBucketsAtOnce) {
+      std::shared_lock lock(mutex_);
+      const size_t end = std::min(bucket + kBucketsAtOnce, map.bucket_count());
+      for (size_t i = bucket; i < end; ++i) std::for_each(map.begin(i), map.end(i), visit);
+      if (end == map.bucket_count()) return;
     }
-    if (end == laid_down_->bucket_count()) return;
-  }
+  };
+  walk(awake_, [&](const auto& each) { what(each.first, each.second.actor->name(), each.second.actor->parent()); });
+  walk(*laid_down_, [&](const auto& each) {
+    what(each.first, each.second.resting.manifest->name, each.second.resting.parent.get());
+  });
 }
 
 ActorCounts Directory::counts() const {

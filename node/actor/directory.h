@@ -29,6 +29,7 @@
 namespace theater::node {
 
 class Actor;
+struct Parentage;
 struct ActorContext;
 struct Resting;
 
@@ -75,10 +76,10 @@ class Directory {
   std::vector<ActorPtr> starting() const;                  // those that don't have an id yet
   std::optional<ActorInfo> info(const ActorId& id) const;  // of one that is registered
   std::vector<ActorInfo> infos(size_t most) const;         // of those that are awake, then of those that are laid down
-  // Calls `what` with each registered actor's id and manifest's name, with the lock; now and then it lets others have
-  // that, so that one may be missed or come twice that is laid down or comes back just now.
-  void for_each(const std::function<void(const ActorId&, const std::string&)>& what) const;
-  std::vector<ActorId> children_of(const ActorId& supervisor) const;
+  // Calls `what` with each registered actor's id, manifest's name and parent, with the lock; now and then it lets
+  // others have that, so that one may be missed or come twice that is laid down or comes back just now.
+  void for_each(const std::function<void(const ActorId&, const std::string&, const Parentage*)>& what) const;
+  std::vector<ActorId> children_of(const ActorId& supervisor) const;  // looks at every actor; so it takes a while
   ActorCounts counts() const;
   std::vector<ActorInfo> ended() const;  // newest last
   std::optional<ActorInfo> find_ended(const ActorId& id) const;

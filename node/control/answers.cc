@@ -1,5 +1,7 @@
 #include "node/control/answers.h"
 
+#include <algorithm>
+
 #include "base/crypto.h"
 #include "schema/codec.h"
 
@@ -79,13 +81,13 @@ void Answers::answer(const PublicKey& key, const std::string& request_id, const 
     found->second.waiting.clear();
     if (may_have_had_an_effect(response)) {
       found->second.response = response;
-      found->second.bytes = schema::encoded_size(response.result) + request_id.size();
+      found->second.bytes = request_id.size() + schema::encoded_size(response.result) +
+                            (response.error ? response.error->message.size() : 0);
       bytes_ += found->second.bytes;
+      of_key->second.bytes += found->second.bytes;
       of_key->second.answered.push_back(request_id);
-      while (of_key->second.answered.size() > kAnswersMax || bytes_ > kBytesMax) {
-        if (of_key->second.answered.empty()) break;
-        forget_oldest(of_key->second);
-      }
+      if (of_key->second.answered.size() > kAnswersMax) forget_oldest(of_key->second);
+      while (bytes_ > kBytesMax) forget_oldest(largest());
     } else {
       of_key->second.entries.erase(found);
     }
@@ -103,10 +105,15 @@ bool Answers::make_room_for_key() {
   return false;
 }
 
+Answers::OfKey& Answers::largest() {
+  return std::ranges::max_element(keys_, {}, [](const auto& each) { return each.second.bytes; })->second;
+}
+
 void Answers::forget_oldest(OfKey& of_key) {
   const auto oldest = of_key.entries.find(of_key.answered.front());
   of_key.answered.pop_front();
   bytes_ -= oldest->second.bytes;
+  of_key.bytes -= oldest->second.bytes;
   of_key.entries.erase(oldest);
 }
 

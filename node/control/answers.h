@@ -3,7 +3,8 @@
 //
 // Remembered are requests that may have had an effect: those in progress, done, or failed in the actor. One that was
 // refused had none, and may be tried again under its id. Bounds: kAnswersMax ids for each key, kKeysMax keys and
-// kBytesMax of answers; the oldest goes first. A restart of the node forgets all.
+// kBytesMax of answers. Beyond that the oldest goes first, of the key itself or of the one whose answers are largest,
+// so that nobody makes the node forget another's. A restart of the node forgets all.
 //
 // Any thread; one short lock. Responders are called without it.
 #pragma once
@@ -45,10 +46,12 @@ class Answers {
   struct OfKey {
     std::map<std::string, Entry> entries;
     std::deque<std::string> answered;  // oldest first
+    size_t bytes = 0;                  // of those
   };
 
   bool make_room_for_key();  // false if every key has requests in progress
   void forget_oldest(OfKey& of_key);
+  OfKey& largest();
 
   std::mutex mutex_;
   std::map<PublicKey, OfKey> keys_;

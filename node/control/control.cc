@@ -247,16 +247,20 @@ void RuntimeControl::spawn(const ExchangePtr& exchange) {
     request.initial_state = std::move(*state);
   }
   request.requested_by = exchange->origin;
-  runtime_.spawn(std::move(request), the_actor(exchange));
+  runtime_.defer([this, exchange, request = std::move(request)]() mutable {
+    runtime_.spawn(std::move(request), the_actor(exchange));
+  });
 }
 
 void RuntimeControl::list(const ExchangePtr& exchange) {
-  runtime_.list([this, exchange](Result<std::vector<ActorInfo>> actors) {
-    if (!actors.ok()) return exchange->done(std::move(actors).error());
-    std::vector<Value> records;
-    for (const auto& info : *actors) records.push_back(record_of(info));
-    exchange->done(Value::record(
-        {{"actors", Value::list(std::move(records))}, {"registered", Value::u64(runtime_.counts().registered)}}));
+  runtime_.defer([this, exchange] {
+    runtime_.list([this, exchange](Result<std::vector<ActorInfo>> actors) {
+      if (!actors.ok()) return exchange->done(std::move(actors).error());
+      std::vector<Value> records;
+      for (const auto& info : *actors) records.push_back(record_of(info));
+      exchange->done(Value::record(
+          {{"actors", Value::list(std::move(records))}, {"registered", Value::u64(runtime_.counts().registered)}}));
+    });
   });
 }
 

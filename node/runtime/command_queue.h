@@ -1,5 +1,5 @@
-// What the command thread has to do: go on where a package is compiled, or an answer is durable. Always taken, because
-// its amount is bounded by the compilations and requests in flight.
+// What the command thread has to do: go on where a package is compiled, or an answer is durable, and what would hold up
+// the bus. Always taken, because its amount is bounded by the compilations and requests in flight.
 //
 // Any thread pushes; one thread pops.
 #pragma once

@@ -132,8 +132,11 @@ void RuntimeImpl::list(Callback<std::vector<ActorInfo>> done) {
 
 void RuntimeImpl::show(const ActorId& actor, Callback<ActorInfo> done) {
   if (auto info = context_->directory.info(actor)) {
-    info->children = context_->directory.children_of(actor);
-    return done(std::move(*info));
+    if (info->strategy.empty()) return done(std::move(*info));
+    return defer([this, info = std::move(*info), done = std::move(done)]() mutable {
+      info.children = context_->directory.children_of(info.id);
+      done(std::move(info));
+    });
   }
   if (auto ended = context_->directory.find_ended(actor)) return done(std::move(*ended));
   if (actor == node_chain_->id()) return done(node_info());
@@ -313,7 +316,7 @@ Result<ActorId> RuntimeImpl::resolve_now(const std::string& text) const {
   const bool is_prefix = text.size() >= 3 && text.find_first_not_of("0123456789abcdef") == std::string::npos;
   const auto begins = [&](const ActorId& id) { return is_prefix && id.hex().starts_with(text); };
   std::unordered_set<ActorId> named, begun;
-  context_->directory.for_each([&](const ActorId& id, const std::string& name) {
+  context_->directory.for_each([&](const ActorId& id, const std::string& name, const Parentage*) {
     if (name == text) named.insert(id);
     if (begins(id)) begun.insert(id);
   });

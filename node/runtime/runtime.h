@@ -137,8 +137,9 @@ class Runtime {
   virtual const ActorId& node_chain() const = 0;
   // Looks at every living actor: some microseconds for a hundred of them. Not for a loop.
   virtual RuntimeMetrics metrics() const = 0;
-  // Called by the command thread at its next turn: how to see that it gets on. Never after stop().
-  virtual void probe(std::function<void()> done) = 0;
+  // Calls `work` on the command thread, soon; never after stop(). For what may take some milliseconds, and to see that
+  // the thread gets on.
+  virtual void defer(std::function<void()> work) = 0;
   // Refuses new spawns, stops all actors, ends the node's chain, joins the threads. Blocks; not from a callback.
   // Idempotent. False if some actor had to be killed or its terminal event found no capacity in time.
   virtual bool stop(uint64_t grace_ms) = 0;

@@ -40,7 +40,7 @@ class RuntimeImpl final : public Runtime, private ActorListener {
   void when_ended(const ActorId& actor, Callback<ActorInfo> done) override;
   const ActorId& node_chain() const override { return node_chain_->id(); }
   RuntimeMetrics metrics() const override;
-  void probe(std::function<void()> done) override { defer(std::move(done)); }
+  void defer(std::function<void()> work) override { context_->commands.push(std::move(work)); }
   bool stop(uint64_t grace_ms) override;
 
  private:
@@ -48,7 +48,6 @@ class RuntimeImpl final : public Runtime, private ActorListener {
   void on_born(Actor& actor, const Hash& package) override;
   void on_ended(const ActorInfo& info) override;
   void spawn_life(LifeRequest life, Callback<ActorInfo> done) override;
-  void defer(std::function<void()> work) { context_->commands.push(std::move(work)); }  // to the command thread
 
   // Finds the living actor and gives it an order; `done` gets the error otherwise.
   template <typename T>

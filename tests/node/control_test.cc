@@ -298,6 +298,30 @@ TEST_F(ControlTest, TheNumberOfAnswersThatAreRememberedIsBounded) {
   EXPECT_EQ(events(), before + 6) << "forgotten: it is sent again";
 }
 
+TEST(AnswersTest, LargeAnswersOfOneKeyDoNotMakeTheNodeForgetAnothers) {
+  Answers answers;
+  PublicKey large, small;
+  large.bytes[0] = 1;
+  small.bytes[0] = 2;
+  const auto is_new = [&](const PublicKey& key, const std::string& id) {
+    bus::ControlRequest request;
+    request.verb = "actor.request";
+    request.request_id = id;
+    return answers.begin(key, request, std::make_shared<Answer>());
+  };
+  ASSERT_TRUE(is_new(small, "once"));
+  answers.answer(small, "once", {});
+  bus::ControlResponse failed;
+  failed.error = Error{ErrorCode::kActorFailed, std::string(Answers::kBytesMax / 3, 'x')};
+  for (const char* id : {"1", "2", "3", "4"}) {
+    ASSERT_TRUE(is_new(large, id));
+    answers.answer(large, id, failed);
+  }
+  EXPECT_FALSE(is_new(small, "once"));
+  EXPECT_FALSE(is_new(large, "4"));
+  EXPECT_TRUE(is_new(large, "1")) << "texts of errors count, and the oldest goes first";
+}
+
 TEST_F(ControlTest, LogsFollowUntilTheActorEnds) {
   const std::string actor = spawn();
   const auto logs = start("actor.logs", {{"actor", Value::string(actor)}});

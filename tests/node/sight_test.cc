@@ -119,7 +119,7 @@ TEST(SightTest, TheCommandThreadAnswersWhateverActorsDo) {
   node.runtime().request(looping, to_bytes("loop"), {}, 0, false, [](auto) {});
   ASSERT_TRUE(wait_for_state(node.runtime(), looping, "running"));
   std::promise<void> answered;
-  node.runtime().probe([&] { answered.set_value(); });
+  node.runtime().defer([&] { answered.set_value(); });
   EXPECT_EQ(answered.get_future().wait_for(kLong), std::future_status::ready);
 }
 
