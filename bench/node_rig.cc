@@ -141,7 +141,7 @@ Result<void> NodeRig::burst_in_turn(const std::vector<ActorId>& actors, uint64_t
 }
 
 Result<std::optional<Bytes>> NodeRig::request(const ActorId& actor, const std::string& message, uint64_t* told_ns) {
-  return wait_for<std::optional<Bytes>>([&](auto done) {
+  return wait_for<std::optional<Bytes>>([&](const auto& done) {
     runtime_->request(actor, to_bytes(message), origin(), kRequestTimeoutMs, false,
                       [this, told_ns, done](Result<std::optional<Bytes>> answer) {
                         if (told_ns != nullptr) *told_ns = clock_.monotonic_ns();
