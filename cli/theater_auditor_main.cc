@@ -8,6 +8,7 @@ int main(int argc, char** argv) {
       [](theater::cli::Command& root) {
         theater::cli::add_auditor_commands(root);
         theater::cli::add_chain_commands(root);
+        theater::cli::add_evidence_commands(root);
         theater::cli::add_keys_commands(root);
         theater::cli::add_version_command(root, "none");
       },

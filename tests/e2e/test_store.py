@@ -40,6 +40,11 @@ class Chain(house.Case):
         self.assertEqual(by_name, self.events(self.actor[:6]))
         self.assertIn("theater chain list", self.theater("chain", "show", "nobody", code=3).stderr)
 
+    def test_a_good_store_holds_no_evidence(self):
+        self.assertIn("no evidence", self.theater("evidence", "list").stderr)
+        self.assertEqual(self.theater_json("evidence", "list"), [])
+        self.assertIn("no evidence number '1'", self.theater("evidence", "show", "1", code=3).stderr)
+
     def test_show_prints_a_range_one_event_a_line(self):
         events = self.events("burst")
         self.assertEqual([each["sequence"] for each in events], list(range(len(events))))

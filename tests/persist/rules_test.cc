@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "persist/evidence.h"
 #include "persist/memory_store.h"
 #include "persist/store_reader.h"
 #include "persist/verifier.h"
@@ -64,6 +65,17 @@ schema::EncodedEvent forged(const TestChain& chain, const std::function<void(sch
   schema::encode_event(header, body, event.bytes);
   event.hash = sha256(event.bytes);
   return event;
+}
+
+std::vector<EvidenceRow> evidence_in(const Store& store) {
+  std::vector<EvidenceRow> all;
+  const auto walked = walk_evidence(store, [&](uint64_t number, const EvidenceRow& row) {
+    all.push_back(row);
+    EXPECT_EQ(number, all.size());
+    return true;
+  });
+  CHECK(walked.ok(), walked.ok() ? "" : walked.error().message);
+  return all;
 }
 
 struct Rule {
@@ -149,6 +161,14 @@ TEST(Rules, ANodeCannotExtendAnotherNodesChain) {
   thief.seal();
   Outcome out = record_all({&owner, &thief});
   EXPECT_THAT(out.alarms, ElementsAre(HasSubstr("belongs to another node"), HasSubstr("names another node")));
+  const auto evidence = evidence_in(*out.store);
+  ASSERT_EQ(evidence.size(), 2u);
+  EXPECT_THAT(evidence[0].reason, HasSubstr("belongs to another node"));
+  EXPECT_THAT(evidence[1].reason, HasSubstr("names another node"));
+  for (const auto& row : evidence) {
+    EXPECT_EQ(row.peer, thief.node);
+    EXPECT_EQ(read_evidence_frame(*out.store, row)->frame, thief.frames[0]);
+  }
   const VerifyReport report = out.report(chain.actor());
   EXPECT_FALSE(report.sequence) << "the owner's chain is untouched: " << report.reason;
   EXPECT_EQ(report.verified, 1u);
@@ -314,6 +334,10 @@ TEST(Rules, AFrameWhoseBodyWasExchangedIsRefused) {
   Prepared prepared = (*recorder)->take();
   EXPECT_EQ(prepared.frames, 0u);
   EXPECT_EQ(prepared.evidence, 1u);
+  ASSERT_TRUE(store.commit(*prepared.batch, prepared.tip).ok());
+  const auto evidence = evidence_in(store);
+  ASSERT_EQ(evidence.size(), 1u);
+  EXPECT_EQ(read_evidence_frame(store, evidence[0])->frame, stream.frames[0]);
 }
 
 // Writing past the rules, as somebody would who wants to hide something and keeps RocksDB's checksums right.

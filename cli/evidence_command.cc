@@ -1,0 +1,107 @@
+// theater evidence list|show: what an auditor found wrong.
+#include <memory>
+
+#include "cli/commands.h"
+#include "cli/output.h"
+#include "cli/store_access.h"
+#include "persist/evidence.h"
+
+namespace theater::cli {
+namespace {
+
+using persist::EvidenceRow;
+
+// A store's rows, beside its chains. Every store that the command line opens has them.
+const persist::Store& rows_of(const persist::ChainReader& reader) {
+  CHECK(reader.store() != nullptr);
+  return *reader.store();
+}
+
+JsonLine json_of(uint64_t number, const EvidenceRow& row) {
+  JsonLine line;
+  line.number("number", number).text("received", format_time(row.received_ns)).text("node", row.peer.hex());
+  if (!row.actor.is_zero()) line.text("actor", row.actor.hex()).number("sequence", row.sequence);
+  if (row.frame != 0) line.number("frame", row.frame);
+  line.text("reason", row.reason);
+  return line;
+}
+
+Result<ExitCode> list(const StoreOptions& options) {
+  TRY_ASSIGN(const auto store, open_store(options));
+  std::vector<std::vector<std::string>> rows = {{"NUMBER", "RECEIVED", "NODE", "ACTOR", "EVENT", "REASON"}};
+  TRY(persist::walk_evidence(rows_of(*store), [&](uint64_t number, const EvidenceRow& row) {
+    if (options.json) {
+      print_line(json_of(number, row).str());
+    } else {
+      const bool of_actor = !row.actor.is_zero();
+      rows.push_back({str_cat(number), format_time(row.received_ns), row.peer.short_hex(),
+                      of_actor ? row.actor.short_hex() : "-", of_actor ? str_cat(row.sequence) : "-",
+                      escape(as_bytes(row.reason))});
+    }
+    return true;
+  }));
+  if (options.json) return ExitCode::kDone;
+  if (rows.size() == 1) {
+    note("the store holds no evidence of anything wrong");
+  } else {
+    print_table(rows);
+  }
+  return ExitCode::kDone;
+}
+
+struct ShowOptions {
+  StoreOptions store;
+  std::string number;
+  bool raw = false;
+};
+
+Result<ExitCode> show(const ShowOptions& options) {
+  TRY_ASSIGN(const auto store, open_store(options.store));
+  std::optional<EvidenceRow> found;
+  TRY(persist::walk_evidence(rows_of(*store), [&](uint64_t number, const EvidenceRow& row) {
+    if (str_cat(number) == options.number) found = row;
+    return !found;
+  }));
+  if (!found) {
+    return Error{ErrorCode::kNotFound, str_cat("the store has no evidence number '", escape(as_bytes(options.number)),
+                                               "'; see theater evidence list")};
+  }
+  TRY_ASSIGN(const auto bytes, persist::read_evidence_frame(rows_of(*store), *found));
+  if (options.raw) {
+    print_raw(bytes.frame);
+    return ExitCode::kDone;
+  }
+  JsonLine line = json_of(std::stoull(options.number), *found);
+  line.number("bytes", bytes.frame.size()).boolean("as_sent", bytes.as_sent);
+  if (options.store.json) {
+    print_line(line.str());
+    return ExitCode::kDone;
+  }
+  print_line(str_cat("received  ", format_time(found->received_ns), " over the link of node ", found->peer.hex()));
+  if (!found->actor.is_zero()) print_line(str_cat("about     event ", found->sequence, " of ", found->actor.hex()));
+  print_line(str_cat("reason    ", escape(as_bytes(found->reason))));
+  print_line(str_cat("frame     ", bytes.frame.size(), " bytes",
+                     found->frame != 0 ? str_cat(", stored as number ", found->frame) : ", refused and kept here",
+                     bytes.as_sent ? "" : "; pieces of blobs stand apart", "; --raw prints it"));
+  return ExitCode::kDone;
+}
+
+}  // namespace
+
+void add_evidence_commands(Command& root) {
+  Command noun = root.add("evidence", "Looks at what an auditor found wrong");
+
+  auto list_options = std::make_shared<StoreOptions>();
+  Command list_verb = noun.add("list", "Prints the records of a store, in the order in which they came");
+  add_store_options(list_verb, *list_options);
+  list_verb.runs([list_options] { return list(*list_options); });
+
+  auto show_options = std::make_shared<ShowOptions>();
+  Command show_verb = noun.add("show", "Prints one record, or the frame that it is about");
+  show_verb.argument("NUMBER", show_options->number, "As list prints it");
+  show_verb.flag("--raw", show_options->raw, "The frame's bytes (docs/formats/frame.md) and nothing else");
+  add_store_options(show_verb, show_options->store);
+  show_verb.runs([show_options] { return show(*show_options); });
+}
+
+}  // namespace theater::cli
