@@ -72,6 +72,12 @@ std::optional<Bytes> from_hex(std::string_view digits) {
   return out;
 }
 
+bool is_plain(std::string_view text, size_t max) { return text.size() <= max && escape(as_bytes(text)) == text; }
+
+std::string quote(std::string_view text, size_t max) {
+  return is_plain(text, max) ? str_cat("'", text, "'") : str_cat("(", text.size(), " bytes)");
+}
+
 std::string escape(BytesView bytes) {
   std::string out;
   out.reserve(bytes.size());

@@ -64,6 +64,12 @@ std::optional<Bytes> from_hex(std::string_view digits);
 // a guest sent can be shown on one line of a terminal.
 std::string escape(BytesView bytes);
 
+// What a guest wrote, for a message that goes on its record: 'text' if it is plain, else "(N bytes)". Cut or escaped,
+// it could show a part of a secret that nobody finds to hide it any more. Plain is what is printable as it is, and
+// short.
+std::string quote(std::string_view text, size_t max = 100);
+bool is_plain(std::string_view text, size_t max = 100);
+
 // True if `bytes` is well-formed UTF-8 (no surrogates, no overlong forms, at most U+10FFFF).
 bool is_utf8(BytesView bytes);
 

@@ -1,5 +1,7 @@
 // theater actor spawn, and the noun.
+#include <future>
 #include <memory>
+#include <thread>
 
 #include "cli/commands.h"
 #include "cli/manifest_file.h"
@@ -31,6 +33,21 @@ std::vector<schema::Value::Field> fields_of(node::Bundle bundle) {
   return fields;
 }
 
+// An actor whose auditor is away is born when that is back, however long it takes.
+template <typename Call>
+auto saying_that_it_waits(Call call) {
+  std::promise<void> over;
+  std::thread waiter([&, ended = over.get_future()] {
+    if (ended.wait_for(std::chrono::seconds(5)) == std::future_status::timeout) {
+      note("still waiting; theater actor list and node status say for what");
+    }
+  });
+  auto result = call();
+  over.set_value();
+  waiter.join();
+  return result;
+}
+
 Result<ExitCode> spawn(const SpawnOptions& options) {
   TRY_ASSIGN(auto manifest, load_manifest(options.manifest));
   auto args = fields_of(std::move(manifest.bundle));
@@ -39,7 +56,7 @@ Result<ExitCode> spawn(const SpawnOptions& options) {
     args.push_back({"initial-state", schema::Value::bytes(std::move(state))});
   }
   TRY_ASSIGN(auto client, NodeClient::connect(options.node, kLongWaitMs));
-  const auto result = client.call("actor.spawn", std::move(args));
+  const auto result = saying_that_it_waits([&] { return client.call("actor.spawn", std::move(args)); });
   if (!result.ok()) return about_files(result.error(), manifest.path, manifest.package_path);
   TRY_ASSIGN(const auto actor, read_actor(*result));
   print_line(options.node.json ? to_json(actor).str() : actor.id);

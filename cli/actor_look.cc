@@ -28,8 +28,8 @@ Result<std::vector<RemoteActor>> all_actors(const NodeOptions& options) {
   const auto listed =
       static_cast<uint64_t>(std::ranges::count_if(actors, [](const auto& actor) { return actor.state != "ended"; }));
   if (listed < registered) {
-    note(
-        str_cat(registered - listed, " more passivated actors aren't listed; theater actor show finds each by its id"));
+    note(str_cat(registered - listed,
+                 " more actors aren't listed, most of them passivated; theater actor show finds each by its id"));
   }
   return actors;
 }

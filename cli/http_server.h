@@ -24,9 +24,9 @@ struct HttpAnswer {
 
 class HttpServer {
  public:
-  static constexpr int kThreads = 8;
-  static constexpr int kQueued = 16;
-  static constexpr int kPatienceMs = 1'000;
+  static constexpr int kThreads = 32;
+  static constexpr int kQueued = 64;
+  static constexpr int kPatienceMs = 500;
   using Handler = std::function<HttpAnswer()>;
 
   // `address` as check_listen_address() wants it; `pages` by path: "/metrics". kRefused if another process listens

@@ -94,7 +94,7 @@ void Actor::fail(ErrorKind kind, std::string message, uint64_t fuel, bool in_cal
   stating_ = false;
   wait_until_ns_ = 0;
   no_room_ = false;
-  message = chain_.hidden(event_text(message));
+  message = event_text(chain_.hidden(message));  // not the other way round: half a secret isn't found
   ended_ = str_cat(schema::kTypeError, ": ", message);
   const Error why{ErrorCode::kActorFailed, str_cat("'", name(), "' ended: ", message)};
   close_mailbox(why);

@@ -33,7 +33,6 @@ Result<void> Actor::accepts(const wasm::ExportFunction& function) const {
 
 // By another actor's rpc.
 Result<const wasm::ExportFunction*> Actor::callable(std::string_view name) const {
-  const std::string shown = escape(as_bytes(name.substr(0, 300)));
   const auto refuse = [](std::string why) { return Error{ErrorCode::kRefused, std::move(why)}; };
   if (!manifest_->grants("rpc")) {
     return refuse(str_cat("'", this->name(), "' can't be called: its manifest doesn't grant that; add to it:\n",
@@ -41,8 +40,8 @@ Result<const wasm::ExportFunction*> Actor::callable(std::string_view name) const
   }
   if (const auto& granted = manifest_->permissions.rpc.functions) {
     if (std::find(granted->begin(), granted->end(), name) == granted->end()) {
-      return refuse(str_cat("the manifest of '", this->name(), "' doesn't let others call '", shown,
-                            "' (functions of its handler rpc)"));
+      return refuse(str_cat("the manifest of '", this->name(), "' doesn't let others call ", quote(name, 300),
+                            " (functions of its handler rpc)"));
     }
   }
   if (module_ != nullptr) {
@@ -50,8 +49,8 @@ Result<const wasm::ExportFunction*> Actor::callable(std::string_view name) const
       if (function.name == name) return &function;
     }
   }
-  return Error{ErrorCode::kNotFound, str_cat("the package of '", this->name(), "' has no export '", shown,
-                                             "' that can be called: ", wasm::callable_type().wit())};
+  return Error{ErrorCode::kNotFound, str_cat("the package of '", this->name(), "' has no export ", quote(name, 300),
+                                             " that can be called: ", wasm::callable_type().wit())};
 }
 
 Result<void> Actor::offer(Message message) {

@@ -41,9 +41,8 @@ Directory::~Directory() = default;
 
 Result<void> Directory::take_name(const std::string& name, const ActorId& id, Names& names) {
   if (!is_actor_name(name)) {
-    return Error{ErrorCode::kInvalid,
-                 str_cat("a name has 1 to ", kActorNameMax, " of the characters a-z A-Z 0-9 - _ . ; here it is \"",
-                         escape(as_bytes(name.substr(0, 100))), "\"")};
+    return Error{ErrorCode::kInvalid, str_cat("a name has 1 to ", kActorNameMax,
+                                              " of the characters a-z A-Z 0-9 - _ . ; here it is ", quote(name))};
   }
   if (ActorId::from_hex_text(name)) return Error{ErrorCode::kInvalid, "a name must not look like an actor's id"};
   if (!names_.contains(name) && names.size() >= kNamesMax) {
@@ -310,8 +309,7 @@ Result<Directory::ActorPtr> Directory::resolve(std::string_view target) {
   auto id = ActorId::from_hex_text(target);
   if (!id) id = whereis(std::string(target));
   if (!id) {
-    return Error{ErrorCode::kNotFound,
-                 str_cat("no actor has the name '", escape(as_bytes(target.substr(0, 100))), "'")};
+    return Error{ErrorCode::kNotFound, str_cat("no actor has the name ", quote(target))};
   }
   if (auto found = find(*id)) return found;
   std::shared_lock lock(mutex_);
@@ -332,7 +330,7 @@ Result<void> Directory::unregister_name(const std::string& name, const ActorId& 
   std::unique_lock lock(mutex_);
   const auto found = names_.find(name);
   if (found == names_.end() || found->second != id) {
-    return Error{ErrorCode::kRefused, str_cat("'", escape(as_bytes(name.substr(0, 100))), "' isn't this actor's name")};
+    return Error{ErrorCode::kRefused, str_cat(quote(name), " isn't this actor's name")};
   }
   names_.erase(found);
   std::erase(*names_of(id), name);

@@ -21,18 +21,19 @@ bool contains(const std::vector<std::string>& all, std::string_view one) {
 Result<Value> value_of(Services& services, const std::string& name) {
   const auto& granted = services.manifest().permissions.environment;
   const bool is_secret = contains(granted.secrets, name);
-  const std::string shown = escape(as_bytes(name));
+  const std::string shown = quote(name);
   if (!is_secret && !contains(granted.variables, name)) {
-    return Error{ErrorCode::kRefused, str_cat("the variable '", shown, "' isn't granted; add it to the manifest:\n",
-                                              grant_line("environment"), "\nvariables = [\"", shown, "\"]")};
+    return Error{ErrorCode::kRefused,
+                 str_cat("the variable ", shown, " isn't granted; add it to the manifest:\n", grant_line("environment"),
+                         "\nvariables = [\"", is_plain(name) ? name : "…", "\"]")};
   }
   const std::string* value = services.variable(name);
   if (value == nullptr) return Value::none();
   if (!is_utf8(as_bytes(*value))) {
-    return Error{ErrorCode::kInvalid, str_cat("the value of '", shown, "' isn't UTF-8 text")};
+    return Error{ErrorCode::kInvalid, str_cat("the value of ", shown, " isn't UTF-8 text")};
   }
   if (is_secret && value->size() < schema::kSecretMin) {
-    return Error{ErrorCode::kRefused, str_cat("the secret '", shown, "' has fewer than ", schema::kSecretMin,
+    return Error{ErrorCode::kRefused, str_cat("the secret ", shown, " has fewer than ", schema::kSecretMin,
                                               " bytes: it could be guessed from its commitment")};
   }
   return Value::some(Value::string(*value));

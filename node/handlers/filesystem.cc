@@ -19,14 +19,14 @@ Value answer(const Result<void>& result) { return result.ok() ? Value::ok() : er
 // "notes/2024/x" in the folder granted as "notes".
 Result<FolderPath> granted_path(const FilesystemGrant& granted, const std::string& path, bool writes) {
   TRY_ASSIGN(auto parts, split_guest_path(path));
-  const std::string shown = escape(as_bytes(path)), name = escape(as_bytes(parts[0]));
+  const std::string name = is_plain(parts[0]) ? parts[0] : "…";
   const auto folder = std::find_if(granted.folders.begin(), granted.folders.end(),
                                    [&](const FolderGrant& each) { return each.name == parts[0]; });
   const auto refuse = [&](std::string_view why, std::string_view mode) {
-    return Error{
-        ErrorCode::kRefused,
-        str_cat("'", shown, "' ", why, "; add to the manifest's handler filesystem:\n[[handler.folder]]\nname = \"",
-                name, "\"\npath = \"…\"\nmode = \"", mode, "\"")};
+    return Error{ErrorCode::kRefused,
+                 str_cat(quote(path, kGuestPathMax), " ", why,
+                         "; add to the manifest's handler filesystem:\n[[handler.folder]]\nname = \"", name,
+                         "\"\npath = \"…\"\nmode = \"", mode, "\"")};
   };
   if (folder == granted.folders.end()) {
     return refuse("isn't in a granted folder", writes ? "read-write" : "read");

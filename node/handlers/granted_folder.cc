@@ -42,7 +42,7 @@ class Descriptor {
 };
 
 Error says(const std::string& shown, std::string_view what, ErrorCode code = ErrorCode::kInvalid) {
-  return Error{code, str_cat("'", escape(as_bytes(shown)), "' ", what)};
+  return Error{code, str_cat(quote(shown, kGuestPathMax), " ", what)};
 }
 
 // Of the call that just failed.
@@ -64,8 +64,8 @@ Error from_errno(const std::string& shown, int code = errno) {
 Result<Descriptor> open_root(const FolderPath& path, int flags) {
   Descriptor root(open(path.root.c_str(), flags | O_DIRECTORY | O_CLOEXEC));
   if (!root.ok()) {
-    return Error{ErrorCode::kIo, str_cat("the folder of '", escape(as_bytes(path.shown)),
-                                         "' can't be opened by the node: ", errno_text(errno))};
+    return Error{ErrorCode::kIo, str_cat("the folder of ", quote(path.shown, kGuestPathMax),
+                                         " can't be opened by the node: ", errno_text(errno))};
   }
   return root;
 }
@@ -197,7 +197,7 @@ Result<std::unique_ptr<DIR, CloseDirectory>> open_directory(const FolderPath& pa
 Result<std::vector<std::string>> split_guest_path(std::string_view path) {
   const std::string shown(path);
   if (path.empty() || path.size() > kGuestPathMax) {
-    return says(shown.substr(0, 64), str_cat("is no path: it has 1 to ", kGuestPathMax, " bytes"));
+    return says(shown, str_cat("is no path: it has 1 to ", kGuestPathMax, " bytes"));
   }
   std::vector<std::string> parts;
   for (size_t from = 0; from <= path.size();) {
@@ -205,8 +205,8 @@ Result<std::vector<std::string>> split_guest_path(std::string_view path) {
     const std::string_view part = path.substr(from, end - from);
     if (part.empty() || part == "." || part == ".." || part.size() > kNameMax || part.find('\0') != part.npos ||
         part.starts_with(kTemporary)) {
-      return says(shown, str_cat("is no path: '", escape(as_bytes(part.substr(0, 64))),
-                                 "' is no name; write FOLDER/NAME, without '..', '.', '//' and a '/' in front"));
+      return says(shown, str_cat("is no path: ", quote(part, kNameMax),
+                                 " is no name; write FOLDER/NAME, without '..', '.', '//' and a '/' in front"));
     }
     parts.emplace_back(part);
     if (parts.size() > kPathDepthMax) return says(shown, str_cat("has more than ", kPathDepthMax, " names"));

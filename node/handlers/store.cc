@@ -15,8 +15,7 @@ namespace {
 
 Result<Hash> hash_arg(const HostCall& call, size_t i) {
   if (const auto hash = Hash::from_hex_text(text_arg(call, i))) return *hash;
-  return Error{ErrorCode::kInvalid,
-               str_cat("'", escape(as_bytes(text_arg(call, i).substr(0, 80))), "' is no hash: 64 digits")};
+  return Error{ErrorCode::kInvalid, str_cat(quote(text_arg(call, i)), " is no hash: 64 digits")};
 }
 
 Result<void> may_put(const Services& services, const HostCall& call) {

@@ -71,8 +71,8 @@ Result<void> spawn_child(Services& services, Supervisor& supervisor, const Value
     if (known == nullptr) {
       return Error{ErrorCode::kInvalid,
                    str_cat("the child's package: give its bytes, or name one that this actor or a child of its has: "
-                           "package = \"sha256:…\"; here it is \"",
-                           escape(as_bytes(named.substr(0, 100))), "\"")};
+                           "package = \"sha256:…\"; here it is ",
+                           quote(named))};
     }
     bundle.package = *known;
   }

@@ -60,6 +60,12 @@ TEST(Utf8, Malformed) {
   }
 }
 
+TEST(Text, QuotesNeitherCutNorChanged) {
+  EXPECT_EQ(quote("plain é"), "'plain é'");
+  EXPECT_EQ(quote("tab\t"), "(4 bytes)");
+  EXPECT_EQ(quote(std::string(11, 'x'), 10), "(11 bytes)");
+}
+
 std::string escaped(std::string_view text) { return escape(as_bytes(text)); }
 
 TEST(Escape, OneLineWithoutControlCharacters) {

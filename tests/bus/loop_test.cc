@@ -197,7 +197,7 @@ TEST_F(LoopTest, without_an_auditor_there_is_no_room_and_a_waker_runs_when_there
 TEST_F(LoopTest, a_node_with_the_wrong_key_of_the_auditor_is_refused_and_both_say_so) {
   open_auditor();
   open_node(SecretKeys::generate().public_keys());
-  EXPECT_TRUE(eventually([&] { return node_log_.has("public key configured for it is probably not its own"); }))
+  EXPECT_TRUE(eventually([&] { return node_log_.has("public key configured for it is not its own"); }))
       << node_log_.all();
   EXPECT_TRUE(eventually([&] { return auditor_log_.has("a handshake failed"); })) << auditor_log_.all();
   EXPECT_FALSE(outbox_->try_reserve(8));
