@@ -84,6 +84,25 @@ class EnvironmentTest : public testing::Test {
   FakeNode node_;
 };
 
+// Where a message of the host's is cut, a secret may stand: then none of it may be there.
+TEST_F(EnvironmentTest, NoMessageShowsAPartOfASecret) {
+  constexpr const char* kContent = "theater:simple/store@0.1.0/get";
+  constexpr const char* kWhereis = "theater:simple/names@0.1.0/unregister";
+  node_.package("clumsy", {.imports = {kGet, kContent, kWhereis},
+                           .exports = {{kInit, [](wasm::FakeCall& call) { call.result(ok_state("")); }},
+                                       {kHandleRequest, [](wasm::FakeCall& call) {
+                                          call.host(kContent, {Value::string(std::string(70, 'a') + kKey)});
+                                          call.host(kWhereis, {Value::string(std::string(90, 'a') + kKey)});
+                                          call.trap(std::string(3'990, 'a') + kKey);
+                                        }}}});
+  const auto actor = node_.spawn("clumsy",
+                                 "[[handler]]\ntype = \"environment\"\nsecrets = [\"API_KEY\"]\n"
+                                 "[[handler]]\ntype = \"store\"\n[[handler]]\ntype = \"names\"\n");
+  EXPECT_THAT(ask(actor, "go"), Not(HasSubstr("a" + std::string(kKey).substr(0, 4))));
+  EXPECT_EQ(node_.record().types(actor).back(), "WasmError error");
+  EXPECT_THAT(everything(), Not(HasSubstr("a" + std::string(kKey).substr(0, 4))));
+}
+
 TEST_F(EnvironmentTest, GrantedVariablesAndNoOthers) {
   const auto actor = spawn("variables = [\"CITY\", \"UNSET\", \"LATIN\"]\n");
   EXPECT_EQ(ask(actor, "get CITY"), "Paris");
