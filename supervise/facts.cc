@@ -1,5 +1,6 @@
 #include "supervise/facts.h"
 
+#include <algorithm>
 #include <cstring>
 
 namespace theater::supervise {
@@ -109,9 +110,8 @@ std::optional<Input> read_asked(Reader& reader) {
   if (what == "time_passed") return TimePassed{};
   if (what == "start_child") return StartChild{call(), reader.spec()};
   if (what == "start_child_of_pattern") {
-    const uint64_t size = reader.number("state-bytes");
-    if (size > kStartArgumentsMax + 1) return std::nullopt;
-    return StartFromPattern{call(), Bytes(size)};
+    const uint64_t size = reader.number("state-bytes");  // too much is too much: what is refused needs no memory
+    return StartFromPattern{call(), Bytes(std::min<uint64_t>(size, kStartArgumentsMax + 1))};
   }
   if (what == "terminate_child") return TerminateChild{call(), reader.text("child")};
   if (what == "restart_child") return RestartChild{call(), reader.text("child")};

@@ -48,7 +48,9 @@ class FamilyTest : public testing::Test {
   }
   ~FamilyTest() override {
     node.stop(10'000);
-    for (const ActorId& actor : auditor.record().actors()) expect_replays(node, auditor.record(), actor);
+    for (const ActorId& actor : auditor.record().actors()) {
+      expect_replays(node, auditor.record(), actor, replay_options[actor]);
+    }
   }
 
   static std::vector<std::string> imports() {
@@ -110,8 +112,8 @@ class FamilyTest : public testing::Test {
       call.host(kSleepCall, {Value::u64(std::stoull(word(1)) * 1'000'000)});
       return call.result(ok_reply(state, "slept"));
     }
-    if (verb == "register") {
-      call.host("theater:simple/names@0.1.0/register", {Value::string(word(1))});
+    if (verb == "register" || verb == "unregister") {
+      call.host("theater:simple/names@0.1.0/" + verb, {Value::string(word(1))});
     } else if (verb == "spawn") {
       call.host(kSupervise + "spawn", {spec(word(1), word(2), word(3), word(4),
                                             word(5) == "greedy" ? "[[handler]]\ntype = \"wasi\"\n" : "")});
@@ -235,6 +237,7 @@ class FamilyTest : public testing::Test {
 
   FakeNode node;
   FakeOutbox& auditor = node.auditor("auditor");
+  std::map<ActorId, replay::ReplayOptions> replay_options;  // for the replay at the end of the test
 };
 
 }  // namespace theater::node
