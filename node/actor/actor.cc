@@ -281,22 +281,29 @@ void Actor::begin_call(const wasm::ExportFunction& function, std::vector<Value> 
   phase_ = Phase::kCall;
 }
 
+// Ends of others come first: they have a bound. What else there may be without end takes turns, so that nothing keeps
+// the rest out.
 bool Actor::begin_message() {
   if (instance_ == nullptr) return activate();
   for (;;) {
     std::optional<Signal> signal;
+    std::optional<ChildEvents::Event> event;
     std::optional<Message> message;
     std::vector<Mailbox::Waker> wakers;
     {
       std::lock_guard lock(mutex_);
       if (!orders_.empty()) return false;  // they came first, and brought a wake-up
       signal = signals_.pop();
-      if (!signal) signal = next_child_event();
-      if (!signal && timers_ != nullptr && !(ticked_last_ && mailbox_.size() > 0)) signal = due_tick();
-      if (!signal) message = mailbox_.pop();
+      if (!signal && supervisor_ != nullptr) signal = supervisor_->ends().pop();
+      for (int i = 0; i < kTurns && !signal && !event && !message; ++i) {
+        had_turn_ = static_cast<Turn>((static_cast<int>(had_turn_) + 1) % kTurns);
+        if (had_turn_ == Turn::kChildEvent) event = next_child_event();
+        if (had_turn_ == Turn::kTick) signal = due_tick();
+        if (had_turn_ == Turn::kMessage) message = mailbox_.pop();
+      }
       if (message) wakers = mailbox_.grant(limits());
     }
-    ticked_last_ = signal && signal->function == &wasm::handle_tick_function();
+    if (event) signal = signal_of(*event);
     if (signal) {
       begin_export(*signal->function, std::move(signal->params), std::move(signal->origin));
       return true;
@@ -315,8 +322,8 @@ bool Actor::has_due_tick() const {
   return timers_ != nullptr && timers_->next_due_ns().value_or(UINT64_MAX) <= context_->clock->monotonic_ns();
 }
 
-// Ticks come before messages, but not all of them: a short interval must not keep messages out.
 std::optional<Signal> Actor::due_tick() {
+  if (timers_ == nullptr) return std::nullopt;
   auto tick = timers_->take_due(context_->clock->monotonic_ns());
   if (!tick) return std::nullopt;
   Signal signal{&wasm::handle_tick_function(), {}, std::move(tick->origin)};
@@ -346,11 +353,6 @@ void Actor::signal(Signal signal) {
     signals_.push(std::move(signal));
   }
   wake();
-}
-
-bool Actor::take_back_signal(const wasm::ExportFunction& function, uint64_t key) {
-  std::lock_guard lock(mutex_);
-  return signals_.take_back(function, key);
 }
 
 Task::Next Actor::run_guest() {

@@ -128,7 +128,6 @@ class Actor final : public Task, private wasm::Host, private Services, private H
   void put(Message message);
   // The host's own calls (signals.h). To an actor that is ending nothing is delivered.
   void signal(Signal signal);
-  bool take_back_signal(const wasm::ExportFunction& function, uint64_t key);
   // The word that the other side of a channel has closed it: behind what it sent, without need of room.
   void put_close(const std::shared_ptr<Channel>& channel, const schema::Origin& origin);
   // Whom it waits for: an answer, or room in a mailbox.
@@ -167,6 +166,8 @@ class Actor final : public Task, private wasm::Host, private Services, private H
         std::shared_ptr<wasm::Module> module, std::unique_ptr<const Parentage> parent);
 
   enum class Phase : uint8_t { kBirth, kGenesis, kCall, kRunning, kResult, kIdle, kTerminal, kEnded };
+  enum class Turn : uint8_t { kChildEvent, kTick, kMessage };
+  static constexpr int kTurns = 3;
   enum class HostStep : uint8_t { kBegin, kPrepare, kIntent, kRun, kOutcome };
 
   static constexpr size_t kLabelsMax = 1'000;
@@ -225,8 +226,9 @@ class Actor final : public Task, private wasm::Host, private Services, private H
   void release_names(const ActorId& life) override { context_->directory.release_names(life); }
   void tell_guest(const ChildInfo& child, const LifeEnd& end) override;
   void leave_family(bool unborn);
-  bool has_child_events() const;
-  std::optional<Signal> next_child_event();
+  bool has_news_of_children() const;
+  std::optional<ChildEvents::Event> next_child_event();
+  static Signal signal_of(const ChildEvents::Event& event);
   Supervisor* supervisor() override { return supervisor_.get(); }
   Result<void> may_spawn(const Manifest& child) const override;
   bool is_descendant(const Actor& other) const;
@@ -357,7 +359,7 @@ class Actor final : public Task, private wasm::Host, private Services, private H
   bool shutdown_asked_ = false;  // by the guest
   bool stating_ = false;         // the first of facts_ is being emitted
   bool abandoned_ = false;
-  bool ticked_last_ = false;            // the last call was a tick: it is a message's turn
+  Turn had_turn_ = Turn::kMessage;      // what came last, ends of others apart
   Worker* worker_ = nullptr;            // during a turn
   std::shared_ptr<Actor> favoured_by_;  // likewise: its mailbox has more room set aside for this one
   std::unique_ptr<Birth> birth_;

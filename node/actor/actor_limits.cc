@@ -58,7 +58,7 @@ bool Actor::may_begin_message() {
   if (throttle_ == nullptr) return true;
   {
     std::lock_guard lock(mutex_);
-    if (mailbox_.size() == 0 && signals_.size() == 0 && !has_child_events() && !has_due_tick()) return true;
+    if (mailbox_.size() == 0 && signals_.size() == 0 && !has_news_of_children() && !has_due_tick()) return true;
   }
   return may_emit();
 }

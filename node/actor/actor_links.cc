@@ -15,9 +15,11 @@ constexpr std::string_view kFactUnlinked = "unlink";
 
 }  // namespace
 
+// Those that have ended count until its guest has been told.
 Result<void> Actor::relate(size_t more) {
   if (relations_ == nullptr) relations_ = std::make_unique<Relations>();
-  const size_t all = relations_->links.size() + relations_->watchers.size() + relations_->monitors.size();
+  const size_t all =
+      relations_->links.size() + relations_->watchers.size() + relations_->monitors.size() + signals_.size();
   if (all + more <= Relations::kMax) return Ok{};
   return Error{ErrorCode::kRefused,
                str_cat("'", name(), "' has ", all, " links and monitors; at most ", Relations::kMax, " are allowed")};

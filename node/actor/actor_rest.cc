@@ -34,7 +34,7 @@ bool Actor::is_quiet() {
     if (!outstanding_->empty()) return false;
     outstanding_.reset();
   }
-  if (has_child_events()) return false;
+  if (has_news_of_children()) return false;
   std::lock_guard lock(mutex_);
   return orders_.empty() && signals_.size() == 0 && mailbox_.is_unused();
 }
@@ -93,7 +93,7 @@ bool Actor::activate() {
   {
     std::lock_guard lock(mutex_);
     if (!orders_.empty()) return false;
-    if (signals_.size() == 0 && mailbox_.size() == 0 && !has_child_events() && !has_due_tick()) return false;
+    if (signals_.size() == 0 && mailbox_.size() == 0 && !has_news_of_children() && !has_due_tick()) return false;
   }
   const auto taken = take_instance();
   if (!taken.ok()) {

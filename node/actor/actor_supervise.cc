@@ -94,15 +94,19 @@ void Actor::tell_guest(const ChildInfo& child, const LifeEnd& end) {
   if (cause != nullptr && cause->actor == id()) return;
   std::vector<Value> params = {Value::string(child.id), Value::string(end.actor.hex())};
   const wasm::ExportFunction* function = &wasm::handle_child_error_function();
+  size_t bytes = 0;
   if (end.kind == Exit::Kind::normal) {
     function = &wasm::handle_child_exit_function();
-    params.push_back(end.last_word ? Value::some(Value::bytes(*end.last_word)) : Value::none());
+    const size_t size = end.last_word ? end.last_word->size() : 0;
+    const bool told = end.last_word && supervisor_->ends().has_room(child.child, size, limits().mailbox_bytes);
+    params.push_back(told ? Value::some(Value::bytes(*end.last_word)) : Value::none());
+    if (told) bytes = size;
   } else if (std::holds_alternative<schema::Operator>(end.origin)) {
     function = &wasm::handle_child_external_stop_function();
   } else {
     params.push_back(Value::string(end.reason));
   }
-  signal(Signal{function, std::move(params), end.terminal, 0});
+  if (exports(*function)) supervisor_->ends().push(child.child, {function, std::move(params), end.terminal, 0}, bytes);
 }
 
 // --- its end, seen by its family ---
@@ -184,20 +188,23 @@ bool Actor::ask_for_state(const ActorId& actor) {
   return true;
 }
 
-bool Actor::has_child_events() const {
-  return supervisor_ != nullptr && supervisor_->events() != nullptr && !supervisor_->events()->empty();
+bool Actor::has_news_of_children() const {
+  if (supervisor_ == nullptr) return false;
+  return !supervisor_->ends().empty() || (supervisor_->events() != nullptr && !supervisor_->events()->empty());
 }
 
-std::optional<Signal> Actor::next_child_event() {
-  if (!has_child_events()) return std::nullopt;
-  const auto event = supervisor_->events()->pop();
-  if (!event) return std::nullopt;
-  const auto decoded = schema::decode_event(event->bytes);
+std::optional<ChildEvents::Event> Actor::next_child_event() {
+  if (supervisor_ == nullptr || supervisor_->events() == nullptr) return std::nullopt;
+  return supervisor_->events()->pop();
+}
+
+Signal Actor::signal_of(const ChildEvents::Event& event) {
+  const auto decoded = schema::decode_event(event.bytes);
   CHECK(decoded.ok(), "an event of this node's own can't be read");
   return Signal{&wasm::handle_child_event_function(),
-                {Value::string(event->actor.hex()), Value::u64(event->sequence),
-                 Value::string(std::string(decoded->header.type)), Value::bytes(event->bytes), Value::u64(event->lost)},
-                schema::Cause{event->actor, event->sequence, event->hash},
+                {Value::string(event.actor.hex()), Value::u64(event.sequence),
+                 Value::string(std::string(decoded->header.type)), Value::bytes(event.bytes), Value::u64(event.lost)},
+                schema::Cause{event.actor, event.sequence, event.hash},
                 0};
 }
 

@@ -1,6 +1,7 @@
-// Calls that the host makes of its own accord: a child has ended, a timer is due. They are served before messages and
-// don't go through the mailbox, because nobody can be made to wait for room to say that somebody died. Each kind of
-// signal bounds itself: a timer has one tick under way, a child has one end.
+// Calls that the host makes of its own accord because somebody has ended. They are served before messages and don't go
+// through the mailbox, because nobody can be made to wait for room to say that somebody died. What stands in Signals
+// comes of links and monitors, and counts as one of those until it is served (Relations::kMax); children's ends wait in
+// child_ends.h.
 //
 // Not synchronized: the actor guards it.
 #pragma once

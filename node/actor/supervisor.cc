@@ -45,7 +45,8 @@ Supervisor::Supervisor(Household& household, std::shared_ptr<const Recipe> recip
       spec_(&spec),
       random_(random),
       chance_(std::move(chance)),
-      rules_(std::move(rules)) {
+      rules_(std::move(rules)),
+      ends_(spec.max_children) {
   for (const auto& [id, child] : recipe_->children) starts_.emplace(id, Start{child, std::nullopt});
 }
 

@@ -19,6 +19,7 @@
 #include <variant>
 #include <vector>
 
+#include "node/actor/child_ends.h"
 #include "node/actor/life.h"
 #include "node/chain/child_events.h"
 #include "supervise/facts.h"
@@ -105,6 +106,7 @@ class Supervisor {
   // The package with that hash, of the supervisor itself or of a child it knows.
   std::shared_ptr<const Bytes> find_package(const Hash& package) const;
   std::optional<ActorId> life_of(const std::string& id_or_life) const;
+  ChildEnds& ends() { return ends_; }
   const std::shared_ptr<ChildEvents>& events() { return events_; }
   void set_events(std::shared_ptr<ChildEvents> events) { events_ = std::move(events); }
 
@@ -143,6 +145,7 @@ class Supervisor {
   std::map<std::string, Start> starts_;                     // by child id: what it is made from
   std::map<std::string, Bytes> resumed_with_;               // for the next start only
   std::map<ChildRef, std::pair<ActorId, uint64_t>> lives_;  // the newest of each child, and how many there were
+  ChildEnds ends_;                                          // that the guest is to be told of
   std::shared_ptr<ChildEvents> events_;
 
   bool asked_ = false;

@@ -50,5 +50,82 @@ TEST_F(FamilyFaultsTest, AStateThatIsTooLargeForAPatternIsRefusedAndReplays) {
   EXPECT_THAT(ask(boss(), "start-child " + large), HasSubstr("invalid_spec"));
 }
 
+// --- what a guest is told ---
+
+TEST_F(FamilyFaultsTest, AChildThatNeverStopsTalkingKeepsNoMessageOut) {
+  const auto queue = std::make_shared<QueueSubscriber>(100, QueueSubscriber::Overflow::kStrict);
+  const auto parent = node::spawn(node.runtime(), watched_family("boss", "", {{"a"}}, queue))->id;
+  ASSERT_EQ(ask(parent, "subscribe-to-child a"), "ok");
+  const auto fills = [&] {
+    node.runtime().request(parent, to_bytes("state"), {}, 0, false, [](auto) {});
+    return show(node.runtime(), parent)->waits_for == "a subscriber in this process";
+  };
+  ASSERT_TRUE(wait_until(fills));
+  EXPECT_EQ(ask(next_life("a"), "log 1000"), "log 1000");  // 256 of them wait
+  std::promise<std::string> answer;
+  node.runtime().request(parent, to_bytes("state"), {}, 0, false,
+                         [&](const auto& said) { answer.set_value(std::string(as_text(**said))); });
+  queue->close();
+  const auto state = answer.get_future().get();
+  EXPECT_LT(std::ranges::count(state, '-'), 200) << "all events came before the message";
+}
+
+// The guest waits for a job's end while another child ends again and again.
+TEST_F(FamilyFaultsTest, OfAChildsEndsThatWaitTheNewestIsTold) {
+  const auto parent = boss("intensity = 1000", {{"a"}});
+  std::promise<void> answered;
+  node.runtime().request(parent, to_bytes("spawn-and-wait job worker"), {}, 0, false,
+                         [&](const auto&) { answered.set_value(); });
+  const auto job = next_life("job");
+  ActorId a = next_life("a"), last;
+  for (int i = 0; i < 20; ++i) {
+    ask(last = a, "end");
+    a = next_life("a", last);
+  }
+  ask(job, "end");
+  answered.get_future().get();
+  const auto state = state_with(parent, "(\"job\"");
+  EXPECT_THAT(state, StartsWith("(\"a\",\"" + last.hex().substr(0, 36)));
+  EXPECT_EQ(std::ranges::count(state, '('), 4) << state;  // two calls with some(…) each
+}
+
+TEST_F(FamilyFaultsTest, ALastWordThatIsTooMuchForItsSupervisorIsNotTold) {
+  node.package("wordy", {.imports = {kShutdownCall},
+                         .exports = {{kInit, [](wasm::FakeCall& call) { call.result(ok_state("")); }},
+                                     {kHandleRequest, [](wasm::FakeCall& call) {
+                                        call.host(kShutdownCall, {Value::some(Value::bytes(Bytes(10'000, 'x')))});
+                                        call.result(ok_reply("", "bye"));
+                                      }}}});
+  const std::string small = "[limits]\nmailbox_bytes = \"16 KiB\"\n";
+  node.package("miser", {.imports = imports(),
+                         .exports = {{kInit, [](wasm::FakeCall& call) { call.result(ok_state("")); }},
+                                     {kHandleRequest,
+                                      [small](wasm::FakeCall& call) {
+                                        if (message_of(call) == "state")
+                                          return call.result(ok_reply(state_of(call), state_of(call)));
+                                        call.host(kSupervise + "spawn-and-wait",
+                                                  {spec("job", "worker", "temporary", "", small), Value::none()});
+                                        call.result(ok_reply("", ""));
+                                      }},
+                                     {callback("handle-child-exit"), note}}});
+  SpawnRequest request;
+  static_cast<Bundle&>(request) =
+      bundle_of("sup", "miser", handlers() + small + "[supervisor]\n",
+                {{"a", "restart = \"temporary\"", "wordy", small}, {"b", "restart = \"temporary\"", "wordy", small}});
+  const auto parent = node::spawn(node.runtime(), std::move(request))->id;
+  std::promise<void> answered;
+  node.runtime().request(parent, to_bytes("wait"), {}, 0, false, [&](const auto&) { answered.set_value(); });
+  const auto job = next_life("job");
+  ask(next_life("a"), "end");
+  ASSERT_TRUE(wait_for_decision(parent, "drop a"));
+  ask(next_life("b"), "end");
+  ASSERT_TRUE(wait_for_decision(parent, "drop b"));
+  ask(job, "end");
+  answered.get_future().get();
+  const auto state = state_with(parent, "(\"job\"");
+  EXPECT_THAT(state, HasSubstr(",none) (\"job\""));               // b's
+  EXPECT_EQ(std::ranges::count(state, '('), 2 + 1 + 2) << state;  // a's and the job's are there
+}
+
 }  // namespace
 }  // namespace theater::node
