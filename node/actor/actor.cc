@@ -210,6 +210,12 @@ Task::Next Actor::advance() {
 
 // False: it waits for an instance.
 bool Actor::be_born() {
+  if (supervisor_ != nullptr) {
+    if (auto checked = supervisor_->check_ids(); !checked.ok()) {
+      vanish(std::move(checked).error());
+      return true;
+    }
+  }
   if (module_ != nullptr) {
     const auto taken = take_instance();
     if (!taken.ok()) {

@@ -71,6 +71,23 @@ bool Supervisor::report_exit(ChildRef child, LifeEnd end) {
 
 // --- in turns ---
 
+// What stands in a fact must be what the rules were told, or nobody could run them again: so a text comes to them with
+// secrets hidden, and an id that would hold one can't be.
+Result<void> Supervisor::check_id(const std::string& id) const {
+  if (id.size() > supervise::kChildIdMax) {
+    return Error{ErrorCode::kInvalid,
+                 str_cat("a child's id has at most ", supervise::kChildIdMax, " bytes, and this one ", id.size())};
+  }
+  if (household_.hidden(id) == id) return Ok{};
+  return Error{ErrorCode::kInvalid,
+               str_cat("a child's id is for everybody to see, and this one holds a secret: ", household_.hidden(id))};
+}
+
+Result<void> Supervisor::check_ids() const {
+  for (const auto& child : spec_->children) TRY(check_id(child.id));
+  return Ok{};
+}
+
 void Supervisor::start() {
   phase_ = Phase::kBooting;
   supervise::Begin begin;
@@ -83,7 +100,7 @@ void Supervisor::start() {
 void Supervisor::stop(const std::string& why) {
   if (phase_ == Phase::kStopping || phase_ == Phase::kEnded) return;
   phase_ = Phase::kStopping;
-  feed(supervise::Stop{why});
+  feed(supervise::Stop{household_.hidden(why)});
 }
 
 void Supervisor::turn() {
@@ -116,11 +133,15 @@ void Supervisor::take(supervise::ChildStarted report) {
   });
 }
 
-void Supervisor::take(supervise::ChildStartFailed report) { feed(std::move(report)); }
+void Supervisor::take(supervise::ChildStartFailed report) {
+  report.why = household_.hidden(report.why);
+  feed(std::move(report));
+}
 
 void Supervisor::take(LifeEndOf report) {
   const auto& end = report.end;
-  supervise::ChildExited exited{report.child, hash_of(end.actor), {end.kind, end.reason, end.terminal.hash}};
+  supervise::ChildExited exited{
+      report.child, hash_of(end.actor), {end.kind, household_.hidden(end.reason), end.terminal.hash}};
   const auto* spec = rules_.spec_of(report.child);
   ChildInfo child{report.child, spec == nullptr ? "" : spec->id, supervise::ChildState::undefined, std::nullopt, false};
   feed(std::move(exited), [this, child = std::move(child), over = std::move(report.end)] {
@@ -279,12 +300,11 @@ void Supervisor::reply(const Output& output) {
   awaits_until_ns_ = household_.now_ns() + std::min(timeout_ns_, UINT64_MAX / 2);
 }
 
-// What is asked stands on the chain: a name that no child can have doesn't get there.
 bool Supervisor::refuses(const std::string& id) {
-  if (id.size() <= supervise::kChildIdMax) return false;
+  auto checked = check_id(id);
+  if (checked.ok()) return false;
   ask();
-  answer(Error{ErrorCode::kInvalid,
-               str_cat("a child's id has at most ", supervise::kChildIdMax, " bytes, and this one ", id.size())});
+  answer(std::move(checked).error());
   return true;
 }
 

@@ -46,6 +46,8 @@ class Household {
   virtual void stop_child(const ActorId& life, bool at_once, const std::string& why) = 0;
   // A child that won't be restarted has no names any more.
   virtual void release_names(const ActorId& life) = 0;
+  // Without the values of secrets that it is granted.
+  virtual std::string hidden(std::string_view text) const = 0;
   // The guest's callback, if it wants to know.
   virtual void tell_guest(const ChildInfo& child, const LifeEnd& end) = 0;
 };
@@ -69,6 +71,8 @@ class Supervisor {
   bool report_exit(ChildRef child, LifeEnd end);
 
   // --- in turns ---
+  // Before start(): kInvalid if the declared children have ids that can't stand on the chain.
+  Result<void> check_ids() const;
   void start();
   void stop(const std::string& why);
   void turn();  // takes reports, looks at the time
@@ -129,6 +133,7 @@ class Supervisor {
   void forget(ChildRef child, const std::string& id);
   void release_names(ChildRef child);
   CallId ask();
+  Result<void> check_id(const std::string& id) const;
   bool refuses(const std::string& id);
 
   Household& household_;

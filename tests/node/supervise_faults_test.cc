@@ -127,5 +127,38 @@ TEST_F(FamilyFaultsTest, ALastWordThatIsTooMuchForItsSupervisorIsNotTold) {
   EXPECT_EQ(std::ranges::count(state, '('), 2 + 1 + 2) << state;  // a's and the job's are there
 }
 
+// --- secrets ---
+
+TEST_F(FamilyFaultsTest, ASecretStandsInNoFactOfASupervisor) {
+  const std::string key = "sk-0123456789abcdef";
+  node.environment = {{"API_KEY", key}};
+  node.package("gossip", {.imports = {},
+                          .exports = {{kInit, [](wasm::FakeCall& call) { call.result(ok_state("")); }},
+                                      {kHandleRequest, [key](wasm::FakeCall& call) { call.trap("key " + key); }}}});
+  const auto granted = [](const std::vector<Child>& children) {
+    SpawnRequest request;
+    static_cast<Bundle&>(request) = bundle_of(
+        "sup", "boss", "[[handler]]\ntype = \"environment\"\nsecrets = [\"API_KEY\"]\n[supervisor]\n", children);
+    return request;
+  };
+  const auto parent = node::spawn(node.runtime(), granted({{"a", "", "gossip"}}))->id;
+  replay_options[parent].secrets = {{"API_KEY", key}};
+  for (const char* verb : {"spawn ", "stop-child ", "delete-child ", "restart-child "}) {
+    const auto answer = ask(parent, str_cat(verb, "x", key, " worker permanent"));
+    EXPECT_THAT(answer, HasSubstr("holds a secret: x<secret API_KEY>"));
+    EXPECT_THAT(answer, Not(HasSubstr(key)));
+  }
+  const auto a = next_life("a");
+  trap(a);
+  next_life("a", a);
+  ASSERT_TRUE(node::kill(node.runtime(), parent, "for " + key).ok());
+  for (const auto& each : auditor.record().chain(parent)) {
+    EXPECT_THAT(std::string(as_text(each.bytes)), Not(HasSubstr(key)));
+  }
+  const auto refused = node::spawn(node.runtime(), granted({{key}}));
+  ASSERT_FALSE(refused.ok());
+  EXPECT_THAT(refused.error().message, HasSubstr("holds a secret: <secret API_KEY>"));
+}
+
 }  // namespace
 }  // namespace theater::node
