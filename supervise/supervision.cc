@@ -250,7 +250,7 @@ void Supervision::finish() {
     case Task::kRestart: break;
     case Task::kStartChild:
     case Task::kRestartChild:
-    case Task::kTerminateChild: reply(done.call, Refusal::none, {}, done.trigger); break;
+    case Task::kTerminateChild: reply(done.call, Refusal::none, {}, done.about); break;
     case Task::kEnd:
       phase_ = Phase::kEnded;
       emit(What::kEnd, 0, done.why).end = done.end;
@@ -303,7 +303,7 @@ void Supervision::begin_end(EndReason reason, std::string why) {
 
 void Supervision::begin_start(Task task, ChildRef ref, CallId call) {
   const char* why = task == Task::kStartChild ? "start_child was called" : "restart_child was called";
-  operation_ = Operation{.task = task, .why = why, .next_start = ref, .last_start = ref, .trigger = ref, .call = call};
+  operation_ = Operation{.task = task, .why = why, .next_start = ref, .last_start = ref, .about = ref, .call = call};
 }
 
 // --- Exits and restarts ---

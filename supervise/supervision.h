@@ -194,7 +194,8 @@ class Supervision {
     bool together = false;               // stops all at once
     ChildRef next_start = 1;             // then starts these, in order
     ChildRef last_start = 0;
-    ChildRef trigger = 0;  // restarted, started, terminated
+    ChildRef trigger = 0;  // restarted
+    ChildRef about = 0;    // of a call: started, terminated
     uint64_t delay_ns = 0;
     CallId call = 0;
     EndReason end = EndReason::stopped;

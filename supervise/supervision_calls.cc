@@ -84,8 +84,11 @@ void Supervision::handle_terminate_child(const Waiting& waiting) {
     ref = found->second;
   }
   if (ref == 0) return reply(waiting.call, Refusal::not_found, "there is no such child");
-  operation_ = Operation{
-      .task = Task::kTerminateChild, .why = "terminate_child was called", .to_stop = {ref}, .call = waiting.call};
+  operation_ = Operation{.task = Task::kTerminateChild,
+                         .why = "terminate_child was called",
+                         .to_stop = {ref},
+                         .about = ref,
+                         .call = waiting.call};
 }
 
 void Supervision::handle_restart_child(const Waiting& waiting) {

@@ -224,6 +224,7 @@ class Actor final : public Task, private wasm::Host, private Services, private H
   void start_child(LifeRequest life) override;
   void stop_child(const ActorId& life, bool at_once, const std::string& why) override;
   void release_names(const ActorId& life) override { context_->directory.release_names(life); }
+  void forget_names(const ActorId& life) override { context_->directory.forget_names(life); }
   std::string hidden(std::string_view text) const override { return chain_.hidden(text); }
   void tell_guest(const ChildInfo& child, const LifeEnd& end) override;
   void leave_family(bool unborn);

@@ -164,12 +164,13 @@ void Actor::end() {
   publish();
   const auto last = info();
   context_->listener->on_ended(last);
-  // A child's names stay its own until its supervisor has decided.
   if (end_ != nullptr) {
     end_->actor = id();
     end_->terminal = newest_event();
   }
-  context_->directory.end(std::static_pointer_cast<Actor>(shared_from_this()), last, parent_ != nullptr && !birth);
+  // A child's names stay its own until its supervisor has decided; those of an heir that wasn't born, the next one's.
+  const ActorId heir_of = parent_ == nullptr ? ActorId{} : birth ? parent_->previous : id();
+  context_->directory.end(std::static_pointer_cast<Actor>(shared_from_this()), last, heir_of);
   if (birth && birth->done) birth->done(failure_ ? *failure_ : Error{ErrorCode::kUnavailable, ended_});
   if (reply) answer(reply, *failure_);
   if (const auto outstanding = std::move(outstanding_)) {

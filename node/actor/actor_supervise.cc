@@ -58,8 +58,9 @@ void Actor::start_child(LifeRequest life) {
   life.parent->supervisor = id();
   life.requested_by = newest_event();
   const ChildRef child = life.parent->child;
+  const ActorId previous = life.parent->previous;
   context_->listener->spawn_life(
-      std::move(life), [weak = weak_from_this(), context = context_, child](const Result<ActorInfo>& born) {
+      std::move(life), [weak = weak_from_this(), context = context_, child, previous](const Result<ActorInfo>& born) {
         const auto self = std::static_pointer_cast<Actor>(weak.lock());
         bool taken = self != nullptr;
         // That a node which stops starts nothing is no failure of the child's.
@@ -69,10 +70,12 @@ void Actor::start_child(LifeRequest life) {
             if (each.supervisor_->phase() != Supervisor::Phase::kNew) each.supervisor_->stop("node stop");
           });
         }
-        if (taken && !born.ok()) self->supervisor_->report_start_failed(child, event_text(born.error().message));
+        if (taken && !born.ok())
+          taken = self->supervisor_->report_start_failed(child, event_text(born.error().message));
         if (taken && born.ok()) taken = self->supervisor_->report_started(child, born->id);
         if (self != nullptr) self->wake();
-        if (taken || !born.ok()) return;
+        if (taken) return;
+        if (!born.ok()) return context->directory.forget_names(previous);
         if (const auto orphan = context->directory.find(born->id)) {
           orphan->post_always([](Actor& each) { each.kill({}, "its supervisor has ended"); });
         }
@@ -125,7 +128,7 @@ void Actor::leave_family(bool unborn) {
   if (supervisor != nullptr && supervisor->supervisor_->report_exit(parent_->child, *end_)) {
     supervisor->wake();
   } else {
-    context_->directory.release_names(id());
+    context_->directory.forget_names(id());
   }
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <mutex>
+#include <utility>
 
 #include "base/check.h"
 #include "base/text.h"
@@ -87,28 +88,52 @@ void Directory::begin(const ActorPtr& actor) {
 }
 
 Result<void> Directory::add(const ActorPtr& actor, const ActorId& id, const std::string& name, const ActorId& heir_of) {
-  Awake entry{actor, {}};
   std::unique_lock lock(mutex_);
-  if (auto kept = kept_names_.extract(heir_of)) {
-    entry.names = std::move(kept.mapped());
-    for (const auto& each : entry.names) names_[each] = id;
+  Awake entry{actor, inherit(id, heir_of)};
+  if (!name.empty()) {
+    if (auto taken = take_name(name, id, entry.names); !taken.ok()) {
+      keep(std::move(entry.names), heir_of);
+      return taken;
+    }
   }
-  if (!name.empty()) TRY(take_name(name, id, entry.names));
   starting_.erase(actor);
   awake_.emplace(id, std::move(entry));
   return Ok{};
 }
 
-void Directory::end(const ActorPtr& actor, const ActorInfo& info, bool keep_names) {
+Directory::Names Directory::inherit(const ActorId& id, const ActorId& heir_of) {
+  Names names;
+  const auto kept = kept_names_.extract(heir_of);
+  if (!kept) return names;
+  for (auto& name : kept.mapped().names) {
+    if (kept.mapped().reserved) {
+      names_[name] = id;
+    } else if (!names_.try_emplace(name, id).second) {
+      continue;
+    }
+    names.push_back(std::move(name));
+  }
+  return names;
+}
+
+// Of an heir that didn't come to live, for the next one; or of who has ended.
+void Directory::keep(Names names, const ActorId& heir_of) {
+  if (names.empty()) return;
+  for (const auto& name : names) {
+    if (heir_of.is_zero()) {
+      names_.erase(name);
+    } else {
+      names_[name] = heir_of;
+    }
+  }
+  if (!heir_of.is_zero()) kept_names_[heir_of] = Kept{std::move(names)};
+}
+
+void Directory::end(const ActorPtr& actor, const ActorInfo& info, const ActorId& heir_of) {
   std::unique_lock lock(mutex_);
   starting_.erase(actor);
   if (const auto found = awake_.find(info.id); found != awake_.end()) {
-    auto& names = found->second.names;
-    if (keep_names && !names.empty()) {
-      kept_names_.emplace(info.id, std::move(names));
-    } else {
-      for (const auto& name : names) names_.erase(name);
-    }
+    keep(std::move(found->second.names), heir_of);
     awake_.erase(found);
   }
   if (info.events > 0) ended_.push_back(info);
@@ -146,9 +171,16 @@ Directory::ActorPtr Directory::raise(AllLaidDown::iterator who) {
 
 void Directory::release_names(const ActorId& ended) {
   std::unique_lock lock(mutex_);
+  const auto kept = kept_names_.find(ended);
+  if (kept == kept_names_.end() || !std::exchange(kept->second.reserved, false)) return;
+  for (const auto& name : kept->second.names) names_.erase(name);
+}
+
+void Directory::forget_names(const ActorId& ended) {
+  std::unique_lock lock(mutex_);
   const auto kept = kept_names_.extract(ended);
-  if (!kept) return;
-  for (const auto& name : kept.mapped()) names_.erase(name);
+  if (!kept || !kept.mapped().reserved) return;
+  for (const auto& name : kept.mapped().names) names_.erase(name);
 }
 
 void Directory::close() {
@@ -313,7 +345,7 @@ Result<Directory::ActorPtr> Directory::resolve(std::string_view target) {
   }
   if (auto found = find(*id)) return found;
   std::shared_lock lock(mutex_);
-  if (kept_names_.contains(*id)) {
+  if (const auto kept = kept_names_.find(*id); kept != kept_names_.end() && kept->second.reserved) {
     return Error{ErrorCode::kUnavailable, str_cat("'", escape(as_bytes(target)), "' is being restarted; try again")};
   }
   return Error{ErrorCode::kNotFound, str_cat("there is no living actor ", id->short_hex(), " on this node")};

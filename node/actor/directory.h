@@ -50,11 +50,14 @@ class Directory {
   void give_up();
   void begin(const ActorPtr& actor);
   // kRefused if `name` (empty: none) belongs to another one; the actor isn't added then. The names that were kept for
-  // the heir of `heir_of` (zero: of nobody) are its own from now on.
+  // the heir of `heir_of` (zero: of nobody) are its own from now on, released ones only if nobody has taken them.
   Result<void> add(const ActorPtr& actor, const ActorId& id, const std::string& name, const ActorId& heir_of = {});
-  // Its names are free again, or kept for its heir until release_names().
-  void end(const ActorPtr& actor, const ActorInfo& info, bool keep_names = false);
+  // Its names are free again, or kept for the heir of `heir_of` (zero: of nobody) until they are released or forgotten.
+  void end(const ActorPtr& actor, const ActorInfo& info, const ActorId& heir_of = {});
+  // Anybody may take what was kept for that one's heir, which gets what is left.
   void release_names(const ActorId& ended);
+  // Likewise, and there will be no heir.
+  void forget_names(const ActorId& ended);
 
   // In the actor's turn. False if somebody else holds the actor, or if `take` gives nothing; else the directory lets go
   // of it. `take` is called with the lock.
@@ -94,10 +97,16 @@ class Directory {
     ActorPtr actor;
     Names names;
   };
+  struct Kept {  // of who has ended
+    Names names;
+    bool reserved = true;  // names_ has them
+  };
   struct LaidDown;
   using AllLaidDown = std::unordered_map<ActorId, LaidDown>;
   // With the lock:
   Result<void> take_name(const std::string& name, const ActorId& id, Names& names);
+  Names inherit(const ActorId& id, const ActorId& heir_of);
+  void keep(Names names, const ActorId& heir_of);
   Names* names_of(const ActorId& id);  // of one that is registered, or nullptr
   ActorPtr raise(AllLaidDown::iterator who);
 
@@ -109,7 +118,7 @@ class Directory {
   std::unordered_map<ActorId, Awake> awake_;
   std::unique_ptr<AllLaidDown> laid_down_;
   std::unordered_map<std::string, ActorId> names_;
-  std::unordered_map<ActorId, std::vector<std::string>> kept_names_;  // of who has ended and has an heir
+  std::unordered_map<ActorId, Kept> kept_names_;  // of who has ended and may have an heir
   std::deque<ActorInfo> ended_;
   size_t expected_ = 0;
   bool closed_ = false;

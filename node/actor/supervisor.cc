@@ -58,9 +58,10 @@ bool Supervisor::report_started(ChildRef child, const ActorId& life) {
   return !abandoned_;
 }
 
-void Supervisor::report_start_failed(ChildRef child, std::string why) {
+bool Supervisor::report_start_failed(ChildRef child, std::string why) {
   std::lock_guard lock(mutex_);
   if (!abandoned_) reports_.emplace_back(supervise::ChildStartFailed{child, std::move(why)});
+  return !abandoned_;
 }
 
 bool Supervisor::report_exit(ChildRef child, LifeEnd end) {
@@ -201,7 +202,7 @@ void Supervisor::carry_out(const Output& output) {
     case What::kEnd: {
       phase_ = Phase::kEnded;
       ended_ = Ended{output.end, output.why};
-      for (const auto& [child, life] : lives_) household_.release_names(life.first);
+      for (const auto& [child, life] : lives_) household_.forget_names(life.first);
       std::lock_guard lock(mutex_);
       abandoned_ = true;
       break;
@@ -233,7 +234,7 @@ void Supervisor::begin(const Output& output) {
 }
 
 void Supervisor::forget(ChildRef child, const std::string& id) {
-  release_names(child);
+  if (const auto found = lives_.find(child); found != lives_.end()) household_.forget_names(found->second.first);
   lives_.erase(child);
   if (spec_->strategy == Strategy::simple_one_for_one) return;
   starts_.erase(id);
@@ -254,7 +255,7 @@ std::vector<ActorId> Supervisor::abandon() {
   for (const auto& child : rules_.which_children()) {
     if (child.life) living.push_back(ActorId{child.life->bytes});
   }
-  for (const auto& [child, life] : lives_) household_.release_names(life.first);
+  for (const auto& [child, life] : lives_) household_.forget_names(life.first);
   if (events_) events_->close();
   return living;
 }
@@ -280,16 +281,15 @@ std::optional<Result<Supervisor::Answer>> Supervisor::take_answer() {
 }
 
 void Supervisor::reply(const Output& output) {
+  const bool failed = output.refusal == Refusal::start_failed;
+  if (failed || (output.refusal == Refusal::none && !output.life)) release_names(output.child);
   if (output.call != call_) return;
   if (output.refusal != Refusal::none) {
     if (!new_child_.empty()) starts_.erase(std::exchange(new_child_, {}));
     resumed_with_.erase(output.id);
     return answer(Error{code_of(output.refusal), str_cat(refusal_name(output.refusal), ": ", output.why)});
   }
-  if (!output.life) {
-    if (output.child != 0) release_names(output.child);
-    return answer(Answer{});
-  }
+  if (!output.life) return answer(Answer{});
   const ActorId life{output.life->bytes};
   if (!awaits_end_) {
     new_child_.clear();

@@ -44,8 +44,10 @@ class Household {
   virtual void start_child(LifeRequest life) = 0;
   // Gracefully, for as long as it takes, or at once. Its end is reported by report_exit().
   virtual void stop_child(const ActorId& life, bool at_once, const std::string& why) = 0;
-  // A child that won't be restarted has no names any more.
+  // A child that won't be restarted has no names any more; one that somebody may yet start again gets back what is
+  // free.
   virtual void release_names(const ActorId& life) = 0;
+  virtual void forget_names(const ActorId& life) = 0;
   // Without the values of secrets that it is granted.
   virtual std::string hidden(std::string_view text) const = 0;
   // The guest's callback, if it wants to know.
@@ -67,7 +69,7 @@ class Supervisor {
   // --- any thread ---
   // False: nobody supervises any more; who was born is to be killed, who ended has no heir.
   bool report_started(ChildRef child, const ActorId& life);
-  void report_start_failed(ChildRef child, std::string why);
+  bool report_start_failed(ChildRef child, std::string why);
   bool report_exit(ChildRef child, LifeEnd end);
 
   // --- in turns ---

@@ -50,6 +50,74 @@ TEST_F(FamilyFaultsTest, AStateThatIsTooLargeForAPatternIsRefusedAndReplays) {
   EXPECT_THAT(ask(boss(), "start-child " + large), HasSubstr("invalid_spec"));
 }
 
+// --- names ---
+
+TEST_F(FamilyFaultsTest, AStoppedChildsNamesAreFreeAndItsAgainIfNobodyTookThem) {
+  const auto parent = boss("", {{"a", "", "boss"}});
+  const auto other = boss();
+  const auto a = next_life("a");
+  ASSERT_THAT(ask(a, "register mine"), StartsWith("ok"));
+  ASSERT_THAT(ask(a, "register taken"), StartsWith("ok"));
+  ASSERT_EQ(ask(parent, "stop-child a"), "ok");
+  EXPECT_THAT(ask(other, "monitor mine"), HasSubstr("no actor has the name 'mine'"));
+  EXPECT_THAT(ask(other, "register taken"), StartsWith("ok"));
+  ASSERT_THAT(ask(parent, "restart-child a"), StartsWith("ok"));
+  const auto again = next_life("a", a);
+  EXPECT_THAT(ask(other, "register mine"), HasSubstr("belongs to actor " + again.short_hex()));
+  EXPECT_THAT(ask(again, "register taken"), HasSubstr("belongs to actor " + other.short_hex()));
+  ASSERT_EQ(ask(parent, "stop-child a"), "ok");
+  ASSERT_EQ(ask(parent, "delete-child a"), "ok");
+  EXPECT_THAT(ask(other, "register mine"), StartsWith("ok"));
+}
+
+TEST_F(FamilyFaultsTest, AnHeirThatIsRefusedItsNameLeavesTheOthersToTheNextOne) {
+  SpawnRequest request;
+  static_cast<Bundle&>(request) = bundle_of("sup", "", kTriesOn, {{"a", "", "boss"}});
+  request.children.at("a").manifest.insert(0, "register = \"x\"\n");
+  const auto parent = node::spawn(node.runtime(), std::move(request))->id;
+  const auto other = boss();
+  const auto a = next_life("a");
+  ASSERT_THAT(ask(a, "register y"), StartsWith("ok"));
+  ASSERT_THAT(ask(a, "unregister x"), StartsWith("ok"));
+  ASSERT_THAT(ask(other, "register x"), StartsWith("ok"));
+  trap(a);
+  ASSERT_TRUE(wait_for_decision(parent, "child-start-failed"));
+  EXPECT_THAT(ask(other, "monitor y"), HasSubstr("'y' is being restarted"));
+  ASSERT_THAT(ask(other, "unregister x"), StartsWith("ok"));
+  const auto again = next_life("a", a);
+  EXPECT_THAT(ask(other, "register x"), HasSubstr("belongs to actor " + again.short_hex()));
+  EXPECT_THAT(ask(other, "register y"), HasSubstr("belongs to actor " + again.short_hex()));
+  ASSERT_TRUE(stop(node.runtime(), parent).ok());
+  EXPECT_THAT(ask(other, "register y"), StartsWith("ok"));
+}
+
+TEST_F(FamilyFaultsTest, AnHeirWhoseInitFailsLeavesTheNamesToTheNextOne) {
+  node.package("moody", {.imports = imports(),
+                         .exports = {{kInit,
+                                      [](wasm::FakeCall& call) {
+                                        call.host("theater:simple/names@0.1.0/whereis", {Value::string("flag")});
+                                        call.then([](wasm::FakeCall& then) {
+                                          if (then.answers().back().get<Value::Option>()->payload == nullptr)
+                                            return then.result(ok_state(""));
+                                          then.trap("not while there is a flag");
+                                        });
+                                      }},
+                                     {kHandleRequest, obey_boss}}});
+  SpawnRequest request;
+  static_cast<Bundle&>(request) = bundle_of("sup", "", kTriesOn, {{"a", "", "moody", handlers()}});
+  const auto parent = node::spawn(node.runtime(), std::move(request))->id;
+  const auto other = boss();
+  const auto a = next_life("a");
+  ASSERT_THAT(ask(a, "register y"), StartsWith("ok"));
+  ASSERT_THAT(ask(other, "register flag"), StartsWith("ok"));
+  trap(a);
+  ASSERT_TRUE(wait_for_decision(parent, "child-start-failed"));
+  EXPECT_THAT(ask(other, "register y"), HasSubstr("belongs to actor"));
+  ASSERT_THAT(ask(other, "unregister flag"), StartsWith("ok"));
+  const auto again = next_life("a", a);
+  EXPECT_THAT(ask(other, "register y"), HasSubstr("belongs to actor " + again.short_hex()));
+}
+
 // --- what a guest is told ---
 
 TEST_F(FamilyFaultsTest, AChildThatNeverStopsTalkingKeepsNoMessageOut) {
