@@ -54,8 +54,10 @@ Supervisor::Supervisor(Household& household, std::shared_ptr<const Recipe> recip
 
 bool Supervisor::report_started(ChildRef child, const ActorId& life) {
   std::lock_guard lock(mutex_);
-  if (!abandoned_) reports_.emplace_back(supervise::ChildStarted{child, hash_of(life)});
-  return !abandoned_;
+  if (abandoned_) return false;
+  newborn_.emplace(child, life);
+  reports_.emplace_back(supervise::ChildStarted{child, hash_of(life)});
+  return true;
 }
 
 bool Supervisor::report_start_failed(ChildRef child, std::string why) {
@@ -131,6 +133,8 @@ void Supervisor::take(supervise::ChildStarted report) {
     auto& [life, lives] = lives_[report.child];
     life = ActorId{report.life.bytes};
     ++lives;
+    std::lock_guard lock(mutex_);
+    newborn_.erase(report.child);
   });
 }
 
@@ -246,12 +250,14 @@ void Supervisor::release_names(ChildRef child) {
 }
 
 std::vector<ActorId> Supervisor::abandon() {
+  std::vector<ActorId> living;
   {
     std::lock_guard lock(mutex_);
     abandoned_ = true;
     reports_.clear();
+    for (const auto& [child, life] : newborn_) living.push_back(life);
   }
-  std::vector<ActorId> living;
+  for (const auto& life : living) household_.forget_names(life);
   for (const auto& child : rules_.which_children()) {
     if (child.life) living.push_back(ActorId{child.life->bytes});
   }

@@ -166,6 +166,7 @@ class Supervisor {
 
   std::mutex mutex_;  // guards what follows
   std::vector<Report> reports_;
+  std::map<ChildRef, ActorId> newborn_;  // reported, and the rules don't know it yet
   bool abandoned_ = false;
 };
 

@@ -118,6 +118,31 @@ TEST_F(FamilyFaultsTest, AnHeirWhoseInitFailsLeavesTheNamesToTheNextOne) {
   EXPECT_THAT(ask(other, "register y"), HasSubstr("belongs to actor " + again.short_hex()));
 }
 
+// --- a supervisor that dies in the middle ---
+
+TEST_F(FamilyFaultsTest, AChildBornWhileItsSupervisorDiesDiesWithIt) {
+  node.package("namer", {.imports = imports(),
+                         .exports = {{kInit,
+                                      [](wasm::FakeCall& call) {
+                                        call.host("theater:simple/names@0.1.0/register", {Value::string("kept")});
+                                        call.result(ok_state(""));
+                                      }},
+                                     {kHandleRequest, obey_boss}}});
+  // Room for genesis, supervisor/asked and supervisor/start-child: that it has started can't be said.
+  const auto queue = std::make_shared<QueueSubscriber>(3, QueueSubscriber::Overflow::kStrict);
+  node.runtime().spawn(watched_family("", "", {{"a", "", "namer", handlers()}}, queue), [](auto) {});
+  const auto a = next_life("a"), sup = next_life("sup");
+  ASSERT_TRUE(wait_until([&] { return !show(node.runtime(), sup)->waits_for.empty(); }));
+  ASSERT_THAT(decisions(sup), ElementsAre("start-child a"));
+  node.runtime().kill(sup, schema::Operator{}, "test", [](auto) {});
+  ASSERT_TRUE(wait_for_state(node.runtime(), sup, "stopping"));
+  queue->close();
+  ASSERT_TRUE(ended(node.runtime(), sup).ok());
+  ASSERT_TRUE(wait_until([&] { return !life("a"); }));
+  EXPECT_THAT(std::get<schema::ErrorBody>(last_event(a).body).message, HasSubstr("its supervisor 'sup' ended"));
+  EXPECT_TRUE(says_ok(boss(), "register kept"));
+}
+
 // --- what a guest is told ---
 
 TEST_F(FamilyFaultsTest, AChildThatNeverStopsTalkingKeepsNoMessageOut) {
