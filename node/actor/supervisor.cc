@@ -46,9 +46,7 @@ Supervisor::Supervisor(Household& household, std::shared_ptr<const Recipe> recip
       random_(random),
       chance_(std::move(chance)),
       rules_(std::move(rules)),
-      ends_(spec.max_children) {
-  for (const auto& [id, child] : recipe_->children) starts_.emplace(id, Start{child, std::nullopt});
-}
+      ends_(spec.max_children) {}
 
 // --- any thread ---
 
@@ -152,7 +150,6 @@ void Supervisor::take(LifeEndOf report) {
   feed(std::move(exited), [this, child = std::move(child), over = std::move(report.end)] {
     household_.tell_guest(child, over);
     if (awaited_ != over.actor) return;
-    new_child_.clear();
     const bool well = over.kind == Exit::Kind::normal;
     answer(well ? Result<Answer>(Answer{over.actor, over.last_word})
                 : Error{ErrorCode::kActorFailed, str_cat("child ", child.id, " ended: ", over.reason)});
@@ -171,7 +168,7 @@ void Supervisor::look_at_time() {
     feed(supervise::TimePassed{});
   }
   if (awaits_until_ns_ == 0 || now_ns < awaits_until_ns_) return;
-  const std::string id = std::exchange(new_child_, {});
+  const std::string id = asked_id_;
   answer(Error{ErrorCode::kDeadline,
                str_cat("child ", id, " didn't end within ", timeout_ns_ / 1'000'000, " ms; it is stopped")});
   feed(supervise::TerminateChild{kNobodysCall, id});
@@ -185,6 +182,7 @@ void Supervisor::pump() {
       reply(output);
     } else {
       if (output.what == What::kGiveUp) phase_ = Phase::kStopping;
+      if (output.what == What::kStartChild) note_start(output);
       household_.state(supervise::fact_type(output.what), supervise::to_value(output),
                        [this, output] { carry_out(output); });
     }
@@ -202,7 +200,7 @@ void Supervisor::carry_out(const Output& output) {
     case What::kRestart: ++restarts_; break;
     case What::kGiveUp: break;
     case What::kLeave: release_names(output.child); break;
-    case What::kDrop: forget(output.child, output.id); break;
+    case What::kDrop: forget(output.child); break;
     case What::kEnd: {
       phase_ = Phase::kEnded;
       ended_ = Ended{output.end, output.why};
@@ -216,15 +214,26 @@ void Supervisor::carry_out(const Output& output) {
   }
 }
 
+// At once, not when it is carried out: the call that it is done for may be over by then.
+void Supervisor::note_start(const Output& output) {
+  auto& start = starts_[output.child];
+  if (output.call == call_ && asked_start_) start = *std::exchange(asked_start_, std::nullopt);
+  if (output.call == call_) start.resumed_with = std::exchange(asked_state_, std::nullopt);
+  if (start.recipe != nullptr) return;
+  const auto declared = recipe_->children.find(output.id);
+  CHECK(declared != recipe_->children.end(), "child ", output.id, " is to start, and nothing says from what");
+  start.recipe = declared->second;
+}
+
 void Supervisor::begin(const Output& output) {
-  const auto& start = starts_.at(output.id);
+  auto& start = starts_.at(output.child);
   LifeRequest life;
   life.recipe = start.recipe;
   life.initial_state = start.state;
   if (const auto extra = rules_.extra_arguments_of(output.child); !extra.empty()) {
     life.initial_state = Bytes(extra.begin(), extra.end());
   }
-  if (auto resumed = resumed_with_.extract(output.id)) life.initial_state = std::move(resumed.mapped());
+  if (start.resumed_with) life.initial_state = std::exchange(start.resumed_with, std::nullopt);
   if (output.previous_head) life.previous_life = *output.previous_head;
   auto parent = std::make_unique<Parentage>();
   parent->child = output.child;
@@ -237,12 +246,10 @@ void Supervisor::begin(const Output& output) {
   household_.start_child(std::move(life));
 }
 
-void Supervisor::forget(ChildRef child, const std::string& id) {
+void Supervisor::forget(ChildRef child) {
   if (const auto found = lives_.find(child); found != lives_.end()) household_.forget_names(found->second.first);
   lives_.erase(child);
-  if (spec_->strategy == Strategy::simple_one_for_one) return;
-  starts_.erase(id);
-  resumed_with_.erase(id);
+  starts_.erase(child);
 }
 
 void Supervisor::release_names(ChildRef child) {
@@ -275,6 +282,8 @@ CallId Supervisor::ask() {
 
 void Supervisor::answer(Result<Answer> result) {
   answer_ = std::move(result);
+  asked_start_.reset();
+  asked_state_.reset();
   awaits_end_ = false;
   awaited_.reset();
   awaits_until_ns_ = 0;
@@ -288,19 +297,15 @@ std::optional<Result<Supervisor::Answer>> Supervisor::take_answer() {
 
 void Supervisor::reply(const Output& output) {
   const bool failed = output.refusal == Refusal::start_failed;
+  if (failed && rules_.spec_of(output.child) == nullptr) starts_.erase(output.child);
   if (failed || (output.refusal == Refusal::none && !output.life)) release_names(output.child);
   if (output.call != call_) return;
   if (output.refusal != Refusal::none) {
-    if (!new_child_.empty()) starts_.erase(std::exchange(new_child_, {}));
-    resumed_with_.erase(output.id);
     return answer(Error{code_of(output.refusal), str_cat(refusal_name(output.refusal), ": ", output.why)});
   }
   if (!output.life) return answer(Answer{});
   const ActorId life{output.life->bytes};
-  if (!awaits_end_) {
-    new_child_.clear();
-    return answer(Answer{life, std::nullopt});
-  }
+  if (!awaits_end_) return answer(Answer{life, std::nullopt});
   awaited_ = life;
   if (timeout_ns_ == UINT64_MAX) return;
   awaits_until_ns_ = household_.now_ns() + std::min(timeout_ns_, UINT64_MAX / 2);
@@ -316,7 +321,8 @@ bool Supervisor::refuses(const std::string& id) {
 
 void Supervisor::spawn(ChildSpec spec, Start start, bool and_wait, std::optional<uint64_t> timeout_ns) {
   if (refuses(spec.id)) return;
-  if (starts_.try_emplace(spec.id, std::move(start)).second) new_child_ = spec.id;
+  asked_start_ = std::move(start);
+  asked_id_ = spec.id;
   if (and_wait) spec.restart = supervise::Restart::temporary;
   awaits_end_ = and_wait;
   timeout_ns_ = timeout_ns.value_or(UINT64_MAX);
@@ -329,7 +335,7 @@ void Supervisor::start_from_pattern(std::optional<Bytes> state) {
 
 void Supervisor::restart_child(const std::string& id, std::optional<Bytes> state) {
   if (refuses(id)) return;
-  if (state) resumed_with_[id] = std::move(*state);
+  asked_state_ = std::move(state);
   feed(supervise::RestartChild{ask(), id});
 }
 
@@ -343,7 +349,10 @@ void Supervisor::delete_child(const std::string& id) {
 
 std::shared_ptr<const Bytes> Supervisor::find_package(const Hash& package) const {
   if (recipe_->package_hash == package) return recipe_->package;
-  for (const auto& [id, start] : starts_) {
+  for (const auto& [id, child] : recipe_->children) {
+    if (child->package_hash == package) return child->package;
+  }
+  for (const auto& [child, start] : starts_) {
     if (start.recipe->package_hash == package) return start.recipe->package;
   }
   return nullptr;

@@ -96,6 +96,7 @@ class Supervisor {
   struct Start {
     std::shared_ptr<const Recipe> recipe;
     std::optional<Bytes> state;
+    std::optional<Bytes> resumed_with = std::nullopt;  // for the next start only
   };
   bool is_asked() const { return asked_; }
   void spawn(ChildSpec spec, Start start, bool and_wait, std::optional<uint64_t> timeout_ns);
@@ -129,10 +130,11 @@ class Supervisor {
   void look_at_time();
   void pump();
   void carry_out(const Output& output);
+  void note_start(const Output& output);
   void begin(const Output& output);
   void reply(const Output& output);
   void answer(Result<Answer> result);
-  void forget(ChildRef child, const std::string& id);
+  void forget(ChildRef child);
   void release_names(ChildRef child);
   CallId ask();
   Result<void> check_id(const std::string& id) const;
@@ -149,15 +151,17 @@ class Supervisor {
   uint64_t rules_due_ns_ = 0;  // when the rules want to be told that time has passed; 0: never
   size_t restarts_ = 0;
 
-  std::map<std::string, Start> starts_;                     // by child id: what it is made from
-  std::map<std::string, Bytes> resumed_with_;               // for the next start only
+  std::map<ChildRef, Start> starts_;                        // what it is made from, of each that was to start once
   std::map<ChildRef, std::pair<ActorId, uint64_t>> lives_;  // the newest of each child, and how many there were
   ChildEnds ends_;                                          // that the guest is to be told of
   std::shared_ptr<ChildEvents> events_;
 
   bool asked_ = false;
   CallId call_ = 0;
-  std::string new_child_;    // of a spawn under way
+  // Of the call in progress, until the rules take it up or it is answered.
+  std::optional<Start> asked_start_;
+  std::optional<Bytes> asked_state_;
+  std::string asked_id_;     // whom it spawns
   bool awaits_end_ = false;  // spawn-and-wait
   uint64_t awaits_until_ns_ = 0;
   uint64_t timeout_ns_ = 0;

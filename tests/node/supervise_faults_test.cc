@@ -42,6 +42,38 @@ class FamilyFaultsTest : public FamilyTest {
 
 // --- what a child is made from ---
 
+TEST_F(FamilyFaultsTest, AnIdIsTakenAgainWhileItsOldChildIsBeingStopped) {
+  node.package("hasty", {.imports = imports(),
+                         .exports = {{kInit, [](wasm::FakeCall& call) { call.result(ok_state("")); }},
+                                     {kHandleRequest, [](wasm::FakeCall& call) {
+                                        call.host(kSupervise + "spawn-and-wait",
+                                                  {spec("j", "worker", "temporary", "old"),
+                                                   Value::some(Value::u64(20'000'000))});
+                                        call.host(kSupervise + "spawn", {spec("j", "finisher", "temporary", "new")});
+                                        call.then([](wasm::FakeCall& then) {
+                                          then.result(ok_reply("", schema::to_display(then.answers().back())));
+                                        });
+                                      }}}});
+  const auto parent = family(handlers(), {}, "hasty");
+  const auto answer = ask(parent, "go");
+  ASSERT_THAT(answer, StartsWith("ok(\""));
+  const auto made = *ActorId::from_hex_text(answer.substr(4, 64));
+  ASSERT_TRUE(ended(node.runtime(), made).ok());
+  EXPECT_EQ(*std::get<schema::Shutdown>(last_event(made).body).data.at(0).get<Bytes>(), to_bytes("done: new"));
+}
+
+TEST_F(FamilyFaultsTest, AStateThatWasRefusedReachesNoLaterChild) {
+  const auto parent = boss();
+  EXPECT_THAT(ask(parent, "resume later stale"), HasSubstr("not_found"));
+  EXPECT_EQ(ask(parent, "spawn-and-wait later finisher blue"), "ok(some(\"done: blue\"))");
+}
+
+TEST_F(FamilyFaultsTest, APackageOfAChildThatDidNotStartIsForgotten) {
+  const auto parent = boss();
+  EXPECT_THAT(ask(parent, "spawn bad stillborn permanent"), HasSubstr("not today"));
+  EXPECT_EQ(ask(parent, "spawn-and-wait bad finisher blue"), "ok(some(\"done: blue\"))");
+}
+
 // Each chain replays at the end of its test: so must one that says how much was too much.
 TEST_F(FamilyFaultsTest, AStateThatIsTooLargeForAPatternIsRefusedAndReplays) {
   const std::string large(70'000, 'x');
