@@ -2,6 +2,8 @@
 // supervise/; a call waits here until that has answered.
 #include "node/actor/supervisor.h"
 
+#include <type_traits>
+
 #include "node/handlers/call.h"
 
 namespace theater::node {
@@ -17,31 +19,25 @@ namespace {
 
 const std::string& text(const Value& value) { return *value.get<std::string>(); }
 
-// What the supervisor answered, once it has; begins with `ask` before that.
+// What the supervisor answered, once it has; begins with `ask` before that, which may refuse.
 template <typename Ask, typename Show>
 HostStatus converse(Services& services, HostCall& call, Ask ask, Show show) {
   auto& supervisor = *services.supervisor();
   if (!supervisor.is_asked()) {
-    if (Result<void> asked = ask(supervisor); !asked.ok()) return refuse(call, asked.error());
+    if constexpr (std::is_void_v<decltype(ask(supervisor))>) {
+      ask(supervisor);
+    } else if (Result<void> asked = ask(supervisor); !asked.ok()) {
+      return refuse(call, asked.error());
+    }
   }
   const auto answer = supervisor.take_answer();
   if (!answer) return HostStatus::kParked;
-  if (!answer->ok()) return refuse(call, answer->error());
-  return answer_with(call, Value::ok(show(**answer)));
+  return answer->ok() ? answer_with(call, show(**answer)) : refuse(call, answer->error());
 }
 
-Value show_life(const Supervisor::Answer& answer) { return Value::string(answer.life.hex()); }
-Value show_last_word(const Supervisor::Answer& answer) { return option_of(answer.last_word); }
-
-// Without a value in its ok.
-template <typename Ask>
-HostStatus command(Services& services, HostCall& call, Ask ask) {
-  auto& supervisor = *services.supervisor();
-  if (!supervisor.is_asked()) ask(supervisor);
-  const auto answer = supervisor.take_answer();
-  if (!answer) return HostStatus::kParked;
-  return answer->ok() ? answer_with(call, Value::ok()) : refuse(call, answer->error());
-}
+Value show_life(const Supervisor::Answer& answer) { return Value::ok(Value::string(answer.life.hex())); }
+Value show_last_word(const Supervisor::Answer& answer) { return Value::ok(option_of(answer.last_word)); }
+Value show_nothing(const Supervisor::Answer&) { return Value::ok(); }
 
 Result<Shutdown> shutdown_of(const Value& value) {
   const auto& variant = *value.get<Value::Variant>();
@@ -107,40 +103,30 @@ HostStatus spawn_and_wait(Services& services, HostCall& call) {
 
 HostStatus start_child(Services& services, HostCall& call) {
   return converse(
-      services, call,
-      [&](Supervisor& supervisor) {
-        supervisor.start_from_pattern(optional_bytes(call.args[0]));
-        return Result<void>(Ok{});
-      },
+      services, call, [&](Supervisor& supervisor) { supervisor.start_from_pattern(optional_bytes(call.args[0])); },
       show_life);
 }
 
 HostStatus restart_child(Services& services, HostCall& call) {
   return converse(
-      services, call,
-      [&](Supervisor& supervisor) {
-        supervisor.restart_child(text_arg(call, 0), std::nullopt);
-        return Result<void>(Ok{});
-      },
+      services, call, [&](Supervisor& supervisor) { supervisor.restart_child(text_arg(call, 0), std::nullopt); },
       show_life);
 }
 
 HostStatus resume(Services& services, HostCall& call) {
   return converse(
-      services, call,
-      [&](Supervisor& supervisor) {
-        supervisor.restart_child(text_arg(call, 0), bytes_arg(call, 1));
-        return Result<void>(Ok{});
-      },
+      services, call, [&](Supervisor& supervisor) { supervisor.restart_child(text_arg(call, 0), bytes_arg(call, 1)); },
       show_life);
 }
 
 HostStatus stop_child(Services& services, HostCall& call) {
-  return command(services, call, [&](Supervisor& supervisor) { supervisor.stop_child(text_arg(call, 0)); });
+  return converse(
+      services, call, [&](Supervisor& supervisor) { supervisor.stop_child(text_arg(call, 0)); }, show_nothing);
 }
 
 HostStatus delete_child(Services& services, HostCall& call) {
-  return command(services, call, [&](Supervisor& supervisor) { supervisor.delete_child(text_arg(call, 0)); });
+  return converse(
+      services, call, [&](Supervisor& supervisor) { supervisor.delete_child(text_arg(call, 0)); }, show_nothing);
 }
 
 const char* state_name(ChildState state) {
