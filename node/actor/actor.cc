@@ -179,7 +179,7 @@ Task::Next Actor::advance() {
       case Phase::kRunning:
         if (const Next next = run_guest(); phase_ == Phase::kRunning) {
           // What it asked for may have to be stated first.
-          if (next == Next::kAgain || facts_ == nullptr || chain_.emitting()) return next;
+          if (next == Next::kAgain || chain_.emitting() || !has_fact()) return next;
         }
         break;
       case Phase::kIdle:
@@ -444,8 +444,14 @@ void Actor::state_fact(std::string_view type, schema::Value value, std::function
   facts_->push_back(Fact{type, std::move(value), std::move(then)});
 }
 
+bool Actor::has_fact() const {
+  return facts_ != nullptr || (has_news_.load(std::memory_order_relaxed) && !is_throttled());
+}
+
 bool Actor::begin_fact() {
-  if (facts_ == nullptr || (phase_ != Phase::kRunning && phase_ != Phase::kIdle) || chain_.emitting()) return false;
+  if ((phase_ != Phase::kRunning && phase_ != Phase::kIdle) || chain_.emitting()) return false;
+  if (facts_ == nullptr) state_news_of_links();
+  if (facts_ == nullptr) return false;
   auto& fact = facts_->front();
   chain_.begin(fact.type, schema::Fact{std::move(fact.value)});
   stating_ = true;

@@ -193,6 +193,7 @@ class Actor final : public Task, private wasm::Host, private Services, private H
   void result_emitted();
   void answer(std::shared_ptr<Reply> reply, Result<std::optional<Bytes>> result, bool claimed = false);
   schema::Cause newest_event() const { return {id(), chain_.length() - 1, *chain_.head()}; }
+  bool has_fact() const;
   bool begin_fact();
   bool step_fact();
   void wait_for_room();
@@ -245,6 +246,7 @@ class Actor final : public Task, private wasm::Host, private Services, private H
   bool demonitor(uint64_t number) override;
   Result<void> linked_by(const ActorId& other);
   void unlinked_by(const ActorId& other);
+  void state_news_of_links();
   Result<void> watched_by(const ActorId& other, uint64_t number);
   void unwatched_by(const ActorId& other, uint64_t number);
   void linked_ended(const LifeEnd& end);
@@ -390,6 +392,7 @@ class Actor final : public Task, private wasm::Host, private Services, private H
   std::atomic<bool> rest_due_{false};  // it has fired
   bool looks_idle_ = false;            // it has, before this turn
   std::atomic<bool> rest_asked_{false};
+  std::atomic<bool> has_news_{false};  // of its links, to be stated
   std::atomic<uint64_t> idle_since_ns_{0};
   uint64_t rest_length_ = 0;  // of the chain when it was set
 

@@ -18,8 +18,7 @@ constexpr std::string_view kFactUnlinked = "unlink";
 // Those that have ended count until its guest has been told.
 Result<void> Actor::relate(size_t more) {
   if (relations_ == nullptr) relations_ = std::make_unique<Relations>();
-  const size_t all =
-      relations_->links.size() + relations_->watchers.size() + relations_->monitors.size() + signals_.size();
+  const size_t all = relations_->size() + signals_.size();
   if (all + more <= Relations::kMax) return Ok{};
   return Error{ErrorCode::kRefused,
                str_cat("'", name(), "' has ", all, " links and monitors; at most ", Relations::kMax, " are allowed")};
@@ -33,12 +32,12 @@ Result<void> Actor::link(std::string_view target) {
   {
     std::lock_guard lock(mutex_);
     TRY(relate(1));
-    if (!relations_->links.insert(other->id()).second) return Ok{};
+    if (!relations_->link(other->id())) return Ok{};
   }
   auto linked = other->linked_by(id());
   if (linked.ok()) return Ok{};
   std::lock_guard lock(mutex_);
-  relations_->links.erase(other->id());
+  relations_->unlink(other->id());
   return linked;
 }
 
@@ -46,7 +45,7 @@ Result<void> Actor::unlink(std::string_view target) {
   TRY_ASSIGN(const auto other, context_->directory.resolve(target));
   {
     std::lock_guard lock(mutex_);
-    if (relations_ == nullptr || relations_->links.erase(other->id()) == 0) return Ok{};
+    if (relations_ == nullptr || !relations_->unlink(other->id())) return Ok{};
   }
   other->unlinked_by(id());
   return Ok{};
@@ -90,20 +89,33 @@ Result<void> Actor::linked_by(const ActorId& other) {
     std::lock_guard lock(mutex_);
     if (closed_) return *closed_;
     TRY(relate(1));
-    relations_->links.insert(other);
+    if (relations_->linked_by(other)) has_news_.store(true, std::memory_order_relaxed);
   }
-  post_always(
-      [other](Actor& self) { self.state_fact(kFactLinked, Value::record({{"actor", Value::string(other.hex())}})); });
+  wake();
   return Ok{};
 }
 
 void Actor::unlinked_by(const ActorId& other) {
   {
     std::lock_guard lock(mutex_);
-    if (closed_ || relations_ == nullptr || relations_->links.erase(other) == 0) return;
+    if (closed_ || relations_ == nullptr || !relations_->unlinked_by(other)) return;
+    has_news_.store(true, std::memory_order_relaxed);
   }
-  post_always(
-      [other](Actor& self) { self.state_fact(kFactUnlinked, Value::record({{"actor", Value::string(other.hex())}})); });
+  wake();
+}
+
+// In its turn, when nothing else is to be stated: the next of what others did to its links.
+void Actor::state_news_of_links() {
+  if (!has_news_.load(std::memory_order_relaxed) || !may_emit()) return;
+  std::optional<std::pair<ActorId, bool>> news;
+  {
+    std::lock_guard lock(mutex_);
+    if (relations_ != nullptr) news = relations_->take_news();
+    if (!news) has_news_.store(false, std::memory_order_relaxed);
+  }
+  if (!news) return;
+  state_fact(news->second ? kFactLinked : kFactUnlinked,
+             Value::record({{"actor", Value::string(news->first.hex())}}));
 }
 
 Result<void> Actor::watched_by(const ActorId& other, uint64_t number) {
@@ -122,7 +134,7 @@ void Actor::unwatched_by(const ActorId& other, uint64_t number) {
 void Actor::linked_ended(const LifeEnd& end) {
   {
     std::lock_guard lock(mutex_);
-    if (closed_ || relations_ == nullptr || relations_->links.erase(end.actor) == 0) return;
+    if (closed_ || relations_ == nullptr || !relations_->ended(end.actor)) return;
   }
   if (exports(wasm::handle_exit_function())) {
     return signal(Signal{
@@ -154,7 +166,8 @@ void Actor::cut_relations() {
     relations = std::move(relations_);
   }
   if (relations == nullptr || end_ == nullptr) return;
-  for (const auto& id_of_other : relations->links) {
+  for (const auto& [id_of_other, link] : relations->links) {
+    if (!link.linked) continue;
     if (const auto other = context_->directory.find(id_of_other)) other->linked_ended(*end_);
   }
   for (const auto& [watcher, number] : relations->watchers) {

@@ -34,7 +34,7 @@ bool Actor::is_quiet() {
     if (!outstanding_->empty()) return false;
     outstanding_.reset();
   }
-  if (has_news_of_children()) return false;
+  if (has_news_of_children() || has_news_.load(std::memory_order_relaxed)) return false;
   std::lock_guard lock(mutex_);
   return orders_.empty() && signals_.size() == 0 && mailbox_.is_unused();
 }
@@ -119,6 +119,7 @@ bool Actor::lay_down() {
   const bool done = context_->directory.lay_down(id(), [this]() -> std::optional<Resting> {
     std::lock_guard lock(mutex_);
     if (!orders_.empty() || signals_.size() != 0 || !mailbox_.is_unused()) return std::nullopt;
+    if (has_news_.load(std::memory_order_relaxed)) return std::nullopt;
     if (refused_ != nullptr && refused_->count != 0) return std::nullopt;  // not stated yet
     laid_down_ = true;
     Resting resting;
