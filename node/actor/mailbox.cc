@@ -82,6 +82,7 @@ Result<void> Mailbox::check_size(size_t bytes, const ManifestLimits& limits) con
 
 Result<Mailbox::Room> Mailbox::reserve(const ActorId& sender, size_t bytes, bool again, const ManifestLimits& limits,
                                        const std::function<Waker()>& make_waker) {
+  if (!again) TRY(check_size(bytes, limits));
   if (held_ != nullptr) {
     if (const auto found = held_->set_aside.find(sender); found != held_->set_aside.end()) {
       SetAside& left = found->second;
@@ -96,7 +97,6 @@ Result<Mailbox::Room> Mailbox::reserve(const ActorId& sender, size_t bytes, bool
     }
   }
   if (again) return Room::kWait;
-  TRY(check_size(bytes, limits));
   if (fits(bytes, limits) && (held_ == nullptr || held_->waiters.empty())) {
     take(1, bytes);
     return Room::kTaken;

@@ -68,9 +68,9 @@ class Mailbox {
  public:
   using Waker = std::function<void()>;
 
-  // Takes room for a message of `bytes` from another actor. kWait: `waker` is called once when room is set aside for
-  // it, to be taken by asking `again`. kTakenOfMore: there is more set aside for it; it takes that by its next
-  // messages, or gives it back. kRefused if there never will be room.
+  // Takes room for a message of `bytes` from another actor. kWait: what `make_waker` made is called once when room is
+  // set aside for it, to be taken by asking `again`. kTakenOfMore: there is more set aside for it; it takes that by its
+  // next messages, or gives it back. The error kRefused: the message is larger than the actor takes any.
   enum class Room : uint8_t { kTaken, kTakenOfMore, kWait };
   Result<Room> reserve(const ActorId& sender, size_t bytes, bool again, const ManifestLimits& limits,
                        const std::function<Waker()>& make_waker);

@@ -117,5 +117,20 @@ TEST_F(MailboxTest, ASmallOneStillGivesRoomToOneAtATime) {
   EXPECT_EQ(ask(2, 10, true), Room::kWait);
 }
 
+// Room for a few small ones was room for one that was larger than the receiver takes.
+TEST_F(MailboxTest, WhatIsSetAsideLetsNoMessagePastTheLimitOfOne) {
+  limits.message_bytes = 10;
+  fill();
+  EXPECT_EQ(ask(1, 10), Room::kWait);
+  pop(4);
+  EXPECT_EQ(ask(1, 10, true), Room::kTakenOfMore);
+  push(10);
+  const auto refused = mailbox.reserve(sender(1), 30, false, limits, [] { return [] {}; });
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().code, ErrorCode::kRefused);
+  EXPECT_EQ(ask(1, 10), Room::kTakenOfMore) << "what is set aside stays";
+  push(10);
+}
+
 }  // namespace
 }  // namespace theater::node
