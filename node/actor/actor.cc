@@ -208,7 +208,7 @@ Task::Next Actor::advance() {
   return Next::kAgain;
 }
 
-// False: it waits for an instance.
+// False: it waits for room in the node's chain, or for an instance; while it waits it keeps neither.
 bool Actor::be_born() {
   if (supervisor_ != nullptr) {
     if (auto checked = supervisor_->check_ids(); !checked.ok()) {
@@ -216,13 +216,21 @@ bool Actor::be_born() {
       return true;
     }
   }
+  birth_->allowed = context_->listener->may_be_born(*this);
+  if (!birth_->allowed) {
+    ask_again_ns_ = 0;
+    return false;
+  }
   if (module_ != nullptr) {
     const auto taken = take_instance();
     if (!taken.ok()) {
       vanish(taken.error());
       return true;
     }
-    if (!*taken) return false;
+    if (!*taken) {
+      context_->listener->not_born(*this, std::exchange(birth_->allowed, false));
+      return false;
+    }
   }
   chain_.begin(schema::kTypeGenesis, birth_->genesis, std::move(birth_->blobs));
   phase_ = Phase::kGenesis;

@@ -60,6 +60,9 @@ inline constexpr std::string_view kFactRefused = "actor/refused";      // messag
 class ActorListener {
  public:
   virtual ~ActorListener() = default;
+  // Before genesis: on_born() or not_born() follows. False: the actor is woken when it is worth asking again.
+  virtual bool may_be_born(Actor& actor) = 0;
+  virtual void not_born(Actor& actor, bool was_allowed) = 0;
   virtual void on_born(Actor& actor, const Hash& package) = 0;              // genesis is emitted
   virtual void on_ended(const ActorInfo& info) = 0;                         // nothing of it will be emitted any more
   virtual void spawn_life(LifeRequest life, Callback<ActorInfo> done) = 0;  // as Runtime::spawn
@@ -103,6 +106,7 @@ struct Birth {
   std::vector<Blob> blobs;  // package and manifest
   std::optional<Bytes> initial_state;
   Callback<ActorInfo> done;
+  bool allowed = false;  // by the listener
 };
 
 class Actor final : public Task, private wasm::Host, private Services, private Household {

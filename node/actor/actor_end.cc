@@ -144,6 +144,7 @@ void Actor::close_mailbox(const Error& why) {
 // Nothing was emitted: there is no chain, and so no end of one.
 void Actor::vanish(Error why) {
   count(Count::kUnborn);
+  context_->listener->not_born(*this, birth_->allowed);
   drop_instance();
   ended_ = why.message;
   close_mailbox(why);

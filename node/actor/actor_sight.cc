@@ -77,6 +77,7 @@ void Actor::publish() {
     default: state = birth_ ? "starting" : "running"; break;
   }
   if (chain_.emitting()) waits_for = chain_.waits_for();
+  if (phase_ == Phase::kBirth && ask_again_ns_ == 0) waits_for = "auditor of the node's own chain";
   if (phase_ == Phase::kRunning && wait_until_ns_ != 0) waits_for = "timer";
   if (ask_again_ns_ != 0 && phase_ != Phase::kTerminal && phase_ != Phase::kEnded)
     waits_for = "an instance: the node has no more";

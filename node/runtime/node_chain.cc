@@ -1,5 +1,7 @@
 #include "node/runtime/node_chain.h"
 
+#include <algorithm>
+
 #include "base/check.h"
 
 namespace theater::node {
@@ -18,7 +20,48 @@ NodeChain::NodeChain(std::shared_ptr<const void> owner, Scheduler& scheduler, Cl
 
 bool NodeChain::has_room() const {
   std::lock_guard lock(mutex_);
-  return facts_.size() < kFactsMax && !finishing_;
+  return !is_full() && !finishing_;
+}
+
+bool NodeChain::reserve(const std::shared_ptr<Task>& task) {
+  std::lock_guard lock(mutex_);
+  if (!is_full() || finishing_) {
+    ++reserved_;
+    return true;
+  }
+  const auto is_it = [&](const auto& each) { return each.first == task.get(); };
+  if (std::ranges::none_of(waiting_, is_it)) waiting_.emplace_back(task.get(), task);
+  return false;
+}
+
+void NodeChain::give_back() {
+  {
+    std::lock_guard lock(mutex_);
+    CHECK(reserved_ > 0, "room that nobody took");
+    --reserved_;
+  }
+  wake_next();
+}
+
+void NodeChain::forget(const Task& task) {
+  {
+    std::lock_guard lock(mutex_);
+    std::erase_if(waiting_, [&](const auto& each) { return each.first == &task; });
+  }
+  wake_next();  // it may have been woken just now
+}
+
+// Room for one fact wakes one task.
+void NodeChain::wake_next() {
+  std::shared_ptr<Task> next;
+  {
+    std::lock_guard lock(mutex_);
+    while (!is_full() && next == nullptr && !waiting_.empty()) {
+      next = waiting_.front().second.lock();
+      waiting_.pop_front();
+    }
+  }
+  if (next != nullptr) next->wake();
 }
 
 void NodeChain::add(std::string_view type, schema::Value value) {
@@ -28,6 +71,15 @@ void NodeChain::add(std::string_view type, schema::Value value) {
     facts_.push_back(Fact{type, std::move(value)});
   }
   wake();
+}
+
+void NodeChain::add_reserved(std::string_view type, schema::Value value) {
+  {
+    std::lock_guard lock(mutex_);
+    CHECK(reserved_ > 0, "room that nobody took");
+    --reserved_;
+  }
+  add(type, std::move(value));
 }
 
 void NodeChain::finish(std::string reason, std::function<void()> done) {
@@ -68,6 +120,7 @@ Task::Next NodeChain::turn(Worker& worker) {
     const auto step = chain_.step(worker.scratch);
     CHECK(step != Chain::Step::kTooLarge, "a fact of the node is too large");
     if (step == Chain::Step::kParked) break;
+    wake_next();
   }
   std::function<void()> done;
   {

@@ -2,16 +2,19 @@
 // no auditor heard of thus leaves a trace.
 //
 // It is a task like an actor: when auditors are full or absent, facts wait here in order, and the command loop never
-// does. At most kFactsMax facts wait before new spawns are refused (has_room()); beyond that only ends are added, at
-// most one for each live actor.
+// does. When kFactsMax wait, spawns from outside are refused, facts that can wait do (has_room()), and so do births,
+// each of which takes its room first (reserve()). Beyond that only ends are added, one for each actor that was born
+// while there was room.
 //
 // Threads: any; its chain is touched by the worker that runs it only.
 #pragma once
 
 #include <deque>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <string>
+#include <utility>
 
 #include "node/chain/chain.h"
 #include "node/runtime/scheduler.h"
@@ -33,8 +36,14 @@ class NodeChain final : public Task {
 
   const ActorId& id() const { return id_; }
   bool has_room() const;
+  // Room for one fact that comes by add_reserved(), or is given back. False: there is none; `task` is woken once when
+  // it is worth asking again.
+  bool reserve(const std::shared_ptr<Task>& task);
+  void give_back();
+  void forget(const Task& task);  // it doesn't wait any more
   // `type` is one of the constants above.
   void add(std::string_view type, schema::Value value);
+  void add_reserved(std::string_view type, schema::Value value);
   // Emits what waits, then the terminal event, then calls `done`. Once.
   void finish(std::string reason, std::function<void()> done);
   void post(std::function<void(Chain&)> order);  // on its worker, at its next turn
@@ -57,11 +66,15 @@ class NodeChain final : public Task {
     schema::Value value;
   };
   bool begin_next();
+  bool is_full() const { return facts_.size() + reserved_ >= kFactsMax; }  // with the lock
+  void wake_next();
 
   const std::shared_ptr<const void> owner_;
   ActorId id_;
   mutable std::mutex mutex_;  // guards what follows
   std::deque<Fact> facts_;
+  size_t reserved_ = 0;
+  std::deque<std::pair<const Task*, std::weak_ptr<Task>>> waiting_;  // for room, oldest first; each once
   std::vector<std::function<void(Chain&)>> orders_;
   bool finishing_ = false;
   std::string reason_;

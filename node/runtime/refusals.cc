@@ -32,7 +32,7 @@ void Refusals::note(const std::string& name, const schema::Origin& asked_by, con
   std::lock_guard lock(mutex_);
   const uint64_t now_ns = clock_.monotonic_ns();
   if (now_ns >= second_ends_ns_) {
-    state_counted();
+    if (chain_.has_room()) state_counted();
     second_ends_ns_ = now_ns + kSecondNs;
     stated_ = 0;
   }
@@ -44,7 +44,16 @@ void Refusals::note(const std::string& name, const schema::Origin& asked_by, con
     return;
   }
   last_ = reason_text(why.message);
-  if (counted_++ == 0) timer_ = timers_.set(second_ends_ns_, [this] { flush(); });
+  if (counted_++ == 0) state_later();
+}
+
+void Refusals::state_later() {
+  timer_ = timers_.set(second_ends_ns_, [this] {
+    std::lock_guard lock(mutex_);
+    if (chain_.has_room()) return state_counted();
+    second_ends_ns_ = clock_.monotonic_ns() + kSecondNs;
+    state_later();
+  });
 }
 
 void Refusals::flush() {

@@ -1,6 +1,6 @@
 // Spawns that the node refused, on its own chain: what somebody asked for and wasn't given is part of the record. A
 // storm of them must not push out what else the node has to state: kEachMax a second are facts of their own, the others
-// are counted in one that follows.
+// are counted in one that follows, when the node's chain has room.
 //
 // Any thread.
 #pragma once
@@ -28,11 +28,12 @@ class Refusals {
 
   // `name` may be empty: the manifest couldn't be read.
   void note(const std::string& name, const schema::Origin& asked_by, const Error& why);
-  // States what was only counted up to now.
+  // States what was only counted up to now, room or not: at the end.
   void flush();
 
  private:
-  void state_counted();  // with the lock
+  void state_counted();  // with the lock, as the next
+  void state_later();
 
   NodeChain& chain_;
   Timers& timers_;

@@ -201,9 +201,9 @@ void RuntimeImpl::spawn(SpawnRequest request, Callback<ActorInfo> done) {
   context_->counters.add_outside(Count::kSpawnRequests);
   if (context_->directory.closed()) return done(stopping());
   if (auto checked = check_origin(request.requested_by); !checked.ok()) return done(std::move(checked).error());
-  if (!node_chain_->has_room()) {
+  if (const auto own = node_chain_->status(); own.waiting >= NodeChain::kFactsMax) {
     return done(
-        Error{ErrorCode::kUnavailable, str_cat("the node's own chain waits for ", node_chain_->status().waits_for,
+        Error{ErrorCode::kUnavailable, str_cat("the node's own chain waits for ", own.waits_for,
                                                ", so that no spawn could be recorded; see theater node status")});
   }
   auto recipe = make_recipe(std::move(static_cast<Bundle&>(request)), &manifests_);
@@ -278,11 +278,16 @@ Result<void> RuntimeImpl::create(std::shared_ptr<wasm::Module> module, Spawning&
   return Ok{};
 }
 
+void RuntimeImpl::not_born(Actor& actor, bool was_allowed) {
+  if (was_allowed) node_chain_->give_back();
+  node_chain_->forget(actor);
+}
+
 void RuntimeImpl::on_born(Actor& actor, const Hash& package) {
   using schema::Value;
-  node_chain_->add(kFactSpawn, Value::record({{"actor", Value::string(actor.id().hex())},
-                                              {"name", Value::string(actor.name())},
-                                              {"package", Value::string(package.hex())}}));
+  node_chain_->add_reserved(kFactSpawn, Value::record({{"actor", Value::string(actor.id().hex())},
+                                                       {"name", Value::string(actor.name())},
+                                                       {"package", Value::string(package.hex())}}));
 }
 
 void RuntimeImpl::on_ended(const ActorInfo& info) {

@@ -45,6 +45,8 @@ class RuntimeImpl final : public Runtime, private ActorListener {
 
  private:
   // ActorListener: called on workers.
+  bool may_be_born(Actor& actor) override { return node_chain_->reserve(actor.shared_from_this()); }
+  void not_born(Actor& actor, bool was_allowed) override;
   void on_born(Actor& actor, const Hash& package) override;
   void on_ended(const ActorInfo& info) override;
   void spawn_life(LifeRequest life, Callback<ActorInfo> done) override;
