@@ -141,10 +141,11 @@ void Actor::close_mailbox(const Error& why) {
   for (const auto& reply : waiting) reply->answer(why);
 }
 
-// Nothing was emitted: there is no chain, and so no end of one.
+// Nothing was emitted: there is no chain, and so no event that ends it. Others may know the actor, though.
 void Actor::vanish(Error why) {
   count(Count::kUnborn);
   context_->listener->not_born(*this, birth_->allowed);
+  note_end(Exit::Kind::error, {});
   drop_instance();
   ended_ = why.message;
   close_mailbox(why);
@@ -167,7 +168,7 @@ void Actor::end() {
   context_->listener->on_ended(last);
   if (end_ != nullptr) {
     end_->actor = id();
-    end_->terminal = newest_event();
+    if (chain_.length() > 0) end_->terminal = newest_event();
   }
   // A child's names stay its own until its supervisor has decided; those of an heir that wasn't born, the next one's.
   const ActorId heir_of = parent_ == nullptr ? ActorId{} : birth ? parent_->previous : id();

@@ -138,11 +138,11 @@ void Actor::linked_ended(const LifeEnd& end) {
   }
   if (exports(wasm::handle_exit_function())) {
     return signal(Signal{
-        &wasm::handle_exit_function(), {Value::string(end.actor.hex()), Value::string(end.reason)}, end.terminal, 0});
+        &wasm::handle_exit_function(), {Value::string(end.actor.hex()), Value::string(end.reason)}, end.cause(), 0});
   }
   if (end.kind == Exit::Kind::normal) return;
   post_always([end](Actor& self) {
-    self.kill(end.terminal, str_cat("it was linked to ", end.actor.short_hex(), ", which ended: ", end.reason));
+    self.kill(end.cause(), str_cat("it was linked to ", end.actor.short_hex(), ", which ended: ", end.reason));
   });
 }
 
@@ -179,3 +179,9 @@ void Actor::cut_relations() {
 }
 
 }  // namespace theater::node
+    if (!exports(wasm::handle_down_function())) return;
+    // In one step: whoever finds no monitor any more finds the signal to take back.
+    signals_.push(Signal{&wasm::handle_down_function(),
+                         {Value::u64(number), Value::string(end.actor.hex()), Value::string(end.reason)},
+                         end.cause(),
+                         number});

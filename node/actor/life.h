@@ -45,7 +45,8 @@ struct LifeEnd {
   schema::Origin origin;  // whose doing it was, if it was somebody's
   std::string reason;     // for people
   std::optional<Bytes> last_word;
-  schema::Cause terminal;  // the event that says so
+  schema::Cause terminal;  // the event that says so; zero: it was never born
+  schema::Origin cause() const { return terminal.actor.is_zero() ? schema::Origin{} : schema::Origin{terminal}; }
 };
 
 }  // namespace theater::node

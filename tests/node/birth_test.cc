@@ -52,5 +52,36 @@ TEST(BirthTest, ChildrenWaitForRoomInTheNodesChain) {
   EXPECT_EQ(node.runtime().metrics().spawned, kLives + 1u);
 }
 
+// Whoever waited for its end, or shared it, waited for ever.
+TEST_F(FamilyTest, WhoIsNeverBornIsGoneForThoseWhoKnewIt) {
+  const auto watcher = family("", {}, "watcher"), friendly = boss();
+  const auto queue = std::make_shared<QueueSubscriber>(1, QueueSubscriber::Overflow::kStrict);
+  const auto other = node.spawn();
+  ASSERT_TRUE(await<Ok>([&](Callback<Ok> done) { node.runtime().subscribe(other, queue, std::move(done)); }).ok());
+  node.runtime().request(other, to_bytes("fill the queue"), {}, 0, false, [](auto) {});
+  ASSERT_TRUE(wait_for_state(node.runtime(), other, "waiting", "a subscriber"));
+  auto request = node.asks("worker");
+  request.manifest = FakeNode::manifest("late");
+  request.subscribers = {queue};
+  std::promise<Result<ActorInfo>> born;
+  node.runtime().spawn(std::move(request), [&](Result<ActorInfo> result) { born.set_value(std::move(result)); });
+  std::optional<ActorId> late;
+  const auto until = std::chrono::steady_clock::now() + kLong;
+  while (!late && std::chrono::steady_clock::now() < until) {
+    const auto all = list(node.runtime());
+    for (const auto& info : *all) {
+      if (info.name == "late") late = info.id;
+    }
+  }
+  ASSERT_TRUE(late);
+  EXPECT_EQ(ask(watcher, "monitor " + late->hex()), "ok(1)");
+  EXPECT_EQ(ask(friendly, "link " + late->hex()), "ok");
+  ASSERT_TRUE(kill(node.runtime(), *late).ok());
+  EXPECT_THAT(state_with(watcher, "("), HasSubstr("(1,\"" + late->hex().substr(0, 36)));
+  EXPECT_THAT(ended(node.runtime(), friendly)->ended, HasSubstr("it was linked to " + late->short_hex()));
+  EXPECT_FALSE(born.get_future().get().ok());
+  queue->close();
+}
+
 }  // namespace
 }  // namespace theater::node
