@@ -151,10 +151,7 @@ void Actor::watched_ended(uint64_t number, const LifeEnd& end) {
     std::lock_guard lock(mutex_);
     if (closed_ || relations_ == nullptr || relations_->monitors.erase(number) == 0) return;
   }
-  signal(Signal{&wasm::handle_down_function(),
-                {Value::u64(number), Value::string(end.actor.hex()), Value::string(end.reason)},
-                end.terminal,
-                number});
+  wake();
 }
 
 // --- its own end ---
