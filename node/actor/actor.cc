@@ -137,6 +137,7 @@ Task::Next Actor::turn(Worker& worker) {
   if (supervisor_ != nullptr) supervisor_->turn();
   state_refused_messages();
   const Next next = advance();
+  decline_rest();
   keep_favour(nullptr);
   count(Count::kEvents, chain_.length() - events_before);
   count(Count::kHostCalls, static_cast<uint64_t>(host_calls_));

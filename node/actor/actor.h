@@ -213,6 +213,7 @@ class Actor final : public Task, private wasm::Host, private Services, private H
   uint64_t passivate_after_ms() const;
   bool is_quiet();
   bool begin_rest();
+  void decline_rest();
   void drop_instance();
   Result<bool> take_instance();
   bool activate();

@@ -385,6 +385,7 @@ Result<void> Actor::answer_with_event(uint64_t request, Result<std::optional<Byt
                  str_cat("request ", request, " was answered already, or its deadline has passed")};
   }
   answering_ = Answering{std::move(reply), std::move(result)};
+      if (outstanding_->empty()) outstanding_.reset();  // it may rest again
   return Ok{};
 }
 

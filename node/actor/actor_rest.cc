@@ -62,6 +62,12 @@ bool Actor::begin_rest() {
   return true;
 }
 
+// At the end of a turn: who was asked and didn't come to begin_rest() has work, perhaps for long.
+void Actor::decline_rest() {
+  if (!rest_asked_.load(std::memory_order_relaxed) || !rest_asked_.exchange(false, std::memory_order_acq_rel)) return;
+  context_->instances.declines(*this);
+}
+
 void Actor::drop_instance() {
   if (instance_ == nullptr) return;
   instance_.reset();

@@ -443,5 +443,62 @@ TEST(ManyActorsTest, TwentyThousand) {
   EXPECT_EQ(show(*runtime, runtime->node_chain())->events, 2 * kActors + 3);
 }
 
+// They were taken for those who would give their instances up, as long as their calls took.
+TEST(InstancesTest, WhoWasAskedToRestAndIsBusyKeepsNobodyFromAskingOthers) {
+  constexpr const char* kMayRest = "[limits]\npassivate_after = \"1 h\"\n";
+  constexpr const char* kSend = "theater:simple/message-server-host@0.1.0/send";
+  FakeNode node(1, 5);
+  std::promise<void> blocked, go_on;
+  const auto wait = go_on.get_future().share();
+  std::vector<ActorId> sleepers;
+  node.package("blocks", {.imports = {},
+                          .exports = {{kInit, [](wasm::FakeCall& call) { call.result(ok_state("")); }},
+                                      {kHandleRequest, [&, wait](wasm::FakeCall& call) {
+                                         if (message_of(call) == "now") blocked.set_value();
+                                         wait.wait();
+                                         call.result(ok_reply("", ""));
+                                       }}}});
+  node.package("sleeps", {.imports = {kSleepCall},
+                          .exports = {{kInit, [](wasm::FakeCall& call) { call.result(ok_state("")); }},
+                                      {kHandleSend, [](wasm::FakeCall& call) {
+                                         call.host(kSleepCall, {schema::Value::u64(3'600'000'000'000)});
+                                         call.result(ok_state(""));
+                                       }}}});
+  // Can't rest while it owes an answer; then it sends to all sleepers and is idle.
+  node.package("owes", {.imports = {kCurrent, kRespond, kSend},
+                        .exports = {{kInit, [](wasm::FakeCall& call) { call.result(ok_state("")); }},
+                                    {kHandleRequest, [&](wasm::FakeCall& call) {
+                                       if (message_of(call).starts_with("now ")) {
+                                         for (const auto& sleeper : sleepers) {
+                                           call.host(kSend,
+                                                     {schema::Value::string(sleeper.hex()), schema::Value::bytes({})});
+                                         }
+                                       }
+                                       answer_later(call);
+                                     }}}});
+  for (int i = 0; i < 3; ++i) sleepers.push_back(node.spawn("sleeps", kMayRest));
+  const auto debtor = node.spawn("owes", kMayRest);
+  const auto blocker = node.spawn("blocks", "[limits]\npassivate_after = \"0 s\"\n");
+  node.runtime().request(debtor, to_bytes("later"), {}, 0, false, [](auto) {});
+  while (std::ranges::count(node.record().types(debtor), "handle-request wasm-result") == 0) std::this_thread::yield();
+  const auto chain = node.record().chain(debtor);
+  const auto call = std::ranges::find_if(
+      chain, [](const auto& event) { return schema::decode_event(event.bytes)->header.type == kHandleRequest; });
+  ASSERT_NE(call, chain.end());
+
+  // In this order: the new actor asks the sleepers to rest, the debtor sends to them, they get their turn.
+  node.runtime().request(blocker, to_bytes("now"), {}, 0, false, [](auto) {});
+  blocked.get_future().wait();
+  std::promise<Result<ActorInfo>> born;
+  node.runtime().spawn(node.asks("sleeps", "[limits]\nwait_timeout = \"5 s\"\n"),
+                       [&](Result<ActorInfo> result) { born.set_value(std::move(result)); });
+  while (node.runtime().metrics().run_queue == 0) std::this_thread::yield();
+  node.runtime().request(debtor, to_bytes(str_cat("now ", call->sequence)), {}, 0, false, [](auto) {});
+  go_on.set_value();
+  const auto result = born.get_future().get();
+  EXPECT_TRUE(result.ok()) << result.error().message;
+  for (const auto& sleeper : sleepers) EXPECT_TRUE(kill(node.runtime(), sleeper).ok());
+}
+
 }  // namespace
 }  // namespace theater::node
