@@ -426,7 +426,8 @@ class Actor final : public Task, private wasm::Host, private Services, private H
   // A job on an I/O thread, or an answer from elsewhere; may outlive its actor.
   struct Offload {
     IoJob job;
-    bool queued = false;  // of the actor, as the next one
+    bool queued = false;   // of the actor, as the next ones
+    bool refused = false;  // by a full queue
     const char* waits_for = "disk";
     std::mutex mutex;  // guards what follows
     bool dropped = false;

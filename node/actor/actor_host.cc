@@ -141,7 +141,12 @@ std::optional<schema::Value> Actor::offload(const std::function<IoJob()>& make_j
       wake();
     };
     offload_->queued = context_->io.try_push(job);
-    if (!offload_->queued) context_->io.when_room(wake);
+    if (!offload_->queued) {
+      offload_->refused = true;
+      context_->io.when_room(this, wake);
+    } else if (offload_->refused) {
+      context_->io.forget(this);
+    }
     return std::nullopt;
   }
   return take_offloaded();
@@ -184,6 +189,7 @@ void Actor::drop_offload() {
   if (offload_ == nullptr) return;
   {
     std::lock_guard lock(offload_->mutex);
+  if (!offload_->queued) context_->io.forget(this);
     offload_->dropped = true;
   }
   offload_.reset();

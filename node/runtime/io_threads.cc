@@ -20,22 +20,27 @@ bool IoThreads::try_push(Job& job) {
   return true;
 }
 
-void IoThreads::when_room(std::function<void()> waker) {
+void IoThreads::when_room(const void* who, std::function<void()> waker) {
   {
     std::lock_guard lock(mutex_);
     if (stopped_) return;
     if (jobs_.size() > kJobsMax / 2) {
-      waiting_.push_back(std::move(waker));
+      waiting_[who] = std::move(waker);
       return;
     }
   }
   waker();
 }
 
+void IoThreads::forget(const void* who) {
+  std::lock_guard lock(mutex_);
+  waiting_.erase(who);
+}
+
 void IoThreads::stop() {
   std::vector<std::thread> threads;
   std::deque<Job> dropped;
-  std::vector<std::function<void()>> forgotten;
+  decltype(waiting_) forgotten;
   {
     std::lock_guard lock(mutex_);
     stopped_ = true;
@@ -50,7 +55,7 @@ void IoThreads::stop() {
 void IoThreads::run() {
   for (;;) {
     Job job;
-    std::vector<std::function<void()>> wakers;
+    decltype(waiting_) wakers;
     {
       std::unique_lock lock(mutex_);
       ++idle_;
@@ -61,7 +66,7 @@ void IoThreads::run() {
       jobs_.pop_front();
       if (jobs_.size() <= kJobsMax / 2) wakers.swap(waiting_);
     }
-    for (const auto& waker : wakers) waker();
+    for (const auto& [who, waker] : wakers) waker();
     job();
   }
 }

@@ -12,6 +12,7 @@
 #include <functional>
 #include <mutex>
 #include <thread>
+#include <unordered_map>
 #include <vector>
 
 namespace theater::node {
@@ -28,9 +29,10 @@ class IoThreads {
   IoThreads& operator=(const IoThreads&) = delete;
 
   bool try_push(Job& job);  // `job` is untouched if it is refused
-  // `waker` is called once, on an I/O thread, when half of the queue is free; at once if it is now. At most one an
-  // actor.
-  void when_room(std::function<void()> waker);
+  // `waker` is called once, on an I/O thread, when half of the queue is free; at once if it is now. One for each `who`:
+  // the last one counts.
+  void when_room(const void* who, std::function<void()> waker);
+  void forget(const void* who);  // it doesn't wait any more
   void stop();
 
  private:
@@ -39,7 +41,7 @@ class IoThreads {
   std::mutex mutex_;
   std::condition_variable ready_;
   std::deque<Job> jobs_;
-  std::vector<std::function<void()>> waiting_;
+  std::unordered_map<const void*, std::function<void()>> waiting_;
   bool stopped_ = false;
   size_t idle_ = 0;  // threads that wait for a job
   std::vector<std::thread> threads_;

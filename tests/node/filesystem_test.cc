@@ -271,14 +271,22 @@ TEST(IoThreadsTest, AFullQueueRefusesAndTellsWhenThereIsRoom) {
   EXPECT_FALSE(threads.try_push(one_more));
   EXPECT_TRUE(one_more) << "untouched";
   std::promise<void> room;
-  threads.when_room([&] { room.set_value(); });
+  std::atomic<int> told = 0;
+  for (int i = 0; i < 3; ++i) threads.when_room(&room, [&] { ++told; });  // a flood of wake-ups while the disk hangs
+  threads.when_room(&told, [&] { ++told; });
+  threads.forget(&told);
+  threads.when_room(&room, [&] {
+    ++told;
+    room.set_value();
+  });
   go_on.set_value();
   room.get_future().wait();
   EXPECT_TRUE(threads.try_push(one_more));
   bool at_once = false;
   while (ran < static_cast<int>(IoThreads::kThreads + IoThreads::kJobsMax) + 1) std::this_thread::yield();
-  threads.when_room([&] { at_once = true; });
+  threads.when_room(&room, [&] { at_once = true; });
   EXPECT_TRUE(at_once);
+  EXPECT_EQ(told, 1) << "one for each that waits";
 }
 
 TEST(IoThreadsTest, StopLetsWhatBeganFinishAndDropsTheRest) {
