@@ -106,6 +106,16 @@ std::string escape(BytesView bytes) {
   return out;
 }
 
+std::string shortened(std::string_view text, size_t max) {
+  constexpr std::string_view kMore = "…";
+  std::string shown = is_utf8(as_bytes(text)) ? std::string(text) : escape(as_bytes(text));
+  if (shown.size() <= max) return shown;
+  size_t end = max - kMore.size();
+  while (end > 0 && (static_cast<uint8_t>(shown[end]) & 0xC0) == 0x80) --end;
+  shown.resize(end);
+  return shown += kMore;
+}
+
 bool is_utf8(BytesView bytes) {
   constexpr uint64_t kHighBits = 0x8080808080808080;
   while (!bytes.empty()) {

@@ -70,6 +70,10 @@ std::string escape(BytesView bytes);
 std::string quote(std::string_view text, size_t max = 100);
 bool is_plain(std::string_view text, size_t max = 100);
 
+// At most `max` bytes of `text`, with "…" at the end if that isn't all, cut between characters. What isn't UTF-8 is
+// escaped first. `max` is at least 3.
+std::string shortened(std::string_view text, size_t max);
+
 // True if `bytes` is well-formed UTF-8 (no surrogates, no overlong forms, at most U+10FFFF).
 bool is_utf8(BytesView bytes);
 

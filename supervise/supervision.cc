@@ -10,13 +10,7 @@ namespace {
 constexpr uint64_t kNsPerMs = 1'000'000;
 constexpr ChildRef kLastOfAll = std::numeric_limits<ChildRef>::max();
 
-// At most Supervision::kWhyMax bytes, cut between characters.
-std::string short_text(std::string_view text) {
-  if (text.size() <= Supervision::kWhyMax) return std::string(text);
-  size_t end = Supervision::kWhyMax - 3;
-  while (end > 0 && (static_cast<uint8_t>(text[end]) & 0xC0) == 0x80) --end;
-  return str_cat(text.substr(0, end), "...");
-}
+std::string short_text(std::string_view text) { return shortened(text, Supervision::kWhyMax); }
 
 std::string exit_text(const Exit& exit) {
   const char* how = "exited normally";

@@ -12,11 +12,7 @@ constexpr size_t kReasonMax = 4'000;  // bytes, so that the terminal event fits 
 
 }  // namespace
 
-std::string event_text(std::string_view text) {
-  std::string short_text(text.substr(0, kReasonMax));
-  if (text.size() > kReasonMax) short_text += "…";
-  return is_utf8(as_bytes(short_text)) ? short_text : escape(as_bytes(short_text));
-}
+std::string event_text(std::string_view text) { return shortened(text, kReasonMax); }
 
 void Actor::stop(const schema::Origin& origin, const std::string& reason, uint64_t grace_ms) {
   if (phase_ == Phase::kTerminal || phase_ == Phase::kEnded) return;

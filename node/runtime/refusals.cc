@@ -11,14 +11,6 @@ namespace {
 constexpr size_t kReasonMax = 1'000;  // bytes; some quote what was asked for
 constexpr uint64_t kSecondNs = 1'000'000'000;
 
-std::string reason_text(const std::string& text) {
-  const std::string shown = is_utf8(as_bytes(text)) ? text : escape(as_bytes(text));
-  if (shown.size() <= kReasonMax) return shown;
-  size_t end = kReasonMax;
-  while ((static_cast<uint8_t>(shown[end]) & 0xc0) == 0x80) --end;  // not inside a character
-  return shown.substr(0, end) + "…";
-}
-
 // Who asked, as people and `chain show` know them.
 std::string name_of(const schema::Origin& origin) {
   if (const auto* from = std::get_if<schema::Operator>(&origin)) return "operator " + from->key.hex();
@@ -40,10 +32,10 @@ void Refusals::note(const std::string& name, const schema::Origin& asked_by, con
     ++stated_;
     chain_.add(kFactRefusedSpawn, Value::record({{"asked_by", Value::string(name_of(asked_by))},
                                                  {"name", Value::string(name)},
-                                                 {"reason", Value::string(reason_text(why.message))}}));
+                                                 {"reason", Value::string(shortened(why.message, kReasonMax))}}));
     return;
   }
-  last_ = reason_text(why.message);
+  last_ = shortened(why.message, kReasonMax);
   if (counted_++ == 0) state_later();
 }
 

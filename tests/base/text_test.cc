@@ -77,5 +77,21 @@ TEST(Escape, OneLineWithoutControlCharacters) {
   EXPECT_EQ(escaped("\xFF\xE2\x82"), "\\xff\\xe2\\x82");
 }
 
+TEST(Shortened, BetweenCharacters) {
+  EXPECT_EQ(shortened("", 3), "");
+  EXPECT_EQ(shortened("12345678", 8), "12345678");
+  EXPECT_EQ(shortened("123456789", 8), "12345…");
+  EXPECT_EQ(shortened("1234é6789", 8), "1234…") << "é would be cut in the middle";
+  EXPECT_EQ(shortened("ééééé", 10), "ééééé");
+  EXPECT_EQ(shortened("🎭🎭🎭", 3), "…");
+  EXPECT_EQ(shortened("a\xFF", 8), "a\\xff");
+  EXPECT_EQ(shortened("abc\xFFgh", 8), "abc\\x…") << "what isn't UTF-8 is escaped, and that may be cut";
+  std::string long_text;
+  for (int i = 0; i < 3'000; ++i) long_text += "ü";
+  EXPECT_TRUE(shortened(long_text, 4'000).starts_with("üüü"))
+      << "it was escaped as a whole when the cut hit a character";
+  EXPECT_TRUE(is_utf8(as_bytes(shortened(long_text, 4'000))));
+}
+
 }  // namespace
 }  // namespace theater
