@@ -77,8 +77,8 @@ void RuntimeImpl::boot() {
 }
 
 void RuntimeImpl::for_each_actor(const std::function<void(Actor&)>& what) {
-  for (const auto& actor : context_->directory.starting()) actor->post(what);
-  for (const auto& actor : context_->directory.awake()) actor->post(what);
+  for (const auto& actor : context_->directory.starting()) actor->post_always(what);
+  for (const auto& actor : context_->directory.awake()) actor->post_always(what);
 }
 
 // Those that are laid down end like all others: each is made again, some at a time, so that a million of them take no

@@ -538,5 +538,32 @@ TEST(RuntimeTest, ARequestIdThatIsNoTextIsRefused) {
   EXPECT_EQ(sent.error().code, ErrorCode::kInvalid);
 }
 
+// A thousand callers' orders filled the queue; the node's own was dropped, and the actor killed at the end.
+TEST(RuntimeTest, WhoHasTooManyOrdersStillHearsThatTheNodeStops) {
+  FakeNode node(1);
+  std::promise<void> blocked, go_on;
+  const auto wait = go_on.get_future().share();
+  node.package("blocks", {.imports = {},
+                          .exports = {{kInit, [](wasm::FakeCall& call) { call.result(ok_state("")); }},
+                                      {kHandleRequest, [&, wait](wasm::FakeCall& call) {
+                                         blocked.set_value();
+                                         wait.wait();
+                                         call.result(ok_reply("", ""));
+                                       }}}});
+  const auto actor = node.spawn(), blocker = node.spawn("blocks");
+  node.runtime().request(blocker, {}, {}, 0, false, [](auto) {});
+  blocked.get_future().wait();
+  std::atomic<int> refused = 0;
+  for (int i = 0; i < 2'000; ++i) {
+    node.runtime().when_ended(actor, [&](const auto& result) { refused += result.ok() ? 0 : 1; });
+  }
+  EXPECT_GT(refused, 0);
+  auto stopped = std::async(std::launch::async, [&] { return node.stop(5'000); });
+  std::this_thread::sleep_for(std::chrono::milliseconds(300));  // it has told everybody
+  go_on.set_value();
+  EXPECT_TRUE(stopped.get());
+  EXPECT_EQ(node.record().types(actor).back(), "shutdown shutdown");
+}
+
 }  // namespace
 }  // namespace theater::node
