@@ -249,6 +249,9 @@ class Actor final : public Task, private wasm::Host, private Services, private H
   Result<void> unlink(std::string_view target) override;
   Result<uint64_t> monitor(std::string_view target) override;
   bool demonitor(uint64_t number) override;
+  Result<void> reserve_relation();
+  void give_back_relation();
+  void make_link(Actor& other);
   Result<void> linked_by(const ActorId& other);
   void unlinked_by(const ActorId& other);
   void state_news_of_links();
@@ -289,6 +292,7 @@ class Actor final : public Task, private wasm::Host, private Services, private H
   uint64_t wall_ns() override { return guest_time_ns_; }
   uint64_t monotonic_ns() override { return guest_time_ns_ - chain_.genesis_time_ns(); }
   const ActorId& self() const override { return chain_.id(); }
+  void with_event(std::function<void(bool emitted)> what) override;
   std::optional<Hash> chain_head() const override { return chain_.head(); }
   void log_line(std::string_view text) override;
   void random_bytes(std::span<uint8_t> out) override;
@@ -307,6 +311,7 @@ class Actor final : public Task, private wasm::Host, private Services, private H
   bool may_go(Result<bool> has_room);
   void hand_over();
   void drop_talk();
+  void drop_with_event();
   std::string waiting_cycle() const;
   std::shared_ptr<Reply> expect_answer();
   void keep_outstanding(std::shared_ptr<Reply> reply);
@@ -419,7 +424,8 @@ class Actor final : public Task, private wasm::Host, private Services, private H
     std::shared_ptr<Reply> reply;
     Result<std::optional<Bytes>> result;
   };
-  std::optional<Answering> answering_;  // goes with the next event
+  std::optional<Answering> answering_;                             // goes with the next event
+  std::unique_ptr<std::function<void(bool emitted)>> with_event_;  // likewise
   std::unique_ptr<std::map<uint64_t, std::shared_ptr<Reply>>> outstanding_;
   uint64_t talks_ = 0;  // requests made: tells their answers apart
 

@@ -84,6 +84,7 @@ void Actor::fail(ErrorKind kind, std::string message, uint64_t fuel, bool in_cal
   drop_instance();
   said_.reset();
   drop_talk();
+  drop_with_event();
   drop_offload();
   facts_.reset();
   timers_.reset();
@@ -141,10 +142,10 @@ void Actor::close_mailbox(const Error& why) {
 void Actor::vanish(Error why) {
   count(Count::kUnborn);
   context_->listener->not_born(*this, birth_->allowed);
-  note_end(Exit::Kind::error, {});
   drop_instance();
   ended_ = why.message;
   close_mailbox(why);
+  note_end(Exit::Kind::error, {});
   failure_ = std::move(why);
   end();
 }

@@ -1,7 +1,8 @@
 // Links and monitors, by Erlang's rules: a link goes both ways, and who is linked to an actor that ends other than
 // normally ends too, unless it exports handle-exit and is told instead. A monitor goes one way and only tells.
 //
-// What others may touch (whom this actor is linked to, who watches it) is guarded by the lock.
+// What others may touch (whom this actor is linked to, who watches it) is guarded by the lock. A link that this actor
+// makes or cuts counts from the call's event on; what others do to its links is a fact that comes when there is room.
 #include "node/actor/actor.h"
 
 namespace theater::node {
@@ -26,28 +27,54 @@ Result<void> Actor::relate(size_t more) {
 
 // --- what this actor's guest asks; in its turn ---
 
+// Room at both is taken first, so that with the event nothing can refuse it any more.
 Result<void> Actor::link(std::string_view target) {
   TRY_ASSIGN(const auto other, context_->directory.resolve(target));
   if (other.get() == this) return Ok{};
   {
     std::lock_guard lock(mutex_);
+    if (relations_ != nullptr && relations_->is_linked(other->id())) return Ok{};
     TRY(relate(1));
-    if (!relations_->link(other->id())) return Ok{};
+    ++relations_->reserved;
   }
-  auto linked = other->linked_by(id());
-  if (linked.ok()) return Ok{};
-  std::lock_guard lock(mutex_);
-  relations_->unlink(other->id());
-  return linked;
+  if (auto reserved = other->reserve_relation(); !reserved.ok()) {
+    give_back_relation();
+    return reserved;
+  }
+  with_event([this, other](bool emitted) {
+    give_back_relation();
+    other->give_back_relation();
+    if (emitted) make_link(*other);
+  });
+  return Ok{};
+}
+
+// Who has ended between the call and its event is an actor that doesn't exist: whoever links to it dies or is told.
+void Actor::make_link(Actor& other) {
+  {
+    std::lock_guard lock(mutex_);
+    relations_->link(other.id());
+  }
+  const auto linked = other.linked_by(id());
+  if (linked.ok()) return;
+  LifeEnd gone;
+  gone.actor = other.id();
+  gone.kind = Exit::Kind::error;
+  gone.reason = linked.error().message;
+  gone.terminal = newest_event();
+  linked_ended(gone);
 }
 
 Result<void> Actor::unlink(std::string_view target) {
   TRY_ASSIGN(const auto other, context_->directory.resolve(target));
-  {
-    std::lock_guard lock(mutex_);
-    if (relations_ == nullptr || !relations_->unlink(other->id())) return Ok{};
-  }
-  other->unlinked_by(id());
+  with_event([this, other](bool emitted) {
+    if (!emitted) return;
+    {
+      std::lock_guard lock(mutex_);
+      if (relations_ == nullptr || !relations_->unlink(other->id())) return;
+    }
+    other->unlinked_by(id());
+  });
   return Ok{};
 }
 
@@ -84,11 +111,24 @@ bool Actor::demonitor(uint64_t number) {
 
 // --- what others do to it; any thread ---
 
+// For a link that comes with the event of who makes it, which holds this actor until then.
+Result<void> Actor::reserve_relation() {
+  std::lock_guard lock(mutex_);
+  if (closed_) return *closed_;
+  TRY(relate(1));
+  ++relations_->reserved;
+  return Ok{};
+}
+
+void Actor::give_back_relation() {
+  std::lock_guard lock(mutex_);
+  if (relations_ != nullptr) --relations_->reserved;  // null: it has ended
+}
+
 Result<void> Actor::linked_by(const ActorId& other) {
   {
     std::lock_guard lock(mutex_);
     if (closed_) return *closed_;
-    TRY(relate(1));
     if (relations_->linked_by(other)) has_news_.store(true, std::memory_order_relaxed);
   }
   wake();
@@ -114,8 +154,7 @@ void Actor::state_news_of_links() {
     if (!news) has_news_.store(false, std::memory_order_relaxed);
   }
   if (!news) return;
-  state_fact(news->second ? kFactLinked : kFactUnlinked,
-             Value::record({{"actor", Value::string(news->first.hex())}}));
+  state_fact(news->second ? kFactLinked : kFactUnlinked, Value::record({{"actor", Value::string(news->first.hex())}}));
 }
 
 Result<void> Actor::watched_by(const ActorId& other, uint64_t number) {
@@ -150,6 +189,12 @@ void Actor::watched_ended(uint64_t number, const LifeEnd& end) {
   {
     std::lock_guard lock(mutex_);
     if (closed_ || relations_ == nullptr || relations_->monitors.erase(number) == 0) return;
+    if (!exports(wasm::handle_down_function())) return;
+    // In one step: whoever finds no monitor any more finds the signal to take back.
+    signals_.push(Signal{&wasm::handle_down_function(),
+                         {Value::u64(number), Value::string(end.actor.hex()), Value::string(end.reason)},
+                         end.cause(),
+                         number});
   }
   wake();
 }
@@ -176,9 +221,3 @@ void Actor::cut_relations() {
 }
 
 }  // namespace theater::node
-    if (!exports(wasm::handle_down_function())) return;
-    // In one step: whoever finds no monitor any more finds the signal to take back.
-    signals_.push(Signal{&wasm::handle_down_function(),
-                         {Value::u64(number), Value::string(end.actor.hex()), Value::string(end.reason)},
-                         end.cause(),
-                         number});

@@ -265,6 +265,10 @@ std::shared_ptr<Reply> Actor::expect_answer() {
 // Right after the event was emitted, in the same turn: nothing can come between.
 void Actor::hand_over() {
   if (answering_) {
+  if (with_event_ != nullptr) {
+    const auto what = std::exchange(with_event_, nullptr);
+    (*what)(true);
+  }
     const auto answering = std::exchange(answering_, std::nullopt);
     answer(answering->reply, answering->result, true);
   }
@@ -309,6 +313,17 @@ std::optional<Result<std::optional<Bytes>>> Actor::take_answer() {
   Error late{ErrorCode::kDeadline,
              str_cat("no answer from ", quoted(*talk_->to), " within ", talk_->timeout_ms, " ms", waiting_cycle())};
   talk_.reset();
+void Actor::with_event(std::function<void(bool emitted)> what) {
+  CHECK(with_event_ == nullptr, "the call before has no event yet");
+  with_event_ = std::make_unique<std::function<void(bool emitted)>>(std::move(what));
+}
+
+void Actor::drop_with_event() {
+  if (with_event_ == nullptr) return;
+  const auto what = std::exchange(with_event_, nullptr);
+  (*what)(false);
+}
+
   return Result<std::optional<Bytes>>(std::move(late));
 }
 
@@ -370,6 +385,7 @@ Result<void> Actor::answer_with_event(uint64_t request, Result<std::optional<Byt
   if (request == current_request()) {
     reply = reply_;
   } else if (outstanding_ != nullptr) {
+      if (outstanding_->empty()) outstanding_.reset();  // it may rest again
     if (const auto found = outstanding_->find(request); found != outstanding_->end()) {
       reply = std::move(found->second);
       outstanding_->erase(found);
@@ -385,7 +401,6 @@ Result<void> Actor::answer_with_event(uint64_t request, Result<std::optional<Byt
                  str_cat("request ", request, " was answered already, or its deadline has passed")};
   }
   answering_ = Answering{std::move(reply), std::move(result)};
-      if (outstanding_->empty()) outstanding_.reset();  // it may rest again
   return Ok{};
 }
 

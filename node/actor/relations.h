@@ -26,19 +26,26 @@ struct Relations {
   std::set<std::pair<ActorId, uint64_t>> watchers;  // who watches it, by which number of theirs
   uint64_t last_monitor = 0;
   ActorId told_last;
+  size_t reserved = 0;  // for links whose event isn't emitted yet
 
-  size_t size() const { return links.size() + monitors.size() + watchers.size(); }
+  size_t size() const { return links.size() + monitors.size() + watchers.size() + reserved; }
   bool is_linked(const ActorId& other) const {
     const auto found = links.find(other);
     return found != links.end() && found->second.linked;
   }
   // By the actor itself, whose own event says so; by the other one, which is news; or because that one has ended. All
   // say whether that changed anything.
-  bool link(const ActorId& other) { return set(other, true, [](Link& link) { link.news.reset(); }); }
-  bool unlink(const ActorId& other) { return set(other, false, [](Link& link) { link.news.reset(); }); }
+  bool link(const ActorId& other) {
+    return set(other, true, [](Link& link) { link.news.reset(); });
+  }
+  bool unlink(const ActorId& other) {
+    return set(other, false, [](Link& link) { link.news.reset(); });
+  }
   bool linked_by(const ActorId& other) { return set(other, true, became_news); }
   bool unlinked_by(const ActorId& other) { return set(other, false, became_news); }
-  bool ended(const ActorId& other) { return set(other, false, [](Link&) {}); }
+  bool ended(const ActorId& other) {
+    return set(other, false, [](Link&) {});
+  }
 
   // The next news to tell, each one's in turn. Whoever takes it tells it.
   std::optional<std::pair<ActorId, bool>> take_news() {

@@ -48,16 +48,32 @@ void Content::fetch_from(size_t auditor, const Hash& hash, std::optional<Error> 
                                  });
 }
 
-Result<void> Labels::set(const std::string& label, const Hash& hash) {
+Result<void> Labels::reserve(const std::string& label) {
   if (label.empty() || label.size() > kLabelMax) {
     return Error{ErrorCode::kInvalid, str_cat("a label has 1 to ", kLabelMax, " bytes")};
   }
   std::lock_guard lock(mutex_);
-  if (!labels_.contains(label) && labels_.size() >= most_) {
+  if (!labels_.contains(label) && labels_.size() + reserved_ >= most_) {
     return Error{ErrorCode::kRefused, str_cat("there are ", most_, " labels already; delete some first")};
   }
-  labels_[label] = hash;
+  ++reserved_;
   return Ok{};
+}
+
+void Labels::set_reserved(const std::string& label, const Hash& hash) {
+  std::lock_guard lock(mutex_);
+  --reserved_;
+  labels_[label] = hash;
+}
+
+void Labels::give_back() {
+  std::lock_guard lock(mutex_);
+  --reserved_;
+}
+
+bool Labels::contains(const std::string& label) const {
+  std::lock_guard lock(mutex_);
+  return labels_.contains(label);
 }
 
 std::optional<Hash> Labels::get(const std::string& label) const {
@@ -66,9 +82,9 @@ std::optional<Hash> Labels::get(const std::string& label) const {
   return found == labels_.end() ? std::nullopt : std::optional(found->second);
 }
 
-bool Labels::remove(const std::string& label) {
+void Labels::remove(const std::string& label) {
   std::lock_guard lock(mutex_);
-  return labels_.erase(label) != 0;
+  labels_.erase(label);
 }
 
 std::vector<std::pair<std::string, Hash>> Labels::all() const {

@@ -53,23 +53,27 @@ class Content : public std::enable_shared_from_this<Content> {
   size_t held_bytes_ = 0;
 };
 
-// Names for hashes: an actor's own, or those that the node's actors share. What an actor sets stands in its chain, from
-// which they can be made again.
+// Names for hashes: an actor's own, or those that the node's actors share. What an actor sets stands in its chain; the
+// node keeps nothing of them over its own end. Others see it from the event on: room is taken before.
 class Labels {
  public:
   static constexpr size_t kLabelMax = 256;  // bytes of a name
 
   explicit Labels(size_t most) : most_(most) {}
 
-  Result<void> set(const std::string& label, const Hash& hash);
+  Result<void> reserve(const std::string& label);  // room for one more, for set_reserved() or give_back()
+  void set_reserved(const std::string& label, const Hash& hash);
+  void give_back();
+  bool contains(const std::string& label) const;
   std::optional<Hash> get(const std::string& label) const;
-  bool remove(const std::string& label);  // says whether it was there
+  void remove(const std::string& label);
   std::vector<std::pair<std::string, Hash>> all() const;
 
  private:
   const size_t most_;
   mutable std::mutex mutex_;
   std::map<std::string, Hash> labels_;
+  size_t reserved_ = 0;
 };
 
 }  // namespace theater::node

@@ -30,6 +30,9 @@ class Services {
  public:
   virtual ~Services() = default;
   virtual const ActorId& self() const = 0;
+  // What others see of the call that is being served happens in the same step as its event: `what` is called with true
+  // then, or with false if the actor ends before. Once a call.
+  virtual void with_event(std::function<void(bool emitted)> what) = 0;
   virtual std::optional<Hash> chain_head() const = 0;
   virtual void log_line(std::string_view text) = 0;  // for people; the event says it anyway
   virtual void random_bytes(std::span<uint8_t> out) = 0;
@@ -79,7 +82,8 @@ class Services {
                                    bool watch) = 0;  // its events; kRefused if it is no descendant
   // Asks another actor for its state: take_answer() has it. False: there is no such actor.
   virtual bool ask_for_state(const ActorId& actor) = 0;
-  // Links and monitors. A target is an id or a name.
+  // Links and monitors. A target is an id or a name. Links come and go with the call's event; a monitor, which nobody
+  // but this actor sees, at once.
   virtual Result<void> link(std::string_view target) = 0;
   virtual Result<void> unlink(std::string_view target) = 0;
   virtual Result<uint64_t> monitor(std::string_view target) = 0;

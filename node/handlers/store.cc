@@ -65,7 +65,15 @@ HostStatus exists(Services& services, HostCall& call) {
 HostStatus label_set(Services& services, HostCall& call) {
   const auto hash = hash_arg(call, 1);
   if (!hash.ok()) return refuse(call, hash.error());
-  return answer_with(call, services.labels().set(text_arg(call, 0), *hash));
+  const auto& label = text_arg(call, 0);
+  auto& labels = services.labels();
+  const auto reserved = labels.reserve(label);
+  if (reserved.ok()) {
+    services.with_event([&labels, label, hash = *hash](bool emitted) {
+      emitted ? labels.set_reserved(label, hash) : labels.give_back();
+    });
+  }
+  return answer_with(call, reserved);
 }
 
 HostStatus label_get(Services& services, HostCall& call) {
@@ -73,8 +81,15 @@ HostStatus label_get(Services& services, HostCall& call) {
   return answer_with(call, hash ? Value::some(Value::string(hash->hex())) : Value::none());
 }
 
+// Whether it was there at the call; of two that delete it at once, both may be told so.
 HostStatus label_delete(Services& services, HostCall& call) {
-  return answer_with(call, Value::boolean(services.labels().remove(text_arg(call, 0))));
+  const auto& label = text_arg(call, 0);
+  auto& labels = services.labels();
+  const bool was_there = labels.contains(label);
+  services.with_event([&labels, label](bool emitted) {
+    if (emitted) labels.remove(label);
+  });
+  return answer_with(call, Value::boolean(was_there));
 }
 
 HostStatus list_labels(Services& services, HostCall& call) {

@@ -60,5 +60,61 @@ TEST_F(LinksTest, WhatOthersDoToItsLinksIsHeldToAnActorsEventsASecond) {
   EXPECT_LE(static_cast<double>(facts), 12 + 10 * took.count());
 }
 
+// It was killed "because it was linked" to one whose chain never said so.
+TEST_F(LinksTest, ALinkWhoseEventNeverCameWasNone) {
+  const auto a = boss(), b = boss();
+  const auto queue = hold_up(a);
+  node.runtime().request(a, to_bytes("link " + b.hex()), {}, 0, false, [](auto) {});
+  ASSERT_TRUE(wait_for_state(node.runtime(), a, "waiting", "a subscriber"));
+  EXPECT_EQ(ask(b, "state"), "");
+  EXPECT_EQ(facts_of_links(b), 0);
+  node.runtime().kill(a, {}, "test", [](auto) {});
+  ASSERT_TRUE(wait_for_state(node.runtime(), a, "stopping"));
+  queue->close();
+  ASSERT_TRUE(ended(node.runtime(), a).ok());
+  EXPECT_EQ(ask(b, "state"), "") << "it lives";
+  EXPECT_EQ(facts_of_links(b), 0);
+}
+
+TEST_F(LinksTest, WhoEndsBeforeTheLinksEventTakesTheOtherAlong) {
+  const auto a = boss(), b = boss();
+  const auto queue = hold_up(a);
+  node.runtime().request(a, to_bytes("link " + b.hex()), {}, 0, false, [](auto) {});
+  ASSERT_TRUE(wait_for_state(node.runtime(), a, "waiting", "a subscriber"));
+  trap(b);
+  ASSERT_TRUE(ended(node.runtime(), b).ok());
+  EXPECT_EQ(show(node.runtime(), a)->state, "waiting");
+  queue->close();
+  EXPECT_THAT(ended(node.runtime(), a)->ended, testing::HasSubstr("it was linked to " + b.short_hex()));
+  const auto types = auditor.record().types(a);
+  EXPECT_THAT(types, testing::Contains("link host-call"));
+}
+
+TEST_F(LinksTest, AnUnlinkWhoseEventNeverCameWasNone) {
+  const auto a = boss(), b = family("", {}, "watcher");
+  ASSERT_EQ(ask(a, "link " + b.hex()), "ok");
+  const auto queue = hold_up(a);
+  node.runtime().request(a, to_bytes("unlink " + b.hex()), {}, 0, false, [](auto) {});
+  ASSERT_TRUE(wait_for_state(node.runtime(), a, "waiting", "a subscriber"));
+  node.runtime().kill(a, {}, "test", [](auto) {});
+  ASSERT_TRUE(wait_for_state(node.runtime(), a, "stopping"));
+  queue->close();
+  EXPECT_THAT(state_with(b, "("), testing::HasSubstr(a.hex().substr(0, 38)));
+  EXPECT_EQ(facts_of_links(b), 1);
+}
+
+TEST_F(LinksTest, ANameIsGivenUpWithTheEvent) {
+  const auto a = boss(), b = boss();
+  ASSERT_EQ(ask(a, "register one"), "ok");
+  const auto queue = hold_up(a);
+  node.runtime().request(a, to_bytes("unregister one"), {}, 0, false, [](auto) {});
+  ASSERT_TRUE(wait_for_state(node.runtime(), a, "waiting", "a subscriber"));
+  EXPECT_THAT(ask(b, "register one"), testing::HasSubstr("belongs to actor"));
+  queue->close();
+  ASSERT_THAT(ask(a, "state"), "");
+  EXPECT_EQ(ask(b, "register one"), "ok");
+  EXPECT_THAT(ask(a, "unregister one"), testing::HasSubstr("isn't this actor's name"));
+}
+
 }  // namespace
 }  // namespace theater::node

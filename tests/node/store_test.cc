@@ -134,14 +134,38 @@ TEST_F(StoreTest, OrTheNodesIfTheManifestSaysSo) {
   expect_all_replay(node_);
 }
 
-TEST_F(StoreTest, LabelsAreBounded) {
+TEST_F(StoreTest, LabelsAreBoundedWithThoseThatAreUnderWay) {
   Labels labels(2);
-  EXPECT_TRUE(labels.set("a", {}).ok());
-  EXPECT_TRUE(labels.set("b", {}).ok());
-  EXPECT_THAT(labels.set("c", {}).error().message, HasSubstr("there are 2 labels already"));
-  EXPECT_TRUE(labels.set("a", sha256({})).ok());
-  EXPECT_TRUE(labels.remove("b"));
-  EXPECT_TRUE(labels.set("c", {}).ok());
+  EXPECT_TRUE(labels.reserve("a").ok());
+  EXPECT_TRUE(labels.reserve("b").ok());
+  EXPECT_THAT(labels.reserve("c").error().message, HasSubstr("there are 2 labels already"));
+  EXPECT_FALSE(labels.contains("a"));
+  labels.set_reserved("a", {});
+  labels.give_back();
+  EXPECT_TRUE(labels.reserve("c").ok());
+  labels.set_reserved("c", {});
+  EXPECT_TRUE(labels.reserve("a").ok()) << "it is there";
+  labels.set_reserved("a", sha256({}));
+  EXPECT_FALSE(labels.reserve("b").ok());
+  labels.remove("c");
+  EXPECT_TRUE(labels.reserve("b").ok());
+}
+
+// Others saw labels that no chain spoke of yet, and never would if the actor was killed.
+TEST_F(StoreTest, ANodesLabelComesWithItsEvent) {
+  const auto one = spawn("labels = \"node\"\n"), other = spawn("labels = \"node\"\n");
+  const auto hash = ask(one, "put a");
+  ASSERT_EQ(ask(one, "label-set old " + hash), "ok");
+  const auto queue = std::make_shared<QueueSubscriber>(1, QueueSubscriber::Overflow::kStrict);
+  ASSERT_TRUE(await<Ok>([&](Callback<Ok> done) { node_.runtime().subscribe(one, queue, std::move(done)); }).ok());
+  node_.runtime().request(one, to_bytes("label-set new " + hash), {}, 0, false, [](auto) {});
+  ASSERT_TRUE(wait_for_state(node_.runtime(), one, "waiting", "a subscriber"));
+  EXPECT_EQ(ask(other, "label-get new"), "none");
+  EXPECT_EQ(ask(other, "label-get old"), hash);
+  queue->close();
+  ASSERT_EQ(ask(one, "label-get new"), hash);
+  EXPECT_EQ(ask(other, "label-get new"), hash);
+  expect_all_replay(node_);
 }
 
 // The auditors get it in the clear, so a secret isn't stored.
