@@ -51,11 +51,7 @@ Actor::Actor(std::shared_ptr<ActorContext> context, std::shared_ptr<const Manife
       parent_(std::move(parent)),
       answers_later_(module_ != nullptr &&
                      imports(*module_, "theater:simple/message-server-host@0.1.0/respond-to-request")),
-      chain_(*context_->clock, [this] {
-        return [weak = weak_from_this()] {
-          if (const auto self = weak.lock()) self->wake();
-        };
-      }) {
+      chain_(*context_->clock, [this] { return waker(); }) {
   chain_.keep_from_record(secrets_of(*manifest_, context_->environment));
   for (auto& link : context_->links(manifest_->audit_mode)) chain_.add(std::move(link));
   if (limits().events_per_second != kUnlimited) throttle_ = std::make_unique<Throttle>(limits().events_per_second);
@@ -137,11 +133,11 @@ Task::Next Actor::turn(Worker& worker) {
   if (supervisor_ != nullptr) supervisor_->turn();
   state_refused_messages();
   const Next next = advance();
-  decline_rest();
   keep_favour(nullptr);
   count(Count::kEvents, chain_.length() - events_before);
   count(Count::kHostCalls, static_cast<uint64_t>(host_calls_));
   if (next == Next::kWait && lay_down()) return Next::kWait;
+  decline_rest();
   arm_timer();
   arm_rest_timer();
   publish();
@@ -550,9 +546,7 @@ void Actor::arm_timer() {
   if (earliest == 0) return;
   if (timer_.first != 0 && timer_.first <= earliest && timer_.first > context_->clock->monotonic_ns()) return;
   context_->timers.cancel(timer_);
-  timer_ = context_->timers.set(earliest, [weak = weak_from_this()] {
-    if (const auto self = weak.lock()) self->wake();
-  });
+  timer_ = context_->timers.set(earliest, waker());
 }
 
 }  // namespace theater::node

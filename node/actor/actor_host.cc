@@ -125,9 +125,7 @@ std::optional<schema::Value> Actor::offload(const std::function<IoJob()>& make_j
     offload_->job = make_job();
   }
   if (!offload_->queued) {
-    const auto wake = [weak = weak_from_this()] {
-      if (const auto self = weak.lock()) self->wake();
-    };
+    const auto wake = waker();
     IoThreads::Job job = [offload = offload_, wake] {
       {
         std::lock_guard lock(offload->mutex);
@@ -157,12 +155,12 @@ std::optional<schema::Value> Actor::await_answer(const std::function<void(std::f
     offload_ = std::make_shared<Offload>();
     offload_->queued = true;
     offload_->waits_for = "content from an auditor";
-    start([offload = offload_, weak = weak_from_this()](schema::Value answer) {
+    start([offload = offload_, wake = waker()](schema::Value answer) {
       {
         std::lock_guard lock(offload->mutex);
         offload->answer = std::move(answer);
       }
-      if (const auto self = weak.lock()) self->wake();
+      wake();
     });
   }
   return take_offloaded();
@@ -189,9 +187,9 @@ void Actor::drop_offload() {
   if (offload_ == nullptr) return;
   {
     std::lock_guard lock(offload_->mutex);
-  if (!offload_->queued) context_->io.forget(this);
     offload_->dropped = true;
   }
+  if (!offload_->queued) context_->io.forget(this);
   offload_.reset();
 }
 

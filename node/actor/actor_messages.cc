@@ -160,11 +160,8 @@ void Actor::keep_favour(const std::shared_ptr<Actor>& of) {
 // Takes room for the message of the talk, now or after a while. False: it waits. After an error there is no talk.
 Result<bool> Actor::take_room() {
   Talk& talk = *talk_;
-  const auto room = talk.to->reserve_room(id(), talk.message.bytes, std::exchange(talk.waits, true), [this] {
-    return [weak = weak_from_this()] {
-      if (const auto self = weak.lock()) self->wake();
-    };
-  });
+  const auto room =
+      talk.to->reserve_room(id(), talk.message.bytes, std::exchange(talk.waits, true), [this] { return waker(); });
   if (room.ok() && *room == Mailbox::Room::kTakenOfMore)
     keep_favour(talk.to);
   else if (favoured_by_ == talk.to)
@@ -265,12 +262,12 @@ std::shared_ptr<Reply> Actor::expect_answer() {
 // Right after the event was emitted, in the same turn: nothing can come between.
 void Actor::hand_over() {
   if (answering_) {
+    const auto answering = std::exchange(answering_, std::nullopt);
+    answer(answering->reply, answering->result, true);
+  }
   if (with_event_ != nullptr) {
     const auto what = std::exchange(with_event_, nullptr);
     (*what)(true);
-  }
-    const auto answering = std::exchange(answering_, std::nullopt);
-    answer(answering->reply, answering->result, true);
   }
   if (timers_ != nullptr) timers_->set_by(newest_event());
   if (talk_ == nullptr) return;
@@ -313,6 +310,9 @@ std::optional<Result<std::optional<Bytes>>> Actor::take_answer() {
   Error late{ErrorCode::kDeadline,
              str_cat("no answer from ", quoted(*talk_->to), " within ", talk_->timeout_ms, " ms", waiting_cycle())};
   talk_.reset();
+  return Result<std::optional<Bytes>>(std::move(late));
+}
+
 void Actor::with_event(std::function<void(bool emitted)> what) {
   CHECK(with_event_ == nullptr, "the call before has no event yet");
   with_event_ = std::make_unique<std::function<void(bool emitted)>>(std::move(what));
@@ -322,9 +322,6 @@ void Actor::drop_with_event() {
   if (with_event_ == nullptr) return;
   const auto what = std::exchange(with_event_, nullptr);
   (*what)(false);
-}
-
-  return Result<std::optional<Bytes>>(std::move(late));
 }
 
 // Whoever is killed while it waits has sent nothing, and wants no answer any more.
@@ -385,10 +382,10 @@ Result<void> Actor::answer_with_event(uint64_t request, Result<std::optional<Byt
   if (request == current_request()) {
     reply = reply_;
   } else if (outstanding_ != nullptr) {
-      if (outstanding_->empty()) outstanding_.reset();  // it may rest again
     if (const auto found = outstanding_->find(request); found != outstanding_->end()) {
       reply = std::move(found->second);
       outstanding_->erase(found);
+      if (outstanding_->empty()) outstanding_.reset();  // it may rest again
     }
   }
   if (reply == nullptr) {

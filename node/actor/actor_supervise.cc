@@ -159,9 +159,7 @@ Result<void> Actor::watch_child(const ActorId& child, bool watch) {
     return Error{ErrorCode::kRefused, str_cat(child.short_hex(), " is no child of this actor, nor of one of those")};
   }
   if (supervisor_->events() == nullptr) {
-    supervisor_->set_events(std::make_shared<ChildEvents>([weak = weak_from_this()] {
-      if (const auto self = weak.lock()) self->wake();
-    }));
+    supervisor_->set_events(std::make_shared<ChildEvents>(waker()));
   }
   const bool posted = actor->post([events = supervisor_->events(), watch](Actor& each) {
     if (watch) return each.chain().add(events);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/config.h"
+#include "node/handlers/handlers.h"
 
 namespace theater::node {
 namespace {
@@ -71,21 +72,11 @@ Result<Manifest> parse_manifest(std::string_view text, const std::string& path) 
 }
 
 const std::vector<std::string_view>& handler_types() {
-  static const std::vector<std::string_view> types = {
-      "runtime",  //
-      "timing",   //
-      "random",   //
-      "message-server",
-      "timer",        //
-      "rpc",          //
-      "names",        //
-      "supervisor",   //
-      "links",        //
-      "environment",  //
-      "filesystem",   //
-      "store",        //
-      "wasi",         //
-  };
+  static const std::vector<std::string_view> types = [] {
+    std::vector<std::string_view> all;
+    for (const auto& handler : handlers()) all.push_back(handler.type);
+    return all;
+  }();
   return types;
 }
 

@@ -4,24 +4,32 @@
 
 namespace theater::node {
 
+std::span<const Handler> handlers() {
+  static const Handler all[] = {
+      {"runtime", runtime_handler()},
+      {"timing", timing_handler()},
+      {"random", random_handler()},
+      {"message-server", message_server_handler(), check_message_server},
+      {"timer", timer_handler(), check_timer},
+      {"rpc", rpc_handler(), check_rpc},
+      {"names", names_handler()},
+      {"supervisor", supervisor_handler()},
+      {"links", links_handler()},
+      {"environment", environment_handler()},
+      {"filesystem", filesystem_handler()},
+      {"store", store_handler()},
+      {"wasi", wasi_handler()},
+  };
+  return all;
+}
+
 const HandlerEntry* find_implementation(const wasm::HostFunction& function) {
   if (!function.recorded) return nullptr;
-  std::span<const HandlerEntry> entries;
-  if (function.handler == "runtime") entries = runtime_handler();
-  if (function.handler == "timing") entries = timing_handler();
-  if (function.handler == "random") entries = random_handler();
-  if (function.handler == "wasi") entries = wasi_handler();
-  if (function.handler == "message-server") entries = message_server_handler();
-  if (function.handler == "timer") entries = timer_handler();
-  if (function.handler == "rpc") entries = rpc_handler();
-  if (function.handler == "names") entries = names_handler();
-  if (function.handler == "environment") entries = environment_handler();
-  if (function.handler == "supervisor") entries = supervisor_handler();
-  if (function.handler == "links") entries = links_handler();
-  if (function.handler == "filesystem") entries = filesystem_handler();
-  if (function.handler == "store") entries = store_handler();
-  for (const auto& entry : entries) {
-    if (entry.function == function.name) return &entry;
+  for (const auto& handler : handlers()) {
+    if (handler.type != function.handler) continue;
+    for (const auto& entry : handler.entries) {
+      if (entry.function == function.name) return &entry;
+    }
   }
   return nullptr;
 }
@@ -35,9 +43,10 @@ Result<void> check_grants(const Manifest& manifest, const wasm::Module& module) 
                  str_cat("the package of '", manifest.name, "' imports ", import->interface, " ", import->name,
                          ", which its manifest doesn't grant; add to the manifest:\n", grant_line(import->handler))};
   }
-  TRY(check_timer(manifest, module));
-  TRY(check_rpc(manifest, module));
-  return check_message_server(manifest, module);
+  for (const auto& handler : handlers()) {
+    if (handler.check != nullptr) TRY(handler.check(manifest, module));
+  }
+  return Ok{};
 }
 
 }  // namespace theater::node

@@ -113,6 +113,15 @@ struct HandlerEntry {
   Implementation prepare = nullptr;
 };
 
+// What a manifest can grant.
+struct Handler {
+  std::string_view type;  // as in manifests: "message-server"
+  std::span<const HandlerEntry> entries;
+  // Of a module, whatever it was granted.
+  Result<void> (*check)(const Manifest& manifest, const wasm::Module& module) = nullptr;
+};
+std::span<const Handler> handlers();
+
 // nullptr for functions that never reach the host, and for those that nobody implements.
 const HandlerEntry* find_implementation(const wasm::HostFunction& function);
 

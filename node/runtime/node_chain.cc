@@ -8,11 +8,7 @@ namespace theater::node {
 
 NodeChain::NodeChain(std::shared_ptr<const void> owner, Scheduler& scheduler, Clock& clock, schema::Genesis genesis,
                      std::vector<std::shared_ptr<Subscriber>> subscribers)
-    : Task(scheduler), owner_(std::move(owner)), chain_(clock, [this] {
-        return [weak = weak_from_this()] {
-          if (const auto self = weak.lock()) self->wake();
-        };
-      }) {
+    : Task(scheduler), owner_(std::move(owner)), chain_(clock, [this] { return waker(); }) {
   for (auto& subscriber : subscribers) chain_.add(std::move(subscriber));
   chain_.begin(schema::kTypeGenesis, std::move(genesis));
   id_ = chain_.id();

@@ -17,6 +17,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <thread>
@@ -49,6 +50,12 @@ class Task : public std::enable_shared_from_this<Task> {
   Task& operator=(const Task&) = delete;
 
   void wake();
+  // wake(), for whoever may outlive the task.
+  std::function<void()> waker() {
+    return [weak = weak_from_this()] {
+      if (const auto self = weak.lock()) self->wake();
+    };
+  }
 
  protected:
   virtual Next turn(Worker& worker) = 0;

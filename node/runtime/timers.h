@@ -3,7 +3,8 @@
 //
 // set() and cancel() from any thread. Callbacks run on the thread that calls run_due(), must not block, and may set and
 // cancel. A cancelled timer is never called after cancel() returned, unless it is running at that moment.
-// Bounds: one timer for each waiting actor and one for each request in flight.
+// Bounds: two timers for each actor, for what it waits for and for its rest, one for each request in flight, and a few
+// of the node's own.
 #pragma once
 
 #include <algorithm>
