@@ -18,9 +18,9 @@ using Overflow = QueueSubscriber::Overflow;
 // `./dev bench`; what is held here is that many answers come while every loop goes on.
 TEST(SightTest, StalledSubscribersAndAThousandLoopsDoNotHoldUpTheList) {
   constexpr int kStalled = 64, kLoops = 1'000, kLists = 51;
+  std::atomic<int> ended{0};  // goes after the node, whose last actors count here
   FakeNode node(2);
   std::vector<std::shared_ptr<QueueSubscriber>> stalled;
-  std::atomic<int> ended{0};
   const auto ask = [&](const ActorId& actor, const char* what) {
     node.runtime().request(actor, to_bytes(what), {}, 0, false, [&](const Result<std::optional<Bytes>>&) { ++ended; });
   };
