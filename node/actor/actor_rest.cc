@@ -174,7 +174,9 @@ void Actor::arm_rest_timer() {
   if (instance_ == nullptr) after = after == 0 ? kLayDownAgainMs : std::min(after, kLayDownAgainMs);
   if (after == 0) return;
   rest_length_ = chain_.length();
-  rest_timer_ = context_->timers.set(after_ms(context_->clock->monotonic_ns(), after), [weak = weak_from_this()] {
+  // Whoever is raised isn't in a turn: this one's first may begin as soon as the timer is set.
+  rest_timer_ = context_->timers.make_id(after_ms(context_->clock->monotonic_ns(), after));
+  context_->timers.set(rest_timer_, [weak = weak_from_this()] {
     const auto self = std::static_pointer_cast<Actor>(weak.lock());
     if (self == nullptr) return;
     self->rest_due_.store(true, std::memory_order_release);
