@@ -66,7 +66,7 @@ class Responder {
   virtual Backlog backlog() const { return {}; }  // to this request
   // `drained` is called once, when none of this request's responses waits any more: now, later on the bus thread, or
   // never if the client goes away. It may respond, and must not block.
-  virtual void when_drained(std::function<void()> drained) { std::move(drained)(); }
+  virtual void when_drained(std::function<void()> drained) { std::exchange(drained, {})(); }
 };
 
 // What serves requests. Called on the bus thread: enqueues and returns.
