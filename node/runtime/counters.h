@@ -29,8 +29,13 @@ enum class Count : uint8_t {
   kTaken,         // from outside, into a mailbox
   kTakesRefused,
   kShutdowns,  // actors that ended without an error
-  kErrors,     // the first of those that ended with one: + schema::ErrorKind
-  kCounts = kErrors + static_cast<uint8_t>(schema::ErrorKind::kGuestError) + 1,
+  kErrors,     // those that ended with one, in the order of schema::ErrorKind: trap,
+  kKilled,
+  kDeadline,
+  kLimit,
+  kHostFailure,
+  kGuestError,
+  kCounts,
 };
 
 class Counters {
@@ -52,6 +57,8 @@ class Counters {
     return sum;
   }
   static Count error(schema::ErrorKind kind) {
+    static_assert(static_cast<int>(Count::kGuestError) - static_cast<int>(Count::kErrors) ==
+                  static_cast<int>(schema::ErrorKind::kGuestError));
     return static_cast<Count>(static_cast<uint8_t>(Count::kErrors) + static_cast<uint8_t>(kind));
   }
 
