@@ -100,8 +100,9 @@ void DialedLink::listen_to_auditor(const Now& now) {
             "it refused this node's key: its authorized-keys file must name it with the role node", now.monotonic_ns);
         break;
       case WatchEvent::kHandshakeFailed:
-        sender_.on_handshake_failed("the handshake failed: it is stopped or very busy, or the public key configured for it is not its own",
-                                    now.monotonic_ns);
+        sender_.on_handshake_failed(
+            "the handshake failed: it is stopped or very busy, or the public key configured for it is not its own",
+            now.monotonic_ns);
         break;
       case WatchEvent::kConnected:
       case WatchEvent::kAttemptFailed: break;  // not asked for: the sender notices by the answers to its HELLO

@@ -71,10 +71,9 @@ Result<ExitCode> show(const ShowOptions& options) {
     print_raw(bytes.frame);
     return ExitCode::kDone;
   }
-  JsonLine line = json_of(std::stoull(options.number), *found);
-  line.number("bytes", bytes.frame.size()).boolean("as_sent", bytes.as_sent);
   if (options.store.json) {
-    print_line(line.str());
+    JsonLine line = json_of(std::stoull(options.number), *found);
+    print_line(line.number("bytes", bytes.frame.size()).boolean("as_sent", bytes.as_sent).str());
     return ExitCode::kDone;
   }
   print_line(str_cat("received  ", format_time(found->received_ns), " over the link of node ", found->peer.hex()));
