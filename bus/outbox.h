@@ -69,6 +69,7 @@ class Outbox {
     uint64_t resent_frames = 0, reconnects = 0;
     uint64_t room_bytes = 0;  // that may be reserved now
     uint64_t waiting = 0;     // chains that asked for a call when there is room
+    Bytes receipt;            // the auditor's newest one, an encoded link message (bus/receipts.h); empty: none
   };
   virtual Status status() const = 0;
 };

@@ -276,6 +276,11 @@ void Window::set_error(std::string error) {
   status_.last_error = std::move(error);
 }
 
+void Window::set_receipt(Bytes receipt) {
+  std::lock_guard lock(mutex_);
+  status_.receipt = std::move(receipt);
+}
+
 void Window::count_resent(uint64_t frames) {
   std::lock_guard lock(mutex_);
   status_.resent_frames += frames;

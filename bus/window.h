@@ -76,6 +76,7 @@ class Window final : public Outbox {
   void set_connected(bool connected);
   void set_error(std::string error);
   void count_resent(uint64_t frames);
+  void set_receipt(Bytes receipt);
 
  private:
   uint64_t room() const;

@@ -95,6 +95,8 @@ class StoreAuditor final : public Auditor {
   static bus::Receiver::Options receiver_options(const AuditorOptions& options) {
     bus::Receiver::Options out;
     out.window_bytes = std::max<uint64_t>(options.window_bytes, 2 * bus::kFrameBodyMax);
+    if (options.keys != nullptr) out.signer = &options.keys->identity();
+    out.wall_ns = [clock = options.clock] { return clock->wall_ns(); };
     return out;
   }
 
