@@ -29,8 +29,8 @@ struct DialOptions {
   std::string data_endpoint;  // tcp://host:port or inproc://name
   std::string control_endpoint;
   std::optional<PublicKeys> server;  // the auditor's pinned keys; required for tcp
-  std::optional<KeptReceipt> kept_receipt;
   uint64_t window_bytes = 8u << 20;  // the node's own cap on unacknowledged bytes
+  std::optional<KeptReceipt> kept_receipt = std::nullopt;
 };
 
 struct ListenOptions {
@@ -77,11 +77,11 @@ class Loop {
 struct LoopOptions {
   const SecretKeys* keys = nullptr;             // required as soon as anything uses tcp
   PublicKey identity;                           // what HELLO says; the keys' own if there are keys
-  const SigningKey* signer = nullptr;           // of that identity: signs frame tips; the keys' own if there are keys
   std::string name;                             // what HELLO says: the node's, for people
   Clock* clock = nullptr;                       // required
   Random* random = nullptr;                     // required
   std::function<void(const std::string&)> log;  // one line for people: connected, refused, lost. Any thread
+  const SigningKey* signer = nullptr;           // of `identity`: signs frame tips; the keys' own if there are keys
 };
 Result<std::unique_ptr<Loop>> make_loop(LoopOptions options);
 

@@ -148,28 +148,28 @@ class WindowTest : public ::testing::Test {
 };
 
 TEST_F(WindowTest, room_is_the_smaller_of_credit_and_window) {
-  EXPECT_FALSE(window_.try_reserve(8)) << "room without credit";
+  EXPECT_FALSE(window_.try_reserve(test_actor(1), 8)) << "room without credit";
   window_.acknowledge(0, 0, 1000);
-  EXPECT_TRUE(window_.try_reserve(992));
-  EXPECT_FALSE(window_.try_reserve(16));
-  window_.release(992);
+  EXPECT_TRUE(window_.try_reserve(test_actor(1), 992));
+  EXPECT_FALSE(window_.try_reserve(test_actor(1), 16));
+  window_.release(test_actor(1), 992);
   window_.acknowledge(0, 0, 100 << 20);
-  EXPECT_TRUE(window_.try_reserve(1 << 20));
-  EXPECT_FALSE(window_.try_reserve(8));
+  EXPECT_TRUE(window_.try_reserve(test_actor(1), 1 << 20));
+  EXPECT_FALSE(window_.try_reserve(test_actor(1), 8));
 }
 
 TEST_F(WindowTest, the_bus_thread_is_woken_once_until_it_looks) {
   window_.acknowledge(0, 0, 1 << 20);
   for (int i = 0; i < 5; ++i) {
     const auto event = test_event(1, i);
-    ASSERT_TRUE(window_.try_reserve(Outbox::event_room(event.bytes.size())));
+    ASSERT_TRUE(window_.try_reserve(test_actor(1), Outbox::event_room(event.bytes.size())));
     window_.append(event);
   }
   EXPECT_EQ(wakes_, 1);
   window_.woken();
   EXPECT_EQ(window_.take_body(true)->events, 5u);
   const auto event = test_event(1, 5);
-  ASSERT_TRUE(window_.try_reserve(Outbox::event_room(event.bytes.size())));
+  ASSERT_TRUE(window_.try_reserve(test_actor(1), Outbox::event_room(event.bytes.size())));
   window_.append(event);
   EXPECT_EQ(wakes_, 2);
 }
@@ -212,8 +212,8 @@ TEST_F(WindowTest, offers_of_blobs_are_remembered_within_bounds) {
   for (const char* text : {"1", "2", "3"}) {
     const Hash hash = sha256(as_bytes(text));
     EXPECT_TRUE(window_.needs_blob(hash));
-    ASSERT_TRUE(window_.try_reserve(Outbox::blob_room(1)));
-    window_.append_blob(hash, 1, 0, as_bytes(text));
+    ASSERT_TRUE(window_.try_reserve(test_actor(1), Outbox::blob_room(1)));
+    window_.append_blob(test_actor(1), hash, 1, 0, as_bytes(text));
     EXPECT_FALSE(window_.needs_blob(hash));
   }
   EXPECT_TRUE(window_.needs_blob(first)) << "two are remembered";
@@ -223,7 +223,7 @@ TEST_F(WindowTest, when_durable_waits_for_what_was_appended_before) {
   window_.acknowledge(0, 0, 1 << 20);
   const auto event = test_event(1, 0);
   const size_t room = Outbox::event_room(event.bytes.size());
-  ASSERT_TRUE(window_.try_reserve(room));
+  ASSERT_TRUE(window_.try_reserve(test_actor(1), room));
   window_.append(event);
   window_.when_durable([] {});
   EXPECT_TRUE(window_.take_wakers().empty());
@@ -253,7 +253,7 @@ class LinkTest : public ::testing::Test {
   }
   void append(uint64_t number) {
     const auto event = test_event(1, number);
-    ASSERT_TRUE(window_.try_reserve(Outbox::event_room(event.bytes.size())));
+    ASSERT_TRUE(window_.try_reserve(test_actor(1), Outbox::event_room(event.bytes.size())));
     window_.append(event);
   }
   void tell_auditor() {

@@ -48,7 +48,7 @@ class SigningTest : public ::testing::Test {
   }
   void append(uint64_t number, size_t bytes = 64) {
     const auto event = test_event(1, number, bytes);
-    ASSERT_TRUE(window_->try_reserve(Outbox::event_room(event.bytes.size())));
+    ASSERT_TRUE(window_->try_reserve(test_actor(1), Outbox::event_room(event.bytes.size())));
     window_->append(event);
   }
   // Everything that can be said and sent now; frames become durable at once.
