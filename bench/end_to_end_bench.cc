@@ -4,8 +4,8 @@
 
 #include "bench/benchmarks.h"
 #include "bench/lab.h"
+#include "node/chain/audit_links.h"
 #include "node/chain/chain.h"
-#include "node/chain/link_subscriber.h"
 
 namespace theater::bench {
 namespace {
@@ -84,7 +84,8 @@ Result<Outcome> append_to_ack(Lab& lab, size_t runs) {
   TRY_ASSIGN(auto auditor, AuditorProcess::start(lab.folder() + "/append_to_ack"));
   TRY_ASSIGN(auto rig, NodeRig::start({.auditor = &auditor}));
   node::Chain chain(rig->clock(), [] { return [] {}; });
-  chain.add(std::make_shared<node::StrictLink>(rig->shared_outbox()));
+  chain.add(std::make_shared<node::AuditLinks>(schema::AuditMode::kStrict, 0,
+                                               node::AuditLinks::Outboxes{rig->shared_outbox()}));
   schema::EncodedEvent scratch;
   const auto append = [&](std::string_view type, schema::Body body) -> Result<double> {
     TRY(rig->wait_durable());

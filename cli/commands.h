@@ -27,6 +27,7 @@ void add_actor_look_commands(Command& noun);     // actor list|show|tree
 void add_actor_message_commands(Command& noun);  // actor send|request
 void add_actor_logs_command(Command& noun);      // actor logs
 void add_actor_end_commands(Command& noun);      // actor stop|kill
+void add_subscription_commands(Command& root);   // subscription add|remove|demote|promote|list
 void add_replay_command(Command& root);          // replay
 void add_package_commands(Command& root);        // package show
 

@@ -10,6 +10,7 @@ int main(int argc, char** argv) {
         theater::cli::add_auditor_commands(root);
         theater::cli::add_actor_commands(root);
         theater::cli::add_chain_commands(root);
+        theater::cli::add_subscription_commands(root);
         theater::cli::add_replay_command(root);
         theater::cli::add_evidence_commands(root);
         theater::cli::add_keys_commands(root);

@@ -93,6 +93,11 @@ JsonLine to_json(const RemoteActor& actor) {
       .text("ended", actor.ended);
 }
 
+bool flag_field(const schema::Value& record, std::string_view name) {
+  const auto* found = bus::find_field(record, name);
+  return found != nullptr && found->get<bool>() != nullptr && *found->get<bool>();
+}
+
 std::string short_id(const std::string& id) { return id.substr(0, 12); }
 
 std::string state_text(const RemoteActor& actor) {

@@ -42,6 +42,8 @@ std::string short_id(const std::string& id);
 // "idle", "waiting for auditor b, 12 s", "ended: stop"; escaped.
 std::string state_text(const RemoteActor& actor);
 
+bool flag_field(const schema::Value& record, std::string_view name);  // false if there is none
+
 class NodeClient {
  public:
   static Result<NodeClient> connect(const NodeOptions& options, uint64_t timeout_ms = 30'000);

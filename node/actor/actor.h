@@ -27,6 +27,7 @@
 
 #include "bus/outbox.h"
 #include "node/actor/actor_timers.h"
+#include "node/actor/auditors.h"
 #include "node/actor/channel.h"
 #include "node/actor/directory.h"
 #include "node/actor/instances.h"
@@ -37,6 +38,7 @@
 #include "node/actor/signals.h"
 #include "node/actor/supervisor.h"
 #include "node/actor/throttle.h"
+#include "node/chain/audit_links.h"
 #include "node/chain/chain.h"
 #include "node/handlers/content.h"
 #include "node/handlers/handlers.h"
@@ -76,9 +78,6 @@ struct ActorContext : std::enable_shared_from_this<ActorContext> {
   explicit ActorContext(size_t workers)
       : counters(workers), timers([this] { commands.wake(); }), scheduler(workers), directory(*this) {}
 
-  // A chain's way to every auditor.
-  std::vector<std::shared_ptr<Subscriber>> links(schema::AuditMode mode) const;
-
   Counters counters;
   CommandQueue commands;
   Timers timers;
@@ -95,9 +94,8 @@ struct ActorContext : std::enable_shared_from_this<ActorContext> {
   uint64_t passivate_after_ms = 0;  // unless a manifest says otherwise; 0: never
   Log log;                          // may be empty
   std::map<std::string, std::string> environment;
-  std::vector<std::shared_ptr<bus::Outbox>> outboxes;
-  std::vector<std::shared_ptr<Subscriber>> strict_links;  // one for each outbox, shared by all strict actors
-  std::vector<const HandlerEntry*> handlers;              // in the order of wasm::host_functions()
+  Auditors auditors;
+  std::vector<const HandlerEntry*> handlers;  // in the order of wasm::host_functions()
 };
 
 // What is needed until init has returned, and freed then.
@@ -208,6 +206,10 @@ class Actor final : public Task, private wasm::Host, private Services, private H
   const char* reason_of_waiting() const;
   void log(std::string text) const;                                                            // about the newest event
   void count(Count what, uint64_t n = 1) { context_->counters.add(worker_->index, what, n); }  // in turns only
+
+  // actor_audit.cc: who takes its chain
+  Result<void> find_auditors();
+  void catch_up_with_auditors();
 
   // actor_rest.cc: the instance goes and comes
   uint64_t passivate_after_ms() const;
@@ -364,6 +366,8 @@ class Actor final : public Task, private wasm::Host, private Services, private H
   std::unique_ptr<const Parentage> parent_;     // none: nobody's child
   std::unique_ptr<Supervisor> supervisor_;      // none: it can have no children; made once, by the constructor
   const bool answers_later_;                    // it imports respond-to-request
+  const std::shared_ptr<AuditLinks> links_;     // of its chain
+  uint64_t auditors_step_ = 0;                  // that they are at
 
   Phase phase_ = Phase::kBirth;
   HostStep host_step_ = HostStep::kRun;

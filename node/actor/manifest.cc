@@ -35,7 +35,24 @@ std::string read_name(const Config::Table& root, const std::string& key, std::st
   return name;
 }
 
+void read_audit(const Config::Table& audit, Manifest& manifest) {
+  const auto mode = read_audit_mode(audit, "mode", schema::AuditMode::kStrict);
+  manifest.audit_mode = mode;
+  manifest.quorum = static_cast<uint16_t>(audit.number("quorum", 0, 0, kQuorumMax));
+  if (mode == schema::AuditMode::kQuorum && manifest.quorum == 0) {
+    audit.fail("quorum", "audit.mode is quorum, and audit.quorum must say how many auditors that is: 1 or more");
+  } else if (mode != schema::AuditMode::kQuorum && manifest.quorum != 0) {
+    audit.fail("quorum", "audit.quorum is of use with audit.mode = \"quorum\" only");
+  }
+}
+
 }  // namespace
+
+schema::AuditMode read_audit_mode(const Config::Table& table, const std::string& key, schema::AuditMode otherwise) {
+  const auto mode = table.choice(key, {"strict", "quorum", "best-effort"}, schema::audit_mode_name(otherwise));
+  if (mode == "strict") return schema::AuditMode::kStrict;
+  return mode == "quorum" ? schema::AuditMode::kQuorum : schema::AuditMode::kBestEffort;
+}
 
 bool is_actor_name(std::string_view name) {
   if (name.empty() || name.size() > kActorNameMax) return false;
@@ -63,10 +80,7 @@ Result<Manifest> parse_manifest(std::string_view text, const std::string& path) 
   read_handlers(root, manifest);
   if (const auto limits = root.table("limits")) read_limits(*limits, manifest.limits);
   manifest.supervisor = supervise::read_spec(root);
-  if (const auto audit = root.table("audit")) {
-    const auto mode = audit->choice("mode", {"strict", "best-effort"}, "strict");
-    manifest.audit_mode = mode == "strict" ? schema::AuditMode::kStrict : schema::AuditMode::kBestEffort;
-  }
+  if (const auto audit = root.table("audit")) read_audit(*audit, manifest);
   TRY(config.finish());
   return manifest;
 }
@@ -136,7 +150,10 @@ const std::vector<ManifestKey>& manifest_keys() {
          "default "
          "of a child that is a supervisor itself)."},
         {"audit.mode", "string", "strict",
-         "strict: the actor waits for its auditors; best-effort: it never waits, and what is dropped is marked."},
+         "strict: the actor waits for all its auditors; quorum: for so many of them; best-effort: it never waits. What "
+         "an auditor then misses is marked."},
+        {"audit.quorum", "number", "(none)",
+         "With mode quorum: at how many auditors each event needs room; 1 or more."},
     };
     all.insert(all.end(), others);
     return all;

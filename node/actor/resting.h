@@ -25,14 +25,15 @@ struct Resting {
   std::shared_ptr<wasm::Module> module;
   Chain::Tip tip;
   std::optional<Bytes> state;
-  uint64_t fuel = 0;  // of all calls
+  uint64_t fuel = 0;           // of all calls
+  uint64_t auditors_step = 0;  // that its links were at
   // Most have none of these.
   std::unique_ptr<const Parentage> parent;
   std::unique_ptr<Relations> relations;
   std::unique_ptr<ActorTimers> timers;  // none that is set: the numbers that were given
   std::unique_ptr<std::map<uint64_t, std::shared_ptr<Channel>>> channels;
   std::unique_ptr<Labels> labels;
-  // Beside the auditors' links.
+  // Beside the auditors' links, which are found again.
   std::unique_ptr<std::vector<std::shared_ptr<Subscriber>>> subscribers;
 };
 
