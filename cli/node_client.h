@@ -33,6 +33,8 @@ struct RemoteActor {
   std::string parent, child_id, strategy;  // in the supervision tree; empty: none
   std::vector<std::string> names, children;
   uint64_t events = 0, mailbox = 0, mailbox_bytes = 0, memory_bytes = 0, fuel = 0, waiting_ms = 0, restarts = 0;
+  std::string effects;  // "gated" or "at-once"; of gated ones:
+  uint64_t held = 0, released = 0, discarded = 0, held_us = 0;
 };
 Result<RemoteActor> read_actor(const schema::Value& record);
 Result<std::vector<RemoteActor>> read_actors(const schema::Value& result);

@@ -42,6 +42,10 @@ void add_work(Metrics& metrics, const node::RuntimeMetrics& runtime) {
   metrics.counter("theater_guest_calls_total", "Calls into guests.", runtime.calls);
   metrics.counter("theater_host_calls_total", "Calls of guests to their host.", runtime.host_calls);
   metrics.counter("theater_fuel_total", "Fuel that guests consumed in calls that are over.", runtime.fuel);
+  metrics.counter("theater_gated_released_total", "Calls and answers of gated actors that went out.", runtime.released);
+  metrics.counter("theater_gated_discarded_total", "Answers of gated actors that were held for too long.",
+                  runtime.discarded);
+  metrics.counter("theater_gated_held_microseconds_total", "How long these were held, all together.", runtime.held_us);
   metrics.family(Kind::kCounter, "theater_messages_total", "Messages put into mailboxes, by where from.");
   metrics.add({{"from", "actor"}}, runtime.sent);
   metrics.add({{"from", "outside"}}, runtime.taken);

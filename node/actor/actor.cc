@@ -48,6 +48,7 @@ Actor::Actor(std::shared_ptr<ActorContext> context, std::shared_ptr<const Manife
   // NOLINTNEXTLINE(clang-analyzer-cplusplus.NewDeleteLeaks): the chain has it then
   chain_.keep_from_record(secrets_of(*manifest_, context_->environment));
   chain_.add(links_);
+  if (manifest_->gated) gate_ = std::make_shared<Gate>();
   if (limits().events_per_second != kUnlimited) throttle_ = std::make_unique<Throttle>(limits().events_per_second);
 }
 
@@ -66,6 +67,7 @@ Actor::Actor(std::shared_ptr<ActorContext> context, const ActorId& id, Resting r
     : Actor(std::move(context), std::move(resting.manifest), std::move(resting.module), std::move(resting.parent)) {
   chain_.go_on(id, resting.tip);
   auditors_step_ = resting.auditors_step;
+  if (resting.gate != nullptr) gate_ = std::move(resting.gate);
   for (auto& outbox : context_->auditors.of(name(), id, auditors_step_)) links_->add(std::move(outbox));
   life_fuel_ = resting.fuel;
   if (throttle_ != nullptr) {
@@ -498,15 +500,11 @@ void Actor::room_came() {
 
 // At once, or when as many auditors as the audit mode asks for have everything that was emitted up to now.
 void Actor::answer(std::shared_ptr<Reply> reply, Result<std::optional<Bytes>> result, bool claimed) {
-  const auto give = [claimed](Reply& to, Result<std::optional<Bytes>> what) {
-    if (claimed || to.claim()) to.complete(std::move(what));
-  };
-  if (!reply->durable || manifest_->audit_mode == schema::AuditMode::kBestEffort)
-    return give(*reply, std::move(result));
-  links_->when_durable(call_sequence_,
-                       [reply = std::move(reply), result = std::move(result), give, context = context_] {
-                         context->commands.push([reply, result, give] { give(*reply, result); });
-                       });
+  const bool gated = gate_ != nullptr && reply->from_outside;
+  if (gated || (reply->durable && manifest_->audit_mode != schema::AuditMode::kBestEffort)) {
+    return hold_answer(std::move(reply), std::move(result), claimed);
+  }
+  if (claimed || reply->claim()) reply->complete(std::move(result));
 }
 
 // What was due when the turn began has been looked at: if nothing came of it, what it waits for wakes the actor.

@@ -30,6 +30,7 @@
 #include "node/actor/auditors.h"
 #include "node/actor/channel.h"
 #include "node/actor/directory.h"
+#include "node/actor/gate.h"
 #include "node/actor/instances.h"
 #include "node/actor/life.h"
 #include "node/actor/mailbox.h"
@@ -170,7 +171,7 @@ class Actor final : public Task, private wasm::Host, private Services, private H
   enum class Phase : uint8_t { kBirth, kGenesis, kCall, kRunning, kResult, kIdle, kTerminal, kEnded };
   enum class Turn : uint8_t { kChildEvent, kTick, kMessage };
   static constexpr int kTurns = 3;
-  enum class HostStep : uint8_t { kBegin, kPrepare, kIntent, kRun, kOutcome };
+  enum class HostStep : uint8_t { kBegin, kPrepare, kIntent, kGate, kRun, kOutcome };
 
   static constexpr size_t kLabelsMax = 1'000;
   static constexpr size_t kOrdersMax = 1'000;
@@ -210,6 +211,12 @@ class Actor final : public Task, private wasm::Host, private Services, private H
   // actor_audit.cc: who takes its chain
   Result<void> find_auditors();
   void catch_up_with_auditors();
+
+  // actor_gate.cc: what is held until its auditors have it
+  void close_gate();
+  wasm::HostStatus pass_gate();
+  void hold_answer(std::shared_ptr<Reply> reply, Result<std::optional<Bytes>> result, bool claimed);
+  void answer_discarded(uint64_t request, uint64_t held_ns);
 
   // actor_rest.cc: the instance goes and comes
   uint64_t passivate_after_ms() const;
@@ -368,6 +375,7 @@ class Actor final : public Task, private wasm::Host, private Services, private H
   const bool answers_later_;                    // it imports respond-to-request
   const std::shared_ptr<AuditLinks> links_;     // of its chain
   uint64_t auditors_step_ = 0;                  // that they are at
+  std::shared_ptr<Gate> gate_;                  // none: effects aren't gated
 
   Phase phase_ = Phase::kBirth;
   HostStep host_step_ = HostStep::kRun;
@@ -444,6 +452,14 @@ class Actor final : public Task, private wasm::Host, private Services, private H
     std::optional<schema::Value> answer;
   };
   std::shared_ptr<Offload> offload_;
+  // An intent that isn't durable yet; may outlive its actor.
+  struct Hold {
+    ~Hold() { gate->held.fetch_sub(1, std::memory_order_relaxed); }
+    std::shared_ptr<Gate> gate;
+    uint64_t began_ns = 0, up_to = 0;
+    std::atomic<bool> open{false};
+  };
+  std::shared_ptr<Hold> hold_;
   std::unique_ptr<Labels> labels_;  // its own; most actors have none
 
   struct Fact {

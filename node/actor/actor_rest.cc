@@ -134,6 +134,7 @@ bool Actor::lay_down() {
     resting.tip = chain_.tip();
     resting.fuel = life_fuel_;
     resting.auditors_step = auditors_step_;
+    resting.gate = gate_;
     resting.parent = std::move(parent_);
     resting.relations = std::move(relations_);
     resting.timers = std::move(timers_);

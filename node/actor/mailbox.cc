@@ -19,10 +19,11 @@ bool Reply::answer(Result<std::optional<Bytes>> result) {
   return true;
 }
 
-void Reply::complete(Result<std::optional<Bytes>> result) {
-  if (!give_up()) return;
+bool Reply::complete(Result<std::optional<Bytes>> result) {
+  if (!give_up()) return false;
   if (on_answer) on_answer();
   callback_(std::move(result));
+  return true;
 }
 
 bool Reply::expire(Error why) {

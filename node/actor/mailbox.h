@@ -35,7 +35,7 @@ class Reply {
 
   // False if somebody else has answered, or nobody waits any more.
   bool claim() { return !done_.load(std::memory_order_acquire) && !claimed_.exchange(true, std::memory_order_acq_rel); }
-  void complete(Result<std::optional<Bytes>> result);  // by who claimed it; nothing if the deadline came first
+  bool complete(Result<std::optional<Bytes>> result);  // by who claimed it; false: the deadline came first
   bool answer(Result<std::optional<Bytes>> result);    // both
   // The deadline: false if it was completed before.
   bool expire(Error why);
@@ -43,6 +43,7 @@ class Reply {
   bool answered() const { return claimed_.load(std::memory_order_acquire) || done_.load(std::memory_order_acquire); }
 
   bool durable = false;             // the answer waits until the auditors have it
+  bool from_outside = false;        // not another actor's
   std::function<void()> on_answer;  // once, before the callback: takes the timer back
 
  private:

@@ -44,6 +44,10 @@ void read_audit(const Config::Table& audit, Manifest& manifest) {
   } else if (mode != schema::AuditMode::kQuorum && manifest.quorum != 0) {
     audit.fail("quorum", "audit.quorum is of use with audit.mode = \"quorum\" only");
   }
+  manifest.gated = audit.choice("effects", {"at-once", "gated"}, "at-once") == "gated";
+  if (manifest.gated && mode == schema::AuditMode::kBestEffort) {
+    audit.fail("effects", "audit.effects is gated, and with audit.mode = \"best-effort\" there is nobody to wait for");
+  }
 }
 
 }  // namespace
@@ -154,6 +158,9 @@ const std::vector<ManifestKey>& manifest_keys() {
          "an auditor then misses is marked."},
         {"audit.quorum", "number", "(none)",
          "With mode quorum: at how many auditors each event needs room; 1 or more."},
+        {"audit.effects", "string", "at-once",
+         "gated: a call that changes something outside of the node, and an answer to whoever asked from outside, wait "
+         "until the record of them is durable at as many auditors as the mode says. at-once: they don't."},
     };
     all.insert(all.end(), others);
     return all;

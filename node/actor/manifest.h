@@ -31,6 +31,7 @@ struct Manifest {
   Permissions permissions;            // what their tables grant
   ManifestLimits limits;
   schema::AuditMode audit_mode = schema::AuditMode::kStrict;
+  bool gated = false;   // effects wait until the record of them is durable
   uint16_t quorum = 0;  // of the mode quorum: at how many auditors an event needs room
   // From [supervisor] and [[child]]. A child's `start` is the path of its manifest, beside this one.
   std::optional<SupervisorSpec> supervisor;

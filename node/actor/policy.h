@@ -39,6 +39,7 @@ struct Policy {
   std::map<std::string_view, std::vector<std::string>> permissions;
   schema::AuditMode audit_floor = schema::AuditMode::kBestEffort;
   uint16_t quorum_floor = 1;  // the least that a manifest with the mode quorum may ask for
+  bool gated = false;         // every manifest's effects must be
 };
 
 // kRefused, naming the manifest's key and the policy's.

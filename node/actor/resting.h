@@ -12,6 +12,7 @@
 
 #include "node/actor/actor_timers.h"
 #include "node/actor/channel.h"
+#include "node/actor/gate.h"
 #include "node/actor/life.h"
 #include "node/actor/relations.h"
 #include "node/chain/chain.h"
@@ -28,6 +29,7 @@ struct Resting {
   uint64_t fuel = 0;           // of all calls
   uint64_t auditors_step = 0;  // that its links were at
   // Most have none of these.
+  std::shared_ptr<Gate> gate;
   std::unique_ptr<const Parentage> parent;
   std::unique_ptr<Relations> relations;
   std::unique_ptr<ActorTimers> timers;  // none that is set: the numbers that were given

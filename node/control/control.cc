@@ -21,6 +21,7 @@ constexpr uint64_t kWaitMax = 24 * 3'600'000;  // ms
 
 Value record_of(const ActorInfo& info) {
   const auto hex = [](const auto& id) { return Value::string(id.is_zero() ? "" : id.hex()); };
+  const GateInfo gate = info.gate.value_or(GateInfo{});
   std::vector<Value> names, children;
   for (const auto& name : info.names) names.push_back(Value::string(name));
   for (const auto& child : info.children) children.push_back(hex(child));
@@ -37,6 +38,11 @@ Value record_of(const ActorInfo& info) {
                         {"mailbox-bytes", Value::u64(info.mailbox_bytes)},
                         {"memory-bytes", Value::u64(info.memory_bytes)},
                         {"fuel", Value::u64(info.fuel)},
+                        {"effects", Value::string(info.gate ? "gated" : "at-once")},
+                        {"held", Value::u64(gate.held)},
+                        {"released", Value::u64(gate.released)},
+                        {"discarded", Value::u64(gate.discarded)},
+                        {"held-us", Value::u64(gate.wait_ns / 1'000)},
                         {"parent", hex(info.parent)},
                         {"child-id", Value::string(info.child_id)},
                         {"strategy", Value::string(info.strategy)},

@@ -50,6 +50,7 @@ void RuntimeImpl::request(const ActorId& actor, Bytes message, schema::Origin or
   if (found == nullptr) return done(no_such_actor(actor));
   const auto reply = std::make_shared<Reply>(std::move(done));
   reply->durable = durable;
+  reply->from_outside = true;
   if (timeout_ms != 0) {
     const auto timer = context_->timers.make_id(after_ms(options_.clock->monotonic_ns(), timeout_ms));
     reply->on_answer = [context = context_.get(), timer] { context->timers.cancel(timer); };

@@ -63,6 +63,14 @@ struct SpawnRequest : Bundle {
   std::vector<std::shared_ptr<Subscriber>> subscribers;  // beside the auditors; these see genesis and init, too
 };
 
+// Of an actor whose effects are gated, since its life began.
+struct GateInfo {
+  uint64_t held = 0;  // calls and answers, at the moment
+  uint64_t released = 0;
+  uint64_t discarded = 0;  // answers that nobody waited for any more
+  uint64_t wait_ns = 0;    // all together, of what was released
+};
+
 struct ActorInfo {
   ActorId id;
   std::string name;
@@ -73,9 +81,10 @@ struct ActorInfo {
   uint64_t mailbox = 0;  // messages
   uint64_t mailbox_bytes = 0;
   uint64_t memory_bytes = 0;
-  uint64_t fuel = 0;        // consumed by all its calls, the one in progress included
-  uint64_t waiting_ms = 0;  // how long it has been waiting for `waits_for`, when somebody looked
-  std::string ended;        // why, for ended ones: "stop", "WasmError: …"
+  uint64_t fuel = 0;             // consumed by all its calls, the one in progress included
+  uint64_t waiting_ms = 0;       // how long it has been waiting for `waits_for`, when somebody looked
+  std::string ended;             // why, for ended ones: "stop", "WasmError: …"
+  std::optional<GateInfo> gate;  // none: its effects aren't gated
 
   ActorId parent;                  // its supervisor; zero: none
   std::string child_id;            // by which its supervisor knows it
