@@ -217,6 +217,15 @@ class Actor final : public Task, private wasm::Host, private Services, private H
   wasm::HostStatus pass_gate();
   void hold_answer(std::shared_ptr<Reply> reply, Result<std::optional<Bytes>> result, bool claimed);
   void answer_discarded(uint64_t request, uint64_t held_ns);
+  struct Held {
+    std::shared_ptr<Reply> reply;
+    Result<std::optional<Bytes>> result;
+    std::shared_ptr<Gate> gate;  // null: not gated, but asked for as durable
+    ActorId actor;
+    uint64_t request = 0, up_to = 0, began_ns = 0;
+    bool claimed = false;
+  };
+  static void release(Held& held, ActorContext& context);
 
   // actor_rest.cc: the instance goes and comes
   uint64_t passivate_after_ms() const;

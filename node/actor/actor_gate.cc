@@ -40,33 +40,32 @@ void Actor::answer_discarded(uint64_t request, uint64_t held_ns) {
 }
 
 void Actor::hold_answer(std::shared_ptr<Reply> reply, Result<std::optional<Bytes>> result, bool claimed) {
-  struct Held {
-    std::shared_ptr<Reply> reply;
-    Result<std::optional<Bytes>> result;
-    std::shared_ptr<Gate> gate;  // null: not gated, but asked for as durable
-    ActorId actor;
-    uint64_t request = 0, up_to = 0, began_ns = 0;
-    bool claimed = false;
-  };
   auto held = std::make_shared<Held>(Held{std::move(reply), std::move(result), gate_, id(), call_sequence_,
                                           chain_.length(), context_->clock->monotonic_ns(), claimed});
   if (gate_ != nullptr) gate_->held.fetch_add(1, std::memory_order_relaxed);
   const uint64_t from = gate_ == nullptr ? call_sequence_ : gate_->durable_to.load(std::memory_order_relaxed);
-  links_->when_durable(from, [held, context = context_] {
-    context->commands.push([held, context] {
-      const bool given = (held->claimed || held->reply->claim()) && held->reply->complete(std::move(held->result));
-      if (held->gate == nullptr) return;
-      const uint64_t held_ns = context->clock->monotonic_ns() - held->began_ns;
-      held->gate->held.fetch_sub(1, std::memory_order_relaxed);
-      context->counters.add_outside(given ? Count::kReleased : Count::kDiscarded);
-      context->counters.add_outside(Count::kHeldMicros, held_ns / 1'000);
-      if (given) return held->gate->release(held->up_to, held_ns);
-      held->gate->discarded.fetch_add(1, std::memory_order_relaxed);
-      const auto actor = context->directory.find(held->actor);
-      if (actor == nullptr) return;  // its chain has ended
-      actor->post_always([request = held->request, held_ns](Actor& self) { self.answer_discarded(request, held_ns); });
-    });
-  });
+  links_->when_durable(
+      from, [held, context = context_] { context->commands.push([held, context] { release(*held, *context); }); });
+}
+
+// On the command thread. Counted before it is given, so that whoever has the answer sees that.
+void Actor::release(Held& held, ActorContext& context) {
+  const bool in_time = (held.claimed || held.reply->claim()) && held.reply->give_up();
+  if (held.gate != nullptr) {
+    const uint64_t held_ns = context.clock->monotonic_ns() - held.began_ns;
+    held.gate->held.fetch_sub(1, std::memory_order_relaxed);
+    context.counters.add_outside(in_time ? Count::kReleased : Count::kDiscarded);
+    context.counters.add_outside(Count::kHeldMicros, held_ns / 1'000);
+    if (in_time) {
+      held.gate->release(held.up_to, held_ns);
+    } else {
+      held.gate->discarded.fetch_add(1, std::memory_order_relaxed);
+      if (const auto actor = context.directory.find(held.actor)) {  // else its chain has ended
+        actor->post_always([request = held.request, held_ns](Actor& self) { self.answer_discarded(request, held_ns); });
+      }
+    }
+  }
+  if (in_time) held.reply->deliver(std::move(held.result));
 }
 
 }  // namespace theater::node

@@ -35,11 +35,13 @@ class Reply {
 
   // False if somebody else has answered, or nobody waits any more.
   bool claim() { return !done_.load(std::memory_order_acquire) && !claimed_.exchange(true, std::memory_order_acq_rel); }
-  bool complete(Result<std::optional<Bytes>> result);  // by who claimed it; false: the deadline came first
+  void complete(Result<std::optional<Bytes>> result);  // by who claimed it; nothing if the deadline came first
   bool answer(Result<std::optional<Bytes>> result);    // both
   // The deadline: false if it was completed before.
   bool expire(Error why);
-  bool give_up() { return !done_.exchange(true, std::memory_order_acq_rel); }  // whoever asked doesn't wait any more
+  // From now on whoever asked gets nothing, but by deliver(). False: the deadline, or somebody else, came first.
+  bool give_up() { return !done_.exchange(true, std::memory_order_acq_rel); }
+  void deliver(Result<std::optional<Bytes>> result);  // after give_up() said true
   bool answered() const { return claimed_.load(std::memory_order_acquire) || done_.load(std::memory_order_acquire); }
 
   bool durable = false;             // the answer waits until the auditors have it
