@@ -244,7 +244,8 @@ void StorePass::check_streams() {
     }
     const auto tip = store_.get(Table::kRows, signed_tip_key(node, stream));
     if (!tip.ok() || tip->value_or(Bytes{}) != read.tip) {
-      store_fault_ = str_cat("the newest signed tip of a stream of node ", node.short_hex(), " isn't that of its frames");
+      store_fault_ =
+          str_cat("the newest signed tip of a stream of node ", node.short_hex(), " isn't that of its frames");
     }
   }
 }
