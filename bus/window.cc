@@ -16,6 +16,7 @@ constexpr uint64_t kWakeRoom = item_size(schema::kEventSizeMax);
 constexpr uint64_t kRoomPerWaker = 4096;
 constexpr uint64_t kShareOfFree = 2;       // an actor holds at most so many times what is free
 constexpr size_t kSharesKept = 16 * 1024;  // that are zero: their actors come again
+constexpr size_t kBlobsBegunMax = 64;      // half of what an auditor keeps of a node: persist/blob_intake.h
 constexpr int kWakersLookedAt = 256;       // in one go, under the mutex
 
 }  // namespace
@@ -78,17 +79,21 @@ bool Window::try_reserve(const ActorId& actor, size_t bytes) {
 }
 
 void Window::release(const ActorId& actor, size_t bytes) {
-  bool wake = false;
+  bool wake;
   {
     std::lock_guard lock(mutex_);
-    CHECK(reserved_ >= bytes);
-    reserved_ -= bytes;
-    Share* share = share_of(actor);
-    CHECK(share != nullptr, "room is released that actor ", actor.short_hex(), " didn't reserve");
-    give_back(share, bytes);
-    if (!waiting_.empty() && room() >= kWakeRoom) wake = wants_wake();
+    wake = give_back_reserved(actor, bytes);
   }
   if (wake) options_.wake();
+}
+
+bool Window::give_back_reserved(const ActorId& actor, uint64_t bytes) {
+  CHECK(reserved_ >= bytes);
+  reserved_ -= bytes;
+  Share* share = share_of(actor);
+  CHECK(share != nullptr, "room is released that actor ", actor.short_hex(), " didn't reserve");
+  give_back(share, bytes);
+  return !waiting_.empty() && room() >= kWakeRoom && wants_wake();
 }
 
 void Window::when_room(const ActorId& actor, Waker waker) {
@@ -203,6 +208,31 @@ bool Window::needs_blob(const Hash& hash) {
   return !blobs_known_.contains(hash);
 }
 
+// Actors that need the same blob at the same time send it together, each piece once: pieces come in order.
+bool Window::was_sent(const Hash& hash, uint64_t offset) const {
+  if (blobs_known_.contains(hash)) return true;
+  return std::any_of(blobs_begun_.begin(), blobs_begun_.end(),
+                     [&](const auto& begun) { return begun.first == hash && offset < begun.second; });
+}
+
+void Window::note_piece(const Hash& hash, uint64_t length, uint64_t end) {
+  const auto begun =
+      std::find_if(blobs_begun_.begin(), blobs_begun_.end(), [&](const auto& it) { return it.first == hash; });
+  if (end < length && begun != blobs_begun_.end()) begun->second = end;
+  if (end < length && begun == blobs_begun_.end()) {
+    if (blobs_begun_.size() == kBlobsBegunMax) blobs_begun_.pop_front();
+    blobs_begun_.emplace_back(hash, end);
+  }
+  if (end < length) return;
+  if (begun != blobs_begun_.end()) blobs_begun_.erase(begun);
+  blobs_known_.insert(hash);
+  blobs_known_order_.push_back(hash);
+  if (blobs_known_order_.size() > options_.blobs_known_max) {
+    blobs_known_.erase(blobs_known_order_.front());
+    blobs_known_order_.pop_front();
+  }
+}
+
 void Window::append_blob(const ActorId& actor, const Hash& hash, uint64_t length, uint64_t offset, BytesView piece) {
   const size_t bytes = blob_room(piece.size());
   const Bytes content = FrameBuilder::blob_content(hash, length, offset, piece);
@@ -217,17 +247,15 @@ void Window::append_blob(const ActorId& actor, const Hash& hash, uint64_t length
     }
     const bool edge = open_.builder.empty();
     const size_t full_before = full_.size();
-    take_reserved(actor, bytes);
-    open_.builder.append_blob_content(content, digest);
-    after_append(bytes);
-    if (offset + piece.size() == length && blobs_known_.insert(hash).second) {
-      blobs_known_order_.push_back(hash);
-      if (blobs_known_order_.size() > options_.blobs_known_max) {
-        blobs_known_.erase(blobs_known_order_.front());
-        blobs_known_order_.pop_front();
-      }
+    if (was_sent(hash, offset)) {
+      wake = give_back_reserved(actor, bytes);
+    } else {
+      take_reserved(actor, bytes);
+      open_.builder.append_blob_content(content, digest);
+      after_append(bytes);
+      note_piece(hash, length, offset + piece.size());
+      wake = (edge || full_.size() != full_before) && wants_wake();
     }
-    wake = (edge || full_.size() != full_before) && wants_wake();
   }
   if (wake) options_.wake();
 }

@@ -97,6 +97,9 @@ class Window final : public Outbox {
   Share* share_of(const ActorId& actor);  // null: it holds nothing
   bool is_worth_trying(const ActorId& actor);
   void give_back(Share* share, uint64_t bytes);
+  bool give_back_reserved(const ActorId& actor, uint64_t bytes);  // as wants_wake()
+  bool was_sent(const Hash& hash, uint64_t offset) const;
+  void note_piece(const Hash& hash, uint64_t length, uint64_t end);
   void close_portion();
   void flush_gaps();
   void take_reserved(const ActorId& actor, uint64_t bytes);
@@ -124,6 +127,7 @@ class Window final : public Outbox {
   std::list<std::pair<ActorId, Waker>> waiting_;
   std::unordered_map<ActorId, std::list<std::pair<ActorId, Waker>>::iterator> waiting_by_actor_;
   std::deque<std::pair<uint64_t, Waker>> durable_waiting_;  // by the byte position waited for, which only grows
+  std::deque<std::pair<Hash, uint64_t>> blobs_begun_;       // on their way: how far; oldest first
   std::unordered_set<Hash> blobs_known_;
   std::deque<Hash> blobs_known_order_;
 };

@@ -19,7 +19,7 @@ namespace theater::persist {
 
 inline constexpr uint64_t kBlobMax = uint64_t{256} << 20;
 inline constexpr size_t kPiecesMax = 65'536;
-inline constexpr size_t kUnfinishedMax = 32;
+inline constexpr size_t kUnfinishedMax = 128;
 
 class BlobIntake {
  public:

@@ -219,6 +219,34 @@ TEST_F(WindowTest, offers_of_blobs_are_remembered_within_bounds) {
   EXPECT_TRUE(window_.needs_blob(first)) << "two are remembered";
 }
 
+// Found by the simulator: the auditor took the second actor's first piece for a new beginning, and the rest for a
+// fault.
+TEST_F(WindowTest, actors_that_send_the_same_blob_at_once_send_each_piece_once_and_in_order) {
+  window_.acknowledge(0, 0, 1 << 20);
+  const Bytes blob(3000, 7);
+  const Hash hash = sha256(blob);
+  const auto piece = [&](uint8_t actor, uint64_t offset) {
+    ASSERT_TRUE(window_.try_reserve(test_actor(actor), Outbox::blob_room(1000)));
+    window_.append_blob(test_actor(actor), hash, blob.size(), offset, BytesView(blob).subspan(offset, 1000));
+  };
+  piece(1, 0);
+  piece(1, 1000);
+  piece(2, 0);
+  EXPECT_TRUE(window_.needs_blob(hash));
+  piece(1, 2000);
+  EXPECT_FALSE(window_.needs_blob(hash));
+  piece(2, 1000);
+  piece(2, 2000);
+  const uint64_t appended = window_.status().appended_bytes;
+  EXPECT_EQ(appended, 3 * Outbox::blob_room(1000));
+  EXPECT_EQ(window_.status().room_bytes, (1 << 20) - appended) << "what wasn't sent gave its room back";
+  auto body = window_.take_body(true);
+  const auto sealed = body->builder.seal(1, 0, {}, {});
+  const auto frame = parse_frame(sealed.bytes).value();
+  ASSERT_EQ(frame.items.size(), 3u);
+  for (size_t i = 0; i < 3; ++i) EXPECT_EQ(parse_blob_piece(frame.items[i].content)->offset, 1000 * i);
+}
+
 TEST_F(WindowTest, when_durable_waits_for_what_was_appended_before) {
   window_.acknowledge(0, 0, 1 << 20);
   const auto event = test_event(1, 0);
