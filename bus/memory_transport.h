@@ -34,6 +34,9 @@ class MemoryWire {
   // What has arrived by now, in the order of arrival.
   std::shared_ptr<const Bytes> receive(uint64_t now_ns);
 
+  // When receive() gives something next; the end of time if nothing flies.
+  uint64_t next_arrival_ns() const { return flying_.empty() ? UINT64_MAX : flying_.begin()->first; }
+
   void cut();  // loses what is in flight; until mend(), send says no
   void mend() { is_cut_ = false; }
   void set_faults(const Faults& faults) { faults_ = faults; }
