@@ -33,6 +33,7 @@ THIRD_PARTY = [
     ("prometheus-cpp", r"prometheus/.*", ["cli/metrics_text.cc"]),
     ("CivetWeb", r"civetweb\.h|CivetServer\.h", ["cli/http_server.cc"]),
     ("Google Benchmark", r"benchmark/.*", ["bench/*"]),
+    ("libnats", r"nats/.*", ["bench/peers/*"]),
     ("The guest headers", r"theater(_files|_import)?\.h", ["sdk/*", "examples/*", "tests/*"]),
     ("GoogleTest", r"(gtest|gmock)/.*", ["tests/*"]),
 ]
