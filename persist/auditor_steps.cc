@@ -88,6 +88,20 @@ Result<void> AuditorSteps::verify(const Accepted& accepted) {
   return Ok{};
 }
 
+Result<void> AuditorSteps::fill(const std::shared_ptr<FillJob>& job) {
+  TRY_ASSIGN(auto filled, recorder_->fill(job->fill, options_.clock->wall_ns()));
+  for (const auto& alarm : filled.alarms) say(alarm);
+  job->outcome = std::move(filled.outcome);
+  ++next_.frames;
+  if (empty()) {  // nothing came of it
+    under_way_.fetch_sub(std::exchange(next_.frames, 0), std::memory_order_acq_rel);
+    job->finish();
+  } else {
+    next_.fills.push_back(job);
+  }
+  return Ok{};
+}
+
 Commit AuditorSteps::take_prepared() {
   next_.prepared = recorder_->take();
   return std::exchange(next_, {});
@@ -105,6 +119,7 @@ void AuditorSteps::acknowledge(const Commit& commit) {
     reply(link.first, receiver_.durable(link.first, link.second, mark, now_ns));
   }
   under_way_.fetch_sub(commit.frames, std::memory_order_acq_rel);
+  for (const auto& job : commit.fills) job->finish();
 }
 
 }  // namespace theater::persist

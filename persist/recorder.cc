@@ -32,6 +32,7 @@ Result<std::unique_ptr<Recorder>> Recorder::open(Store& store) {
     recorder->tip_ = *tip;
     TRY(recorder->blobs_.load());
     TRY(recorder->settle_what_was_left());
+    TRY(recorder->count_gaps());
   }
   recorder->durable(recorder->tip_.commit);
   return recorder;
@@ -268,6 +269,8 @@ void Recorder::close_segments() {
 void Recorder::missing(ChainEntry& entry, uint64_t first, uint64_t last, const Hash& head) {
   touch(entry);
   SegmentBuilder::split(entry);
+  entry.gap_commit = tip_.commit + 1;
+  gaps_.fetch_add(1, std::memory_order_relaxed);
   batch().put(Table::kRows, gap_key(entry.number, first), encode_row(GapRow{last, head}));
 }
 
@@ -287,7 +290,8 @@ void Recorder::evidence(const PublicKey& node, const ActorId& actor, uint64_t se
   row.sequence = sequence;
   row.reason = reason;
   batch().put(Table::kRows, evidence_key(tip_.next_evidence++), encode_row(row));
-  LogLine alarm(str_cat("EVIDENCE against node ", node.short_hex(), ": "));
+  LogLine alarm(str_cat("EVIDENCE against ", fill_ != nullptr && node == fill_->peer ? "auditor " : "node ",
+                        node.short_hex(), ": "));
   if (!actor.is_zero()) alarm.text += str_cat("chain ", actor.short_hex(), ", event ", sequence, ": ");
   alarm.text += reason;
   alarm.actor = actor;

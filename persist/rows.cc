@@ -150,6 +150,13 @@ Bytes gap_key(uint64_t chain, uint64_t first) {
   return key;
 }
 
+Bytes fill_prefix(uint64_t chain) { return tagged(kFillTag, chain); }
+Bytes fill_key(uint64_t chain, uint64_t first) {
+  Bytes key = fill_prefix(chain);
+  put_be64(key, first);
+  return key;
+}
+
 Bytes mark_key(const PublicKey& node, const bus::StreamId& stream) {
   Bytes key = tagged(kMarkTag, node);
   key.insert(key.end(), stream.begin(), stream.end());

@@ -128,12 +128,14 @@ Bytes name_key(std::string_view name, uint64_t chain);  // → nothing
 Bytes name_prefix(std::string_view name);
 Bytes gap_key(uint64_t chain, uint64_t first);  // → GapRow
 Bytes gap_prefix(uint64_t chain);
+Bytes fill_key(uint64_t chain, uint64_t first);  // → Segment, of events that another auditor gave
+Bytes fill_prefix(uint64_t chain);
 Bytes mark_key(const PublicKey& node, const bus::StreamId& stream);  // → bus::StreamMark
 Bytes blob_key(const Hash& hash);                                    // → BlobRow
 Bytes unfinished_key(const PublicKey& node, const Hash& hash);       // → PieceRow
 Bytes evidence_key(uint64_t number);                                 // → EvidenceRow
 inline constexpr char kActorTag = 'a', kChainTag = 'c', kBlobTag = 'b', kEvidenceTag = 'e', kMarkTag = 'w',
-                      kGapTag = 'g', kDeltaTag = 'd', kUnfinishedTag = 'u';
+                      kGapTag = 'g', kDeltaTag = 'd', kUnfinishedTag = 'u', kFillTag = 'f';
 Bytes tag_prefix(char tag);
 
 Bytes encode_row(const StoreTip& row);
