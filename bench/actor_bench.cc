@@ -17,8 +17,8 @@ class Sink final : public node::Subscriber {
  public:
   std::string name() const override { return "sink"; }
   bool closed() const override { return false; }
-  bool try_reserve(size_t) override { return true; }
-  void release(size_t) override {}
+  bool try_reserve(const ActorId&, size_t) override { return true; }
+  void release(const ActorId&, size_t) override {}
   void when_room(const ActorId&, std::function<void()> waker) override { waker(); }
   void forget_waker(const ActorId&) override {}
   void deliver(const schema::EncodedEvent&) override { events_.fetch_add(1, std::memory_order_relaxed); }

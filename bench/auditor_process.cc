@@ -98,6 +98,7 @@ int be_auditor(const std::string& folder, const std::string& data_endpoint, cons
   persist::AuditorOptions options;
   options.store_path = folder + "/store";
   options.clock = &clock;
+  options.keys = &keys.value();
   options.log = log_line;
   options.reply = [&](const bus::CurveKey& peer, Bytes message) { loop.value()->reply(peer, std::move(message)); };
   auto auditor = persist::start_auditor(std::move(options));

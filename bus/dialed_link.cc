@@ -42,6 +42,9 @@ Result<std::unique_ptr<DialedLink>> DialedLink::make(const Surroundings& around,
   sender.auditor = options.name;
   sender.endpoint = options.control_endpoint;
   sender.identity = around.options.identity;
+  sender.signer = around.options.signer;
+  if (options.server) sender.auditor_key = options.server->identity;
+  sender.kept = options.kept_receipt;
   sender.name = around.options.name;
   sender.log = [&around](const std::string& line) { around.log(line); };
   around.options.random->fill(sender.stream);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "base/check.h"
 #include "base/crypto.h"
@@ -80,6 +81,11 @@ Result<void> check_content(const ItemView& item, size_t at) {
       if (!gap.ok()) return gap.error();
       return Ok{};
     }
+    case ItemKind::kTip: {
+      const auto tip = parse_tip(item.content);
+      if (!tip.ok()) return tip.error();
+      return Ok{};
+    }
   }
   return bad(str_cat("unknown item kind ", static_cast<int>(item.kind), " at byte ", at));
 }
@@ -90,6 +96,7 @@ Result<FrameView> parse_frame(BytesView bytes) {
   TRY_ASSIGN(const FrameHeader header, parse_header(bytes));
   FrameView frame{header, {}, {}, bytes};
   frame.items.reserve(header.items);
+  bool has_tip = false;  // one is enough, and checking it takes long
   size_t at = kFrameHeaderSize;
   while (at < bytes.size()) {
     if (frame.items.size() == header.items) return bad(str_cat("more bytes after the last item, at byte ", at));
@@ -103,6 +110,7 @@ Result<FrameView> parse_frame(BytesView bytes) {
     }
     const ItemView item{static_cast<ItemKind>(bytes[at]), bytes.subspan(at + kItemHeadSize, length)};
     TRY(check_content(item, at));
+    if (item.kind == ItemKind::kTip && std::exchange(has_tip, true)) return bad("two tips");
     const BytesView padding = bytes.subspan(at + kItemHeadSize + length, item_size(length) - kItemHeadSize - length);
     if (std::any_of(padding.begin(), padding.end(), [](uint8_t b) { return b != 0; })) {
       return bad(str_cat("the padding of the item at byte ", at, " isn't zero"));
@@ -140,6 +148,31 @@ Result<Gap> parse_gap(BytesView content) {
   gap.head = hash_at(content, 48);
   if (gap.first > gap.last) return bad("a gap record whose first sequence is after its last");
   return gap;
+}
+
+Result<Tip> parse_tip(BytesView content) {
+  if (content.size() != kTipSize) return bad(str_cat("a tip of ", content.size(), " bytes; it has 72"));
+  Tip tip;
+  tip.time_ns = load<uint64_t>(content, 0);
+  std::copy_n(content.begin() + 8, tip.signature.size(), tip.signature.begin());
+  return tip;
+}
+
+Bytes tip_statement(const StreamId& stream, uint64_t sequence, const Hash& link_hash, uint64_t time_ns) {
+  Bytes statement = to_bytes("theater frame tip 1\n");
+  statement.insert(statement.end(), stream.begin(), stream.end());
+  const size_t at = statement.size();
+  statement.resize(at + 16 + Hash::kSize);
+  store(statement.data() + at, sequence);
+  store(statement.data() + at + 8, time_ns);
+  std::memcpy(statement.data() + at + 16, link_hash.bytes.data(), Hash::kSize);
+  return statement;
+}
+
+bool verify_tip(const PublicKey& node, const FrameHeader& header, const Tip& tip) {
+  return header.sequence > 1 &&
+         verify_signature(node, tip_statement(header.stream, header.sequence - 1, header.previous, tip.time_ns),
+                          tip.signature);
 }
 
 Hash item_digest(const ItemView& item) { return sha256(item.content); }
@@ -195,6 +228,13 @@ void FrameBuilder::append_gap(const Gap& gap) {
   store(content + 40, gap.last);
   std::memcpy(content + 48, gap.head.bytes.data(), 32);
   append_item(ItemKind::kGap, content, sha256(content));
+}
+
+void FrameBuilder::append_tip(const Tip& tip) {
+  uint8_t content[kTipSize];
+  store(content, tip.time_ns);
+  std::memcpy(content + 8, tip.signature.data(), tip.signature.size());
+  append_item(ItemKind::kTip, content, sha256(content));
 }
 
 FrameBuilder::Sealed FrameBuilder::seal(uint64_t sequence, uint64_t time_ns, const Hash& previous,

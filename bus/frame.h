@@ -10,6 +10,9 @@
 // SHA-256 over the item digests in order. An event's digest is its own hash, so that linking frames costs no second
 // pass over the events.
 //
+// A tip is the node's signature under the stream as it was before the frame that carries it: whoever holds it can show
+// to others what this node said. A frame with nothing but a tip is a checkpoint.
+//
 // FrameView borrows the bytes it was parsed from. parse_frame checks layout, bounds and padding, not hashes:
 // verify_frame_digest does that given the item digests.
 #pragma once
@@ -19,6 +22,7 @@
 #include <span>
 #include <vector>
 
+#include "base/crypto.h"
 #include "base/ids.h"
 #include "base/result.h"
 
@@ -35,6 +39,7 @@ enum class ItemKind : uint8_t {
   kEvent = 1,  // canonical event bytes
   kBlob = 2,   // hash 32, length u64, offset u64, then the piece
   kGap = 3,    // actor 32, first sequence u64, last sequence u64, head after it 32: dropped in best-effort mode
+  kTip = 4,    // node time u64, signature 64: under tip_statement() of the frame before
 };
 
 struct FrameHeader {
@@ -64,6 +69,11 @@ struct Gap {
   Hash head;
 };
 
+struct Tip {
+  uint64_t time_ns = 0;
+  Signature signature{};
+};
+
 struct FrameView {
   FrameHeader header;
   Hash link_hash;
@@ -74,6 +84,11 @@ struct FrameView {
 Result<FrameView> parse_frame(BytesView bytes);
 Result<BlobPiece> parse_blob_piece(BytesView content);
 Result<Gap> parse_gap(BytesView content);
+Result<Tip> parse_tip(BytesView content);
+// What a node signs: that its stream's frame `sequence` has this link hash, which covers all frames before.
+Bytes tip_statement(const StreamId& stream, uint64_t sequence, const Hash& link_hash, uint64_t time_ns);
+// Whether `node` signed the stream up to the frame before the one with this header.
+bool verify_tip(const PublicKey& node, const FrameHeader& header, const Tip& tip);
 Hash item_digest(const ItemView& item);  // SHA-256 of the content; of an event: its hash
 // True if the header's body digest is that of these item digests, in the items' order.
 bool verify_frame_digest(const FrameView& frame, std::span<const Hash> item_digests);
@@ -82,6 +97,7 @@ bool verify_frame_digest(const FrameView& frame, std::span<const Hash> item_dige
 constexpr size_t item_size(size_t content) { return 8 + (content + 7) / 8 * 8; }
 inline constexpr size_t kBlobHeadSize = 48;
 inline constexpr size_t kGapSize = 80;
+inline constexpr size_t kTipSize = 72;
 
 // Builds bodies: append items, then seal with the link's numbers.
 class FrameBuilder {
@@ -92,6 +108,7 @@ class FrameBuilder {
   static Bytes blob_content(const Hash& hash, uint64_t length, uint64_t offset, BytesView piece);
   void append_blob_content(BytesView content, const Hash& digest);
   void append_gap(const Gap& gap);
+  void append_tip(const Tip& tip);
   bool empty() const { return items_ == 0; }
   uint32_t items() const { return items_; }
   size_t body_bytes() const { return bytes_.empty() ? 0 : bytes_.size() - kFrameHeaderSize; }

@@ -234,7 +234,11 @@ bool BusLoop::stop(uint64_t grace_ms) {
 
 Result<std::unique_ptr<Loop>> make_loop(LoopOptions options) {
   CHECK(options.clock != nullptr && options.random != nullptr);
-  if (options.identity.is_zero() && options.keys != nullptr) options.identity = options.keys->public_keys().identity;
+  if (options.keys != nullptr) {
+    const SigningKey& own = options.keys->identity();
+    if (options.identity.is_zero()) options.identity = own.public_key();
+    if (options.signer == nullptr && options.identity == own.public_key()) options.signer = &own;
+  }
   auto loop = std::make_unique<BusLoop>(std::move(options));
   TRY(loop->start());
   return std::unique_ptr<Loop>(std::move(loop));

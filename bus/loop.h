@@ -20,6 +20,7 @@
 #include "bus/control.h"
 #include "bus/keys.h"
 #include "bus/outbox.h"
+#include "bus/receipts.h"
 
 namespace theater::bus {
 
@@ -29,6 +30,7 @@ struct DialOptions {
   std::string control_endpoint;
   std::optional<PublicKeys> server;  // the auditor's pinned keys; required for tcp
   uint64_t window_bytes = 8u << 20;  // the node's own cap on unacknowledged bytes
+  std::optional<KeptReceipt> kept_receipt = std::nullopt;
 };
 
 struct ListenOptions {
@@ -79,6 +81,7 @@ struct LoopOptions {
   Clock* clock = nullptr;                       // required
   Random* random = nullptr;                     // required
   std::function<void(const std::string&)> log;  // one line for people: connected, refused, lost. Any thread
+  const SigningKey* signer = nullptr;           // of `identity`: signs frame tips; the keys' own if there are keys
 };
 Result<std::unique_ptr<Loop>> make_loop(LoopOptions options);
 

@@ -40,6 +40,8 @@ struct Writer {
     to.setName(cut(hello.name).c_str());
     to.setNextSequence(hello.next_sequence);
     write_mark(to.initOldest(), hello.oldest);
+    if (hello.previous_stream)
+      wire::set_data(to.initPreviousStream(hello.previous_stream->size()), *hello.previous_stream);
   }
   void operator()(const Welcome& welcome) {
     auto to = out.initWelcome();
@@ -49,6 +51,7 @@ struct Writer {
     to.setCreditFrames(welcome.credit_frames);
     to.setBodyMax(welcome.body_max);
     to.setOldestSequence(welcome.oldest_sequence);
+    write_mark(to.initPrevious(), welcome.previous);
   }
   void operator()(const Ack& ack) {
     auto to = out.initAck();
@@ -76,7 +79,22 @@ struct Writer {
     to.setLength(fetched.length);
     wire::set_data(to.initBytes(static_cast<uint32_t>(fetched.bytes.size())), fetched.bytes);
   }
+  void operator()(const Receipt& receipt) {
+    auto to = out.initReceipt();
+    wire::set_data(to.initAuditor(PublicKey::kSize), receipt.auditor.view());
+    wire::set_data(to.initNode(PublicKey::kSize), receipt.node.view());
+    write_mark(to.initDurable(), receipt.durable);
+    to.setTimeNs(receipt.time_ns);
+    wire::set_data(to.initSignature(receipt.signature.size()), receipt.signature);
+  }
 };
+
+Result<StreamId> read_stream(BytesView in) {
+  StreamId stream;
+  if (in.size() != stream.size()) return bad("a stream id isn't 16 bytes");
+  std::copy(in.begin(), in.end(), stream.begin());
+  return stream;
+}
 
 Result<std::string> read_text(capnp::Text::Reader in, const char* field) {
   if (in.size() > kLinkTextMax) return bad(str_cat(field, " has ", in.size(), " bytes; at most ", kLinkTextMax));
@@ -97,6 +115,9 @@ Result<Hello> read_hello(wire::Link::Hello::Reader in) {
   hello.next_sequence = in.getNextSequence();
   TRY_ASSIGN(hello.oldest, read_mark(in.getOldest()));
   if (hello.next_sequence <= hello.oldest.sequence) return bad("the next sequence isn't after the oldest");
+  if (in.hasPreviousStream()) {
+    TRY_ASSIGN(hello.previous_stream.emplace(), read_stream(wire::view_of(in.getPreviousStream())));
+  }
   return hello;
 }
 
@@ -108,6 +129,7 @@ Result<Welcome> read_welcome(wire::Link::Welcome::Reader in) {
   welcome.credit_bytes = in.getCreditBytes();
   welcome.credit_frames = in.getCreditFrames();
   welcome.body_max = in.getBodyMax();
+  TRY_ASSIGN(welcome.previous, read_mark(in.getPrevious()));
   if (welcome.expected <= welcome.durable.sequence) return bad("it expects a frame that it says is durable");
   return welcome;
 }
@@ -128,6 +150,21 @@ Result<Fetched> read_fetched(wire::Link::Fetched::Reader in) {
   if (bytes.size() > kFetchedBytesMax) return bad(str_cat(bytes.size(), " bytes of a blob in one message"));
   fetched.bytes.assign(bytes.begin(), bytes.end());
   return fetched;
+}
+
+Result<Receipt> read_receipt(wire::Link::Receipt::Reader in) {
+  const auto auditor = PublicKey::from_view(wire::view_of(in.getAuditor()));
+  const auto node = PublicKey::from_view(wire::view_of(in.getNode()));
+  const BytesView signature = wire::view_of(in.getSignature());
+  Receipt receipt;
+  if (!auditor || !node || signature.size() != receipt.signature.size())
+    return bad("a receipt lacks a key or signature");
+  receipt.auditor = *auditor;
+  receipt.node = *node;
+  TRY_ASSIGN(receipt.durable, read_mark(in.getDurable()));
+  receipt.time_ns = in.getTimeNs();
+  std::copy(signature.begin(), signature.end(), receipt.signature.begin());
+  return receipt;
 }
 
 Result<void> read_body(wire::Link::Reader in, Content& body) {
@@ -161,6 +198,10 @@ Result<void> read_body(wire::Link::Reader in, Content& body) {
       TRY_ASSIGN(body, read_fetched(in.getFetched()));
       return Ok{};
     }
+    case wire::Link::RECEIPT: {
+      TRY_ASSIGN(body, read_receipt(in.getReceipt()));
+      return Ok{};
+    }
     case wire::Link::NOTHING: break;
   }
   return bad("of a kind that this version doesn't know; update the older side");
@@ -180,13 +221,41 @@ Result<LinkMessage> decode_link(BytesView bytes, size_t size_max) {
   if (bytes.size() > size_max) return bad(str_cat(bytes.size(), " bytes; at most ", size_max));
   return wire::read<LinkMessage>(bytes, "link message", [](capnp::MessageReader& reader) -> Result<LinkMessage> {
     const auto root = reader.getRoot<wire::Link>();
-    const BytesView stream = wire::view_of(root.getStream());
     LinkMessage message;
-    if (stream.size() != message.stream.size()) return bad("the stream id isn't 16 bytes");
+    TRY_ASSIGN(message.stream, read_stream(wire::view_of(root.getStream())));
     TRY(read_body(root, message.body));
-    std::copy(stream.begin(), stream.end(), message.stream.begin());
     return message;
   });
+}
+
+namespace {
+
+Bytes receipt_statement(const PublicKey& node, const StreamId& stream, const StreamMark& durable, uint64_t time_ns) {
+  Bytes statement = to_bytes("theater receipt 1\n");
+  const auto append = [&](BytesView bytes) { statement.insert(statement.end(), bytes.begin(), bytes.end()); };
+  const auto append_number = [&](uint64_t number) {
+    for (int i = 0; i < 8; ++i) statement.push_back(static_cast<uint8_t>(number >> (8 * i)));
+  };
+  append(node.view());
+  append(stream);
+  append_number(durable.sequence);
+  append_number(durable.bytes);
+  append_number(time_ns);
+  append(durable.link_hash.view());
+  return statement;
+}
+
+}  // namespace
+
+Receipt sign_receipt(const SigningKey& auditor, const PublicKey& node, const StreamId& stream,
+                     const StreamMark& durable, uint64_t time_ns) {
+  return {auditor.public_key(), node, durable, time_ns,
+          auditor.sign(receipt_statement(node, stream, durable, time_ns))};
+}
+
+bool verify_receipt(const StreamId& stream, const Receipt& receipt) {
+  return verify_signature(receipt.auditor, receipt_statement(receipt.node, stream, receipt.durable, receipt.time_ns),
+                          receipt.signature);
 }
 
 }  // namespace theater::bus

@@ -6,9 +6,11 @@
 // throws. Pure functions; any thread.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <variant>
 
+#include "base/crypto.h"
 #include "base/ids.h"
 #include "base/result.h"
 #include "bus/frame.h"
@@ -34,8 +36,9 @@ struct Hello {  // node: begins a session, and asks again whenever nothing is he
   uint16_t version = kLinkVersion;
   PublicKey identity;
   std::string name;
-  uint64_t next_sequence = 1;  // the one after the newest sealed frame
-  StreamMark oldest;           // the newest frame that the node no longer holds
+  uint64_t next_sequence = 1;               // the one after the newest sealed frame
+  StreamMark oldest;                        // the newest frame that the node no longer holds
+  std::optional<StreamId> previous_stream;  // of an earlier process of this node, which holds a receipt for it
 };
 
 // The two limits of a credit are positions in the stream: frame `credit_frames` may be sent, the one after it may not,
@@ -47,6 +50,7 @@ struct Welcome {                 // auditor: the answer to each HELLO
       1;  // the next frame it wants: after `durable`, or further if it holds some that aren't durable yet
   uint64_t credit_bytes = 0, credit_frames = 0;
   uint32_t body_max = kFrameBodyMax;
+  StreamMark previous;  // how far the HELLO's previous stream is durable
 };
 
 struct Ack {  // auditor: everything up to `durable` is on disk
@@ -80,9 +84,21 @@ struct Fetched {  // auditor: as many of them as fit
   Bytes bytes;
 };
 
+// auditor: signed word that everything of the stream up to the mark is on its disk. It follows acknowledgements, a
+// signature taking longer than they may wait. Whoever holds it can show it to others.
+struct Receipt {
+  PublicKey auditor, node;
+  StreamMark durable;
+  uint64_t time_ns = 0;
+  Signature signature{};
+};
+Receipt sign_receipt(const SigningKey& auditor, const PublicKey& node, const StreamId& stream,
+                     const StreamMark& durable, uint64_t time_ns);
+bool verify_receipt(const StreamId& stream, const Receipt& receipt);
+
 struct LinkMessage {
   StreamId stream{};
-  std::variant<Hello, Welcome, Ack, Nack, Refuse, Goodbye, Fetch, Fetched> body;
+  std::variant<Hello, Welcome, Ack, Nack, Refuse, Goodbye, Fetch, Fetched, Receipt> body;
 };
 
 Bytes encode_link(const LinkMessage& message);

@@ -3,8 +3,11 @@
 // only history a node ever keeps.
 //
 // Room is what the auditor granted (credit) clamped by the node's own window; both are absolute byte counts since the
-// stream began. A producer reserves room first, possibly waits, and then appends in one step that can't fail. Bytes
-// that were appended are freed when the auditor acknowledges them as durable.
+// stream began. It is shared by actors: one may hold twice what is still free, and always one event if there is room at
+// all. So a single noisy actor leaves a third of the window, and n of them leave 1/(2n+1): whoever holds little isn't
+// kept waiting by who holds much. (Dynamic thresholds: Choudhury and Hahne, IEEE/ACM ToN 6(2), 1998.) A producer
+// reserves room first, possibly waits, and then appends in one step that can't fail. Bytes that were appended are freed
+// when the auditor acknowledges them as durable.
 //
 // Threads: every method, any thread; one short mutex. The bus thread takes frames out by the interface in bus/sender.h.
 // Bounds: at most `window_bytes` appended and unacknowledged; at most `blobs_known_max` remembered blob hashes.
@@ -30,13 +33,13 @@ class Outbox {
   virtual ~Outbox() = default;
 
   // Takes `bytes` of room (an item's encoded size: see event_room() and blob_room()) or returns false.
-  virtual bool try_reserve(size_t bytes) = 0;
-  virtual void release(size_t bytes) = 0;
+  virtual bool try_reserve(const ActorId& actor, size_t bytes) = 0;
+  virtual void release(const ActorId& actor, size_t bytes) = 0;
   // Asks for a call when room may be there. Each call of `waker` consumes it; at most one waker for each `actor`.
   virtual void when_room(const ActorId& actor, Waker waker) = 0;
   virtual void forget_waker(const ActorId& actor) = 0;
 
-  // Consumes a reservation of event_room(event.bytes.size()).
+  // Consumes a reservation of event.actor's of event_room(event.bytes.size()).
   virtual void append(const schema::EncodedEvent& event) = 0;
 
   // Best-effort actors: the event was not reserved and is dropped for this link. Counted, and marked by a gap record
@@ -47,7 +50,8 @@ class Outbox {
   virtual bool needs_blob(const Hash& hash) = 0;
   // One piece; consumes a reservation of blob_room(piece.size()). The last piece (offset + size == length) marks it
   // offered.
-  virtual void append_blob(const Hash& hash, uint64_t length, uint64_t offset, BytesView piece) = 0;
+  virtual void append_blob(const ActorId& actor, const Hash& hash, uint64_t length, uint64_t offset,
+                           BytesView piece) = 0;
 
   // Calls `waker` once when everything appended up to now is durable (at once if it already is).
   virtual void when_durable(Waker waker) = 0;
@@ -69,6 +73,7 @@ class Outbox {
     uint64_t resent_frames = 0, reconnects = 0;
     uint64_t room_bytes = 0;  // that may be reserved now
     uint64_t waiting = 0;     // chains that asked for a call when there is room
+    Bytes receipt;            // the auditor's newest one, an encoded link message (bus/receipts.h); empty: none
   };
   virtual Status status() const = 0;
 };

@@ -35,11 +35,20 @@ Bytes Receiver::ack(State& session, uint64_t now_ns) const {
                                           session.durable.sequence + options_.window_frames}});
 }
 
-Bytes Receiver::welcome(State& session, const Hello& hello, uint64_t now_ns) const {
+Bytes Receiver::receipt(State& session, uint64_t now_ns) const {
+  if (options_.signer == nullptr || session.durable.sequence <= session.receipt_sequence) return {};
+  session.receipt_ns = now_ns;
+  session.receipt_sequence = session.durable.sequence;
+  return encode_link({session.stream, sign_receipt(*options_.signer, session.node, session.stream, session.durable,
+                                                   options_.wall_ns())});
+}
+
+Bytes Receiver::welcome(State& session, const Hello& hello, const StreamMark& previous, uint64_t now_ns) const {
   session.acked_ns = now_ns;
-  return encode_link({session.stream, Welcome{hello.oldest.sequence, session.durable, session.accepted.sequence + 1,
-                                              session.durable.bytes + options_.window_bytes,
-                                              session.durable.sequence + options_.window_frames, kFrameBodyMax}});
+  return encode_link(
+      {session.stream, Welcome{hello.oldest.sequence, session.durable, session.accepted.sequence + 1,
+                               session.durable.bytes + options_.window_bytes,
+                               session.durable.sequence + options_.window_frames, kFrameBodyMax, previous}});
 }
 
 Receiver::FrameVerdict Receiver::on_frame(const CurveKey& peer, BytesView bytes, uint64_t now_ns) {
@@ -123,6 +132,7 @@ Receiver::ControlVerdict Receiver::on_control(const CurveKey& peer, const Public
   const bool known = found != sessions_.end() && found->second.stream == message->stream;
   if (const auto* goodbye = std::get_if<Goodbye>(&message->body); goodbye != nullptr && known) {
     verdict.goodbye = true;
+    verdict.reply = receipt(found->second, now_ns);
     verdict.note = str_cat("node ", found->second.name, " said goodbye after frame ", goodbye->last_sequence);
     sessions_.erase(found);
   } else if (const auto* refuse = std::get_if<Refuse>(&message->body); refuse != nullptr && known) {
@@ -154,6 +164,12 @@ Receiver::ControlVerdict Receiver::on_hello(const CurveKey& peer, const PublicKe
                      true);
   }
   std::lock_guard lock(mutex_);
+  StreamMark previous;
+  if (hello.previous_stream) {
+    const auto mark = lookup_(hello.identity, *hello.previous_stream);
+    if (!mark.ok()) return refuse_it(mark.error().message, false);
+    previous = *mark;
+  }
   const auto found = sessions_.find(peer);
   if (found != sessions_.end() && found->second.stream == stream) {
     State& session = found->second;
@@ -163,7 +179,7 @@ Receiver::ControlVerdict Receiver::on_hello(const CurveKey& peer, const PublicKe
     if (!session.refused) {  // asked again
       session.traffic_ns = now_ns;
       session.nacked_ns = 0;
-      verdict.reply = welcome(session, hello, now_ns);
+      verdict.reply = welcome(session, hello, previous, now_ns);
       return verdict;
     }
   }
@@ -179,7 +195,7 @@ Receiver::ControlVerdict Receiver::on_hello(const CurveKey& peer, const PublicKe
   session.stream = stream;
   session.accepted = session.durable = *mark;
   session.traffic_ns = now_ns;
-  verdict.reply = welcome(session, hello, now_ns);
+  verdict.reply = welcome(session, hello, previous, now_ns);
   verdict.note = str_cat("node ", name, " (", hello.identity.short_hex(), ") connected, stream ",
                          to_hex(stream).substr(0, 12), " from frame ", mark->sequence + 1);
   verdict.hello = hello;
@@ -205,6 +221,8 @@ void Receiver::tick(uint64_t now_ns, const std::function<void(const CurveKey&, B
     const bool due = now_ns - session.acked_ns >= options_.ack_repeat_ns;
     const bool traffic = now_ns - session.traffic_ns < 10 * options_.ack_repeat_ns;
     if (due && traffic && !session.refused) send(peer, ack(session, now_ns));
+    if (now_ns - session.receipt_ns < options_.receipt_ns) continue;
+    if (Bytes signed_word = receipt(session, now_ns); !signed_word.empty()) send(peer, std::move(signed_word));
   }
 }
 

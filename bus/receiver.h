@@ -8,7 +8,8 @@
 //   on_control(...)  HELLO: asks `lookup` for the durable mark of (node, stream), answers WELCOME.
 //   on_frame(...)    kAccept: the owner verifies and stores it, later calls durable() with the verdict's `mark`.
 //   durable(...)     after the synced write: returns the ACK to send.
-//   tick(...)        every 20 to 50 ms: repeats ACKs while there is traffic, so that a lost one does no harm.
+//   tick(...)        every 20 to 50 ms: repeats ACKs while there is traffic, so that a lost one does no harm, and signs
+//                    receipts for what became durable.
 //   refuse(...)      the owner found something wrong with a frame's content: returns the REFUSE and takes no more.
 //
 // After a restart of the auditor, accepted frames that weren't durable are gone from here too, and come again: what
@@ -42,7 +43,10 @@ class Receiver {
     uint64_t window_bytes = 8u << 20;  // a node's accepted and not yet durable frame bodies
     uint64_t window_frames = kReceiveHighWater / 2 - 1;
     uint64_t ack_repeat_ns = 100'000'000;
-    uint64_t nack_pause_ns = 20'000'000;  // at most one NACK of a session in this time
+    uint64_t nack_pause_ns = 20'000'000;          // at most one NACK of a session in this time
+    const SigningKey* signer = nullptr;           // the auditor's; none: no receipts
+    std::function<uint64_t()> wall_ns = nullptr;  // the time that stands in receipts
+    uint64_t receipt_ns = 100'000'000;            // at most one receipt of a session in this time, and one at its end
   };
   // The durable mark of a stream as the store has it; a zero mark if the stream is new. An error refuses the HELLO.
   using MarkLookup = std::function<Result<StreamMark>(const PublicKey& node, const StreamId& stream)>;
@@ -82,7 +86,7 @@ class Receiver {
 
   static Bytes fetched(const StreamId& stream, Fetched answer);
 
-  // Calls `send` for each ACK that is due again.
+  // Calls `send` for each ACK that is due again and each receipt.
   void tick(uint64_t now_ns, const std::function<void(const CurveKey& peer, Bytes message)>& send);
 
   // The REFUSE to send; nothing of this stream is accepted any more until the peer says HELLO with another one or, if
@@ -105,11 +109,14 @@ class Receiver {
     uint64_t acked_ns = 0;    // when the last ACK or WELCOME went out
     uint64_t traffic_ns = 0;  // when something arrived last
     uint64_t nacked_ns = 0;
+    uint64_t receipt_ns = 0;        // when the last receipt went out,
+    uint64_t receipt_sequence = 0;  // and for what
     bool final = false;
   };
 
   Bytes ack(State& session, uint64_t now_ns) const;
-  Bytes welcome(State& session, const Hello& hello, uint64_t now_ns) const;
+  Bytes receipt(State& session, uint64_t now_ns) const;  // empty if there is nothing to sign
+  Bytes welcome(State& session, const Hello& hello, const StreamMark& previous, uint64_t now_ns) const;
   ControlVerdict on_hello(const CurveKey& peer, const PublicKey& identity, const StreamId& stream, const Hello& hello,
                           uint64_t now_ns);
   FrameVerdict on_known_frame(State& session, FrameView frame, uint64_t now_ns);

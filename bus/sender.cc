@@ -28,6 +28,7 @@ void Sender::say_hello(uint64_t now_ns) {
     hello.name = options_.name;
     hello.next_sequence = sealed_.sequence + 1;
     hello.oldest = durable_;
+    if (options_.kept) hello.previous_stream = options_.kept->stream;
     push_control({{}, std::move(hello)});
     hello_queued_ = true;
   }
@@ -66,7 +67,7 @@ void Sender::tick(uint64_t now_ns) {
       break;
     }
   }
-  if (stopping_ && !said_goodbye_ && state_ == State::kOpen && all_durable()) {
+  if (stopping_ && !said_goodbye_ && state_ == State::kOpen && all_durable() && !has_unsigned()) {
     push_control({{}, Goodbye{durable_.sequence}});
     said_goodbye_ = true;
   }
@@ -120,6 +121,8 @@ void Sender::on_control(BytesView bytes, uint64_t now_ns) {
     on_refuse(*refuse, now_ns);
   } else if (const auto* fetched = std::get_if<Fetched>(&message->body)) {
     window_.fetches().on_piece(*fetched, now_ns);
+  } else if (const auto* receipt = std::get_if<Receipt>(&message->body)) {
+    if (state_ == State::kOpen) on_receipt(*receipt, bytes, now_ns);
   }
 }
 
@@ -162,6 +165,7 @@ void Sender::on_welcome(const Welcome& welcome, uint64_t now_ns) {
                              " of this stream and now holds ", welcome.durable.sequence),
                      now_ns);
   }
+  if (const std::string back = went_back(welcome); !back.empty()) return stop_link(back, now_ns);
   if (welcome.durable.sequence < durable_.sequence) return;  // late: an ACK overtook it
   const std::string reason = contradiction(welcome.durable);
   if (!reason.empty()) return stop_link(reason, now_ns);
@@ -189,6 +193,7 @@ void Sender::on_ack(const StreamMark& mark, uint64_t credit_bytes, uint64_t cred
   uint64_t events = 0;
   while (!frames_.empty() && frames_.front().sequence <= mark.sequence) {
     events += frames_.front().events;
+    durable_content_ = frames_.front().end_content;
     frames_.pop_front();
     progress_ns_ = now_ns;
   }
@@ -196,7 +201,32 @@ void Sender::on_ack(const StreamMark& mark, uint64_t credit_bytes, uint64_t cred
   cursor_ = std::max(cursor_, mark.sequence + 1);
   credit_bytes_ = credit_bytes;
   credit_frames_ = credit_frames;
-  window_.acknowledge(mark.bytes, events, credit_bytes);
+  const uint64_t tip_bytes = sealed_.bytes - sealed_content_;
+  window_.acknowledge(durable_content_, events, credit_bytes - std::min(credit_bytes, tip_bytes));
+}
+
+std::string Sender::went_back(const Welcome& welcome) const {
+  if (!options_.kept) return {};
+  const StreamMark& promised = options_.kept->receipt.durable;
+  const bool same = welcome.previous.sequence != promised.sequence || welcome.previous == promised;
+  if (welcome.previous.sequence >= promised.sequence && same) return {};
+  return str_cat("it signed that it holds ", promised.sequence, " frames of this node's last stream, and now holds ",
+                 same ? str_cat(welcome.previous.sequence) : std::string("others"), ". ", options_.kept->path,
+                 " is the proof; move it away to go on without what was lost");
+}
+
+void Sender::on_receipt(const Receipt& receipt, BytesView bytes, uint64_t now_ns) {
+  if (options_.auditor_key.is_zero()) return;
+  if (receipt.auditor != options_.auditor_key || receipt.node != options_.identity ||
+      !verify_receipt(options_.stream, receipt)) {
+    window_.set_error(str_cat("auditor ", options_.auditor, " sent a receipt that isn't signed by its key"));
+    return;
+  }
+  if (receipt.durable.sequence >= durable_.sequence) {
+    const std::string reason = contradiction(receipt.durable);
+    if (!reason.empty()) return stop_link(reason, now_ns);
+  }
+  window_.set_receipt(Bytes(bytes.begin(), bytes.end()));
 }
 
 void Sender::on_nack(uint64_t expected, uint64_t now_ns) {
@@ -241,21 +271,39 @@ void Sender::on_disconnected(uint64_t now_ns) {
   say_hello(now_ns);
 }
 
+uint64_t Sender::tip_due_ns() const {
+  if (options_.signer == nullptr || sealed_.sequence == 0) return UINT64_MAX;
+  if (unsigned_bytes_ == 0) return tip_ns_ + options_.checkpoint_ns;
+  return stopping_ && window_.empty() ? unsigned_since_ns_ : unsigned_since_ns_ + options_.tip_ns;
+}
+
 bool Sender::seal_next(uint64_t now_ns, uint64_t wall_ns) {
   if (sealed_.sequence >= credit_frames_) return false;
-  bool partial = frames_.empty() || stopping_;
+  const bool tip_is_due = now_ns >= tip_due_ns();
+  bool partial = frames_.empty() || stopping_ || tip_is_due;
   if (!partial && window_.has_partial()) {
     if (partial_since_ns_ == 0) partial_since_ns_ = now_ns;
     partial = now_ns - partial_since_ns_ >= options_.partial_ns;
   }
   auto body = window_.take_body(partial);
-  if (!body) return false;
+  if (!body && !tip_is_due) return false;
+  if (!body) body.emplace();  // a checkpoint
   partial_since_ns_ = 0;
   if (frames_.empty()) progress_ns_ = now_ns;  // the time in flight begins
+  const uint64_t content = body->builder.body_bytes();
+  if (tip_is_due || (options_.signer != nullptr && unsigned_bytes_ >= options_.tip_bytes)) {
+    body->builder.append_tip(
+        {wall_ns, options_.signer->sign(tip_statement(options_.stream, sealed_.sequence, sealed_.link_hash, wall_ns))});
+    unsigned_bytes_ = 0;
+    tip_ns_ = now_ns;
+  }
+  if (unsigned_bytes_ == 0) unsigned_since_ns_ = now_ns;
+  unsigned_bytes_ += content;
+  sealed_content_ += content;
   const uint64_t bytes = body->builder.body_bytes();
   auto sealed = body->builder.seal(sealed_.sequence + 1, wall_ns, sealed_.link_hash, options_.stream);
   sealed_ = {sealed_.sequence + 1, sealed.link_hash, sealed_.bytes + bytes};
-  frames_.push_back({sealed_.sequence, sealed_.bytes, body->events, sealed_.link_hash,
+  frames_.push_back({sealed_.sequence, sealed_.bytes, sealed_content_, body->events, sealed_.link_hash,
                      std::make_shared<const Bytes>(std::move(sealed.bytes))});
   return true;
 }
@@ -291,6 +339,9 @@ uint64_t Sender::wait_ns(uint64_t now_ns) const {
   if (durable_.sequence < sent_max_)
     wait = std::min(wait, std::max(until(progress_ns_ + options_.stalled_ns), until(hello_due_ns_)));
   if (partial_since_ns_ != 0) wait = std::min(wait, until(partial_since_ns_ + options_.partial_ns));
+  const uint64_t tip_due = tip_due_ns();
+  // One that is due and can't be sent waits for credit, which comes as a message.
+  if (tip_due > now_ns && tip_due != UINT64_MAX) wait = std::min(wait, until(tip_due));
   return wait;
 }
 

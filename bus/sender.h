@@ -10,6 +10,10 @@
 //   take_reopen()          true: close both sockets and connect anew
 //   wait_ns(now)           how long nothing needs to be done if nothing comes
 //
+// Signing: with a signer, a frame at least every tip_bytes or tip_ns carries the node's signature under all frames
+// before it. When nothing is left to send, a checkpoint carries the last one; another follows every checkpoint_ns, so
+// that an auditor sees that nothing was cut off. The bytes of tips are the stream's and not the window's.
+//
 // Going back: frames are sent in order from a cursor. NACK and WELCOME set it to what the auditor expects; nothing is
 // ever skipped. A WELCOME that contradicts what this node sent (a store that lost data, or another's) stops the link:
 // actors that are strict about it wait, status().last_error says what to do, and it asks again every 30 s.
@@ -23,13 +27,15 @@
 
 #include "base/ids.h"
 #include "bus/messages.h"
+#include "bus/receipts.h"
 #include "bus/window.h"
 
 namespace theater::bus {
 
 struct SentFrame {
   uint64_t sequence = 0;
-  uint64_t end_bytes = 0;  // body bytes of the stream up to and with this frame
+  uint64_t end_bytes = 0;    // body bytes of the stream up to and with this frame
+  uint64_t end_content = 0;  // the same without tips: the window's measure
   uint64_t events = 0;
   Hash link_hash;
   std::shared_ptr<const Bytes> bytes;
@@ -41,7 +47,10 @@ class Sender {
     std::string auditor;  // its name and where it is, for messages
     std::string endpoint;
     PublicKey identity;
-    std::string name;  // the node's
+    const SigningKey* signer = nullptr;  // of that identity; none: nothing is signed
+    PublicKey auditor_key;               // what receipts are checked with; zero: none are taken
+    std::optional<KeptReceipt> kept;     // from an earlier process of this node
+    std::string name;                    // the node's
     StreamId stream{};
     std::function<void(const std::string&)> log;
     uint64_t hello_again_ns = 500'000'000;  // while no WELCOME comes
@@ -51,6 +60,9 @@ class Sender {
     uint64_t refused_ns = 2'000'000'000;    // refused: ask again
     uint64_t refused_final_ns = 30'000'000'000;
     uint64_t partial_ns = 1'000'000;  // a body that isn't full waits this long while others are in flight
+    uint64_t tip_bytes = 1u << 20;
+    uint64_t tip_ns = 100'000'000;
+    uint64_t checkpoint_ns = 30'000'000'000;
   };
   Sender(Options options, Window& window);
 
@@ -82,22 +94,31 @@ class Sender {
   void on_ack(const StreamMark& durable, uint64_t credit_bytes, uint64_t credit_frames, uint64_t now_ns);
   void on_nack(uint64_t expected, uint64_t now_ns);
   void on_refuse(const Refuse& refuse, uint64_t now_ns);
+  void on_receipt(const Receipt& receipt, BytesView bytes, uint64_t now_ns);
+  // Whether it went back behind what it signed before this node was started; empty if not.
+  std::string went_back(const Welcome& welcome) const;
   // What contradicts this node's stream in the auditor's mark; empty if nothing does.
   std::string contradiction(const StreamMark& mark) const;
   void stop_link(const std::string& reason, uint64_t now_ns);
   void lose(const std::string& why, uint64_t now_ns);
   void complain_if_waited_for(uint64_t now_ns);
   bool seal_next(uint64_t now_ns, uint64_t wall_ns);
+  bool has_unsigned() const { return options_.signer != nullptr && unsigned_bytes_ > 0; }
+  // When a tip has to be sent even if there is nothing else to send; UINT64_MAX: there is nothing to sign.
+  uint64_t tip_due_ns() const;
   SentFrame* frame_at(uint64_t sequence);
 
   const Options options_;
   Window& window_;
   State state_ = State::kGreeting;
-  std::deque<Bytes> control_;     // at most a handful: HELLO is queued once
-  std::deque<SentFrame> frames_;  // sealed and not durable; bounded by the window
-  StreamMark durable_;            // what the auditor acknowledged
-  StreamMark sealed_;             // the newest frame
-  uint64_t cursor_ = 1;           // the frame to send next
+  std::deque<Bytes> control_;                          // at most a handful: HELLO is queued once
+  std::deque<SentFrame> frames_;                       // sealed and not durable; bounded by the window
+  StreamMark durable_;                                 // what the auditor acknowledged
+  StreamMark sealed_;                                  // the newest frame
+  uint64_t durable_content_ = 0, sealed_content_ = 0;  // as SentFrame::end_content
+  uint64_t unsigned_bytes_ = 0;                        // of sealed frames that no tip covers; checkpoints don't count
+  uint64_t unsigned_since_ns_ = 0, tip_ns_ = 0;        // when the first of them was sealed, and the newest tip
+  uint64_t cursor_ = 1;                                // the frame to send next
   uint64_t sent_max_ = 0;
   uint64_t credit_bytes_ = 0, credit_frames_ = 0;
   bool hello_queued_ = false, reopen_ = false, stopping_ = false, said_goodbye_ = false, was_open_ = false;

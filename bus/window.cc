@@ -14,6 +14,9 @@ constexpr uint32_t kBodyItems = 256;
 // With this much room any one reservation succeeds, so a waker isn't called in vain.
 constexpr uint64_t kWakeRoom = item_size(schema::kEventSizeMax);
 constexpr uint64_t kRoomPerWaker = 4096;
+constexpr uint64_t kShareOfFree = 2;       // an actor holds at most so many times what is free
+constexpr size_t kSharesKept = 16 * 1024;  // that are zero: their actors come again
+constexpr int kWakersLookedAt = 256;       // in one go, under the mutex
 
 }  // namespace
 
@@ -38,20 +41,50 @@ bool Window::wants_wake() {
   return true;
 }
 
-bool Window::try_reserve(size_t bytes) {
+Window::Share* Window::share_of(const ActorId& actor) {
+  if (last_share_ != nullptr && last_share_->first == actor) return last_share_;
+  const auto found = shares_.find(actor);
+  return found == shares_.end() ? nullptr : last_share_ = &*found;
+}
+
+void Window::give_back(Share* share, uint64_t bytes) {
+  CHECK(share->second >= bytes);
+  share->second -= bytes;
+  if (share->second != 0 || shares_.size() <= kSharesKept) return;
+  if (last_share_ == share) last_share_ = nullptr;
+  shares_.erase(share->first);
+}
+
+// With this much free, a reservation of any size would succeed.
+bool Window::is_worth_trying(const ActorId& actor) {
+  const uint64_t free = room();
+  if (free < kWakeRoom) return false;
+  const Share* share = share_of(actor);
+  return share == nullptr || share->second == 0 || share->second + kWakeRoom <= kShareOfFree * free;
+}
+
+bool Window::try_reserve(const ActorId& actor, size_t bytes) {
   std::lock_guard lock(mutex_);
   if (!gaps_.empty()) flush_gaps();
-  if (!gaps_.empty() || bytes > room()) return false;
+  const uint64_t free = room();
+  if (!gaps_.empty() || bytes > free) return false;
+  Share* share = share_of(actor);
+  if (share == nullptr) share = last_share_ = &*shares_.emplace(actor, 0).first;
+  if (share->second != 0 && share->second + bytes > kShareOfFree * free) return false;
+  share->second += bytes;
   reserved_ += bytes;
   return true;
 }
 
-void Window::release(size_t bytes) {
+void Window::release(const ActorId& actor, size_t bytes) {
   bool wake = false;
   {
     std::lock_guard lock(mutex_);
     CHECK(reserved_ >= bytes);
     reserved_ -= bytes;
+    Share* share = share_of(actor);
+    CHECK(share != nullptr, "room is released that actor ", actor.short_hex(), " didn't reserve");
+    give_back(share, bytes);
     if (!waiting_.empty() && room() >= kWakeRoom) wake = wants_wake();
   }
   if (wake) options_.wake();
@@ -68,7 +101,7 @@ void Window::when_room(const ActorId& actor, Waker waker) {
       waiting_.emplace_back(actor, std::move(waker));
       waiting_by_actor_.emplace(actor, std::prev(waiting_.end()));
     }
-    if (room() >= kWakeRoom) wake = wants_wake();  // it came between the failed reservation and this call
+    if (is_worth_trying(actor)) wake = wants_wake();  // it came between the failed reservation and this call
   }
   if (wake) options_.wake();
 }
@@ -81,12 +114,32 @@ void Window::forget_waker(const ActorId& actor) {
   waiting_by_actor_.erase(found);
 }
 
+// What was reserved becomes a part of the open body.
+void Window::take_reserved(const ActorId& actor, uint64_t bytes) {
+  CHECK(reserved_ >= bytes, "something was appended without a reservation");
+  reserved_ -= bytes;
+  Share* share = share_of(actor);
+  CHECK(share != nullptr && share->second >= bytes, "actor ", actor.short_hex(), " appends what it didn't reserve");
+  auto& parts = open_portion_.parts;
+  if (!parts.empty() && parts.back().first == share) {
+    parts.back().second += bytes;
+  } else {
+    parts.emplace_back(share, bytes);
+  }
+}
+
 void Window::after_append(uint64_t bytes) {
   status_.appended_bytes += bytes;
   if (open_.builder.body_bytes() >= kFrameBodyTarget || open_.builder.items() >= kBodyItems) {
     full_.push_back(std::move(open_));
     open_ = Body{};
+    close_portion();
   }
+}
+
+void Window::close_portion() {
+  open_portion_.end_bytes = status_.appended_bytes;
+  portions_.push_back(std::exchange(open_portion_, {}));
 }
 
 void Window::append(const schema::EncodedEvent& event) {
@@ -94,7 +147,6 @@ void Window::append(const schema::EncodedEvent& event) {
   bool wake;
   {
     std::lock_guard lock(mutex_);
-    CHECK(reserved_ >= bytes, "an event was appended without a reservation");
     const bool edge = open_.builder.empty();
     const size_t full_before = full_.size();
     if (!gaps_.empty()) {
@@ -105,7 +157,7 @@ void Window::append(const schema::EncodedEvent& event) {
         after_append(item_size(kGapSize));
       }
     }
-    reserved_ -= bytes;
+    take_reserved(event.actor, bytes);
     open_.builder.append_event(event.bytes, event.hash);
     ++open_.events;
     ++status_.appended_events;
@@ -139,17 +191,16 @@ bool Window::needs_blob(const Hash& hash) {
   return !blobs_known_.contains(hash);
 }
 
-void Window::append_blob(const Hash& hash, uint64_t length, uint64_t offset, BytesView piece) {
+void Window::append_blob(const ActorId& actor, const Hash& hash, uint64_t length, uint64_t offset, BytesView piece) {
   const size_t bytes = blob_room(piece.size());
   const Bytes content = FrameBuilder::blob_content(hash, length, offset, piece);
   const Hash digest = sha256(content);
   bool wake;
   {
     std::lock_guard lock(mutex_);
-    CHECK(reserved_ >= bytes, "a blob piece was appended without a reservation");
     const bool edge = open_.builder.empty();
     const size_t full_before = full_.size();
-    reserved_ -= bytes;
+    take_reserved(actor, bytes);
     open_.builder.append_blob_content(content, digest);
     after_append(bytes);
     if (offset + piece.size() == length && blobs_known_.insert(hash).second) {
@@ -203,6 +254,7 @@ std::optional<Window::Body> Window::take_body(bool partial) {
     return body;
   }
   if (!partial || open_.builder.empty()) return std::nullopt;
+  close_portion();
   return std::exchange(open_, Body{});
 }
 
@@ -227,6 +279,9 @@ void Window::acknowledge(uint64_t durable_bytes, uint64_t events_more, uint64_t 
   status_.durable_bytes = durable_bytes;
   status_.durable_events += events_more;
   credit_bytes_ = credit_bytes;
+  for (; !portions_.empty() && portions_.front().end_bytes <= durable_bytes; portions_.pop_front()) {
+    for (const auto& [share, bytes] : portions_.front().parts) give_back(share, bytes);
+  }
   flush_gaps();
 }
 
@@ -245,17 +300,25 @@ std::vector<Waker> Window::take_wakers() {
   }
   const uint64_t now_free = room();
   if (waiting_.empty() || now_free < kWakeRoom) return wakers;
-  for (uint64_t left = now_free / kRoomPerWaker; left > 0 && !waiting_.empty(); --left) {
+  uint64_t left = now_free / kRoomPerWaker;
+  for (int looks = kWakersLookedAt; looks > 0 && left > 0 && !waiting_.empty(); --looks) {
+    if (!is_worth_trying(waiting_.front().first)) {
+      waiting_.splice(waiting_.end(), waiting_, waiting_.begin());  // it holds too much already
+      continue;
+    }
     wakers.push_back(std::move(waiting_.front().second));
     waiting_by_actor_.erase(waiting_.front().first);
     waiting_.pop_front();
+    --left;
   }
   return wakers;
 }
 
-bool Window::wakers_ready() const {
+bool Window::wakers_ready() {
   std::lock_guard lock(mutex_);
-  return !waiting_.empty() && room() >= kWakeRoom;
+  int looks = kWakersLookedAt;
+  return std::any_of(waiting_.begin(), waiting_.end(),
+                     [&](const auto& each) { return looks-- > 0 && is_worth_trying(each.first); });
 }
 
 size_t Window::waiting() const {
@@ -274,6 +337,11 @@ void Window::set_connected(bool connected) {
 void Window::set_error(std::string error) {
   std::lock_guard lock(mutex_);
   status_.last_error = std::move(error);
+}
+
+void Window::set_receipt(Bytes receipt) {
+  std::lock_guard lock(mutex_);
+  status_.receipt = std::move(receipt);
 }
 
 void Window::count_resent(uint64_t frames) {

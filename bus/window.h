@@ -4,9 +4,9 @@
 //
 // Threads: the Outbox's methods any; the rest is the bus thread's, by way of Sender. `wake` may be called from any
 // thread, with the mutex not held, and at most once until the bus thread calls woken(). Bounds: appended and not
-// durable ≤ min(credit, window_bytes); `blobs_known_max` remembered offers; one pending gap for each chain that is
-// dropping; one room waker an actor; durability wakers as many as callers wait. Without room: try_reserve says no, and
-// the producer waits or drops.
+// durable ≤ min(credit, window_bytes), and for each event among that 16 bytes more; `blobs_known_max` remembered
+// offers; one pending gap for each chain that is dropping; one room waker an actor; durability wakers as many as
+// callers wait. Without room: try_reserve says no, and the producer waits or drops.
 #pragma once
 
 #include <deque>
@@ -36,14 +36,14 @@ class Window final : public Outbox {
 
   explicit Window(Options options);
 
-  bool try_reserve(size_t bytes) override;
-  void release(size_t bytes) override;
+  bool try_reserve(const ActorId& actor, size_t bytes) override;
+  void release(const ActorId& actor, size_t bytes) override;
   void when_room(const ActorId& actor, Waker waker) override;
   void forget_waker(const ActorId& actor) override;
   void append(const schema::EncodedEvent& event) override;
   void drop(const schema::EncodedEvent& event) override;
   bool needs_blob(const Hash& hash) override;
-  void append_blob(const Hash& hash, uint64_t length, uint64_t offset, BytesView piece) override;
+  void append_blob(const ActorId& actor, const Hash& hash, uint64_t length, uint64_t offset, BytesView piece) override;
   void when_durable(Waker waker) override;
   void fetch_blob(const Hash& hash, uint64_t length_max, FetchDone done) override;
   Status status() const override;
@@ -67,7 +67,7 @@ class Window final : public Outbox {
   // Those to call now: who waits for durability that came, and who waits for room, in the order of asking and as many
   // as the room suggests.
   std::vector<Waker> take_wakers();
-  bool wakers_ready() const;
+  bool wakers_ready();
   size_t waiting() const;
 
   Fetches& fetches() { return fetches_; }
@@ -76,10 +76,24 @@ class Window final : public Outbox {
   void set_connected(bool connected);
   void set_error(std::string error);
   void count_resent(uint64_t frames);
+  void set_receipt(Bytes receipt);
 
  private:
+  // What an actor holds: reserved, or appended and not durable. In `shares_` at least for as long as it isn't zero.
+  using Share = std::pair<const ActorId, uint64_t>;
+  // What one body is made of, so that its durability gives each actor back what it held.
+  struct Portion {
+    uint64_t end_bytes = 0;
+    std::vector<std::pair<Share*, uint64_t>> parts;
+  };
+
   uint64_t room() const;
+  Share* share_of(const ActorId& actor);  // null: it holds nothing
+  bool is_worth_trying(const ActorId& actor);
+  void give_back(Share* share, uint64_t bytes);
+  void close_portion();
   void flush_gaps();
+  void take_reserved(const ActorId& actor, uint64_t bytes);
   void after_append(uint64_t bytes);
   // Returns true if the caller has to wake the bus thread once the mutex is free.
   bool wants_wake();
@@ -90,6 +104,10 @@ class Window final : public Outbox {
   Body open_;
   std::deque<Body> full_;
   uint64_t reserved_ = 0;
+  std::unordered_map<ActorId, uint64_t> shares_;
+  Share* last_share_ = nullptr;   // of the actor that was looked up last
+  Portion open_portion_;          // of open_
+  std::deque<Portion> portions_;  // of full bodies and those that were taken
   uint64_t credit_bytes_ = 0;
   bool wake_pending_ = false, was_connected_ = false;
   Status status_;

@@ -54,6 +54,7 @@ Result<void> begin(Running& running, const AuditorConfig& config, const bus::Sec
   options.window_bytes = config.window_bytes;
   options.batch_bytes = config.batch_bytes;
   options.clock = &clock;
+  options.keys = &keys;
   options.log = log;
   options.reply = [loop = running.loop.get()](const bus::CurveKey& peer, Bytes message) {
     loop->reply(peer, std::move(message));

@@ -45,7 +45,7 @@ void GuestLog::stop() {
 }
 
 void GuestLog::flush() {
-  while (!events_->try_reserve(0)) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  while (!events_->try_reserve({}, 0)) std::this_thread::sleep_for(std::chrono::milliseconds(1));
   schema::EncodedEvent mark;
   std::unique_lock lock(mutex_);
   const uint64_t number = ++marks_;

@@ -15,7 +15,8 @@ constexpr uint64_t kErrorGraceMs = 1'000;
 Result<std::unique_ptr<House>> House::start(const HouseOptions& options) {
   std::unique_ptr<House> house(new House());
   bus::LoopOptions looping;
-  looping.identity = options.identity;
+  looping.identity = options.identity->public_key();
+  looping.signer = options.identity;
   looping.name = kName;
   looping.clock = &house->clock_;
   looping.random = &house->random_;
@@ -42,7 +43,7 @@ Result<std::unique_ptr<House>> House::start(const HouseOptions& options) {
   running.engine = house->engine_.get();
   running.clock = &house->clock_;
   running.random = &house->random_;
-  running.identity = options.identity;
+  running.identity = options.identity->public_key();
   running.name = kName;
   running.auditors = {house->outbox_};
   running.log = options.log;

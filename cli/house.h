@@ -20,7 +20,7 @@ namespace theater::cli {
 
 struct HouseOptions {
   std::string store_path;
-  PublicKey identity;                           // of the node: stands in each genesis
+  const SigningKey* identity = nullptr;         // of the node, required: stands in each genesis
   std::function<void(const std::string&)> log;  // one line for people; any thread
 };
 

@@ -76,7 +76,8 @@ struct Running {
   }
 };
 
-Result<std::vector<std::shared_ptr<bus::Outbox>>> dial_auditors(bus::Loop& loop, const NodeConfig& config) {
+Result<std::vector<std::shared_ptr<bus::Outbox>>> dial_auditors(bus::Loop& loop, const NodeConfig& config,
+                                                                const bus::ReceiptFolder& receipts) {
   std::vector<std::shared_ptr<bus::Outbox>> outboxes;
   for (const auto& auditor : config.auditors) {
     bus::DialOptions dialing;
@@ -85,6 +86,7 @@ Result<std::vector<std::shared_ptr<bus::Outbox>>> dial_auditors(bus::Loop& loop,
     dialing.control_endpoint = auditor.control;
     dialing.server = auditor.key;
     dialing.window_bytes = auditor.window_bytes;
+    TRY_ASSIGN(dialing.kept_receipt, receipts.read(auditor.name));
     TRY_ASSIGN(auto outbox, loop.dial(dialing));
     outboxes.push_back(std::move(outbox));
   }
@@ -92,8 +94,8 @@ Result<std::vector<std::shared_ptr<bus::Outbox>>> dial_auditors(bus::Loop& loop,
 }
 
 Result<std::vector<std::shared_ptr<bus::Outbox>>> begin(Running& running, const NodeConfig& config,
-                                                        const bus::SecretKeys& keys, Clock& clock, Random& random,
-                                                        const Log& log) {
+                                                        const bus::SecretKeys& keys, const bus::ReceiptFolder& receipts,
+                                                        Clock& clock, Random& random, const Log& log) {
   wasm::EngineOptions engine;
   engine.memory_max_bytes = config.memory_max_bytes;
   engine.instances_max = static_cast<uint32_t>(config.instances_max);
@@ -111,7 +113,7 @@ Result<std::vector<std::shared_ptr<bus::Outbox>>> begin(Running& running, const 
     TRY(running.loop->serve({.endpoint = config.control_tcp, .authorized_keys_file = config.authorized_keys},
                             running.door));
   }
-  TRY_ASSIGN(auto outboxes, dial_auditors(*running.loop, config));
+  TRY_ASSIGN(auto outboxes, dial_auditors(*running.loop, config, receipts));
   node::RuntimeOptions options;
   options.engine = running.engine.get();
   options.clock = &clock;
@@ -138,13 +140,20 @@ Result<std::vector<std::shared_ptr<bus::Outbox>>> begin(Running& running, const 
   return outboxes;
 }
 
-// Until a signal. Says once that an auditor is away, because then this node's actors wait.
-int watch(StopSignals& signals, const std::vector<std::shared_ptr<bus::Outbox>>& outboxes, const Log& log) {
+void keep_receipt(bus::ReceiptFolder& receipts, const bus::Outbox::Status& status, const Log& log) {
+  const auto kept = receipts.keep(status.auditor, status.receipt);
+  if (!kept.ok()) log(str_cat("an auditor's receipt isn't kept: ", kept.error().message));
+}
+
+// Until a signal. Says once that an auditor is away, because then this node's actors wait; keeps its receipts.
+int watch(StopSignals& signals, const std::vector<std::shared_ptr<bus::Outbox>>& outboxes, bus::ReceiptFolder& receipts,
+          const Log& log) {
   std::vector<bool> connected(outboxes.size(), true);
   while (!signals.received()) {
     signals.wait(kStatusIntervalMs);
     for (size_t i = 0; i < outboxes.size(); ++i) {
       const auto status = outboxes[i]->status();
+      keep_receipt(receipts, status, log);
       if (status.connected == connected[i]) continue;
       connected[i] = status.connected;
       if (status.connected) continue;  // the bus says so itself
@@ -164,7 +173,8 @@ Result<ExitCode> start(const Options& options) {
   SystemRandom random;
   Running running;
   TRY_ASSIGN(const auto door, MetricsDoor::open(config.metrics, clock));
-  TRY_ASSIGN(const auto outboxes, begin(running, config, keys, clock, random, log));
+  TRY_ASSIGN(auto receipts, bus::ReceiptFolder::open(config.receipts_folder));
+  TRY_ASSIGN(const auto outboxes, begin(running, config, keys, receipts, clock, random, log));
   log(str_cat("ready: control ", config.control, config.control_tcp.empty() ? "" : " and ", config.control_tcp,
               ", node's chain ", running.runtime->node_chain().short_hex(), ", public key ",
               keys.public_keys().text()));
@@ -173,10 +183,11 @@ Result<ExitCode> start(const Options& options) {
                  add_auditor_links(metrics, outboxes);
                },
                [&] { return node_health(*running.runtime, outboxes); }});
-  const int signal = watch(signals, outboxes, log);
+  const int signal = watch(signals, outboxes, receipts, log);
   log("stopping");
   door->stopping();
   TRY(running.stop(config.stop_grace_ms));
+  for (const auto& outbox : outboxes) keep_receipt(receipts, outbox->status(), log);
   log("stopped; everything is durable at every auditor");
   return exit_code_of_signal(signal);
 }
@@ -203,6 +214,7 @@ Result<ExitCode> check(const Options& options) {
   if (!config.authorized_keys.empty()) checks.add("authorized_keys", check_authorized_keys(config.authorized_keys));
   checks.add("control", check_unix_socket_is_free(config.control));
   if (!config.control_tcp.empty()) checks.add("control_tcp", check_port_is_free(config.control_tcp));
+  checks.add("receipts", check_folder(config.receipts_folder));
   if (!config.modules_folder.empty()) checks.add("modules", check_folder(config.modules_folder));
   if (!config.metrics.empty()) checks.add("metrics", check_port_is_free("tcp://" + config.metrics));
   for (const auto& auditor : config.auditors) {

@@ -33,6 +33,9 @@ constexpr ConfigKey kFirstKeys[] = {
      "state, unless their manifest says otherwise. `0 s` means never."},
 };
 constexpr ConfigKey kLastKeys[] = {
+    {"receipts", "path", "theater-receipts",
+     "A folder of this node alone, where the newest receipt of each auditor is kept: so that one that lost what it "
+     "signed is noticed. Made if it isn't there."},
     {"modules.folder", "path", "(none)",
      "A folder of this node alone, where compiled packages are kept for its next start. Made if it isn't there."},
     {"modules.max", "size", "1 GiB", "How much that folder may hold; what wasn't used for longest goes first."},
@@ -116,6 +119,7 @@ Result<NodeConfig> parse_node_config(std::string_view text, const std::string& p
   config.passivate_after_ms =
       limits ? limits->duration_ms("passivate_after", node::kPassivateAfterMs, 0, kYearMs) : node::kPassivateAfterMs;
   config.policy = node::read_policy(root, config.memory_max_bytes);
+  config.receipts_folder = beside(path, root.text("receipts", "theater-receipts"));
   config.modules_bytes_max = uint64_t{1} << 30;
   if (const auto modules = root.table("modules")) {
     if (const auto folder = modules->optional_text("folder")) config.modules_folder = beside(path, *folder);

@@ -36,6 +36,7 @@ struct NodeConfig {
   uint64_t actors_max = 0;
   uint64_t passivate_after_ms = 0;  // 0: never
   node::Policy policy;
+  std::string receipts_folder;
   std::string modules_folder;  // empty: compiled packages aren't kept
   uint64_t modules_bytes_max = 0;
   LogConfig log;

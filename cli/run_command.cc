@@ -37,12 +37,12 @@ struct Outcome {
   }
 };
 
-Result<PublicKey> node_identity(const Options& options) {
+Result<SigningKey> node_identity(const Options& options) {
   TRY_ASSIGN(const auto place, find_node(std::nullopt, std::nullopt, options.key));
-  if (!place.key_file) return SigningKey::generate().public_key();
+  if (!place.key_file) return SigningKey::generate();
   const auto keys = bus::SecretKeys::load(*place.key_file);
   if (!keys.ok()) return Error{keys.error().code, str_cat(place.key_from, ": ", keys.error().message)};
-  return keys->public_keys().identity;
+  return SigningKey::from_seed(keys->identity().seed());
 }
 
 // A package alone isn't enough to run; what it needs goes to stdout, ready to be kept.
@@ -183,7 +183,8 @@ Result<ExitCode> run(const Options& options) {
   }
   HouseOptions housing;
   TRY_ASSIGN(housing.store_path, find_store(options.store.store));
-  TRY_ASSIGN(housing.identity, node_identity(options));
+  TRY_ASSIGN(const SigningKey identity, node_identity(options));
+  housing.identity = &identity;
   housing.log = [verbose = options.verbose](const std::string& line) {
     if (verbose) note(line);
   };

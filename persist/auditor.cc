@@ -299,7 +299,9 @@ void StoreAuditor::note_error(const std::string& message) {
 }  // namespace
 
 Result<std::unique_ptr<Auditor>> start_auditor_on(std::shared_ptr<Store> store, AuditorOptions options) {
-  TRY_ASSIGN(auto steps, AuditorSteps::open(store, {options.window_bytes, options.clock, options.log, options.reply}));
+  const SigningKey* signer = options.keys == nullptr ? nullptr : &options.keys->identity();
+  TRY_ASSIGN(auto steps,
+             AuditorSteps::open(store, {options.window_bytes, options.clock, signer, options.log, options.reply}));
   auto auditor = std::make_unique<StoreAuditor>(std::move(store), std::move(steps), std::move(options));
   auditor->start();
   return std::unique_ptr<Auditor>(std::move(auditor));

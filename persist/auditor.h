@@ -30,11 +30,12 @@ namespace theater::persist {
 
 struct AuditorOptions {
   std::string store_path;
-  bool sync = true;                  // false only for benchmarks: acknowledgements then promise less
-  uint64_t window_bytes = 8u << 20;  // credit for each node
-  size_t batch_bytes = 1u << 20;     // at most, a commit
-  Clock* clock = nullptr;            // required
-  Log log;                           // any thread
+  bool sync = true;                       // false only for benchmarks: acknowledgements then promise less
+  uint64_t window_bytes = 8u << 20;       // credit for each node
+  size_t batch_bytes = 1u << 20;          // at most, a commit
+  Clock* clock = nullptr;                 // required
+  const bus::SecretKeys* keys = nullptr;  // its identity signs receipts; none: there are none
+  Log log;                                // any thread
   // Sends a link control message to a node: Loop::reply. Any thread.
   std::function<void(const bus::CurveKey& peer, Bytes message)> reply;
   // Called on the thread that wrote, after each durable batch, before the acknowledgement is sent. Optional.

@@ -11,6 +11,8 @@ namespace {
 bus::Receiver::Options receiver_options(const AuditorSteps::Options& options) {
   bus::Receiver::Options out;
   out.window_bytes = std::max<uint64_t>(options.window_bytes, 2 * bus::kFrameBodyMax);
+  out.signer = options.signer;
+  out.wall_ns = [clock = options.clock] { return clock->wall_ns(); };
   return out;
 }
 

@@ -44,8 +44,9 @@ struct Commit {
 class AuditorSteps {
  public:
   struct Options {
-    uint64_t window_bytes = 8u << 20;  // credit for each node
-    Clock* clock = nullptr;            // required
+    uint64_t window_bytes = 8u << 20;    // credit for each node
+    Clock* clock = nullptr;              // required
+    const SigningKey* signer = nullptr;  // of receipts; none: there are none
     Log log;
     std::function<void(const bus::CurveKey& peer, Bytes message)> reply;
   };

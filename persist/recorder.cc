@@ -60,6 +60,14 @@ Result<Recorder::Outcome> Recorder::add(const PublicKey& node, uint64_t received
     refuse(node, received_ns, frame, outcome.refused);
     return outcome;
   }
+  for (const bus::ItemView& item : frame.items) {
+    if (item.kind != bus::ItemKind::kTip) continue;
+    TRY_ASSIGN(const bus::Tip tip, bus::parse_tip(item.content));
+    if (bus::verify_tip(node, frame.header, tip)) continue;
+    outcome.refused = str_cat("the tip in frame ", frame.header.sequence, " isn't signed by this node");
+    refuse(node, received_ns, frame, outcome.refused);
+    return outcome;
+  }
   frame_ = tip_.next_frame++;
   received_ns_ = received_ns;
   evidence_in_frame_ = 0;
@@ -97,6 +105,12 @@ Result<void> Recorder::add_items(const PublicKey& node, const bus::FrameView& fr
       case bus::ItemKind::kGap: {
         TRY_ASSIGN(const bus::Gap gap, bus::parse_gap(item.content));
         TRY(on_gap(node, gap));
+        break;
+      }
+      case bus::ItemKind::kTip: {
+        TRY_ASSIGN(const bus::Tip tip, bus::parse_tip(item.content));
+        const TipRow row{frame.header.sequence - 1, tip.time_ns, frame.header.previous, tip.signature};
+        batch().put(Table::kRows, signed_tip_key(node, frame.header.stream), encode_row(row));
         break;
       }
     }

@@ -100,6 +100,12 @@ Bytes numbers(uint64_t first, uint64_t second) {
   return key;
 }
 
+Bytes stream_key(char tag, const PublicKey& node, const bus::StreamId& stream) {
+  Bytes key = tagged(tag, node);
+  key.insert(key.end(), stream.begin(), stream.end());
+  return key;
+}
+
 Error bad_row() { return Error{ErrorCode::kCorrupt, "a row of the store is damaged"}; }
 
 template <typename Row>
@@ -157,10 +163,9 @@ Bytes fill_key(uint64_t chain, uint64_t first) {
   return key;
 }
 
-Bytes mark_key(const PublicKey& node, const bus::StreamId& stream) {
-  Bytes key = tagged(kMarkTag, node);
-  key.insert(key.end(), stream.begin(), stream.end());
-  return key;
+Bytes mark_key(const PublicKey& node, const bus::StreamId& stream) { return stream_key(kMarkTag, node, stream); }
+Bytes signed_tip_key(const PublicKey& node, const bus::StreamId& stream) {
+  return stream_key(kSignedTipTag, node, stream);
 }
 
 Bytes blob_key(const Hash& hash) { return tagged(kBlobTag, hash); }
@@ -317,6 +322,26 @@ Result<PieceRow> decode_row(BytesView bytes) {
   row.number = in.u64();
   row.length = in.u64();
   row.next_offset = in.u64();
+  return whole(in, row);
+}
+
+Bytes encode_row(const TipRow& row) {
+  Bytes out;
+  put_u64(out, row.sequence);
+  put_u64(out, row.time_ns);
+  put_id(out, row.link_hash);
+  out.insert(out.end(), row.signature.begin(), row.signature.end());
+  return out;
+}
+template <>
+Result<TipRow> decode_row(BytesView bytes) {
+  RowReader in(bytes);
+  TipRow row;
+  row.sequence = in.u64();
+  row.time_ns = in.u64();
+  row.link_hash = in.id<Hash>();
+  const BytesView signature = in.take(row.signature.size());
+  std::copy(signature.begin(), signature.end(), row.signature.begin());
   return whole(in, row);
 }
 

@@ -107,6 +107,12 @@ struct PieceRow {  // a blob of which not all pieces have come
   uint64_t length = 0;
   uint64_t next_offset = 0;
 };
+struct TipRow {  // a node's newest signature under a stream (bus/frame.h)
+  uint64_t sequence = 0;
+  uint64_t time_ns = 0;
+  Hash link_hash;
+  Signature signature{};
+};
 struct EvidenceRow {
   uint64_t received_ns = 0;
   PublicKey peer;
@@ -130,12 +136,13 @@ Bytes gap_key(uint64_t chain, uint64_t first);  // → GapRow
 Bytes gap_prefix(uint64_t chain);
 Bytes fill_key(uint64_t chain, uint64_t first);  // → Segment, of events that another auditor gave
 Bytes fill_prefix(uint64_t chain);
-Bytes mark_key(const PublicKey& node, const bus::StreamId& stream);  // → bus::StreamMark
-Bytes blob_key(const Hash& hash);                                    // → BlobRow
-Bytes unfinished_key(const PublicKey& node, const Hash& hash);       // → PieceRow
-Bytes evidence_key(uint64_t number);                                 // → EvidenceRow
+Bytes mark_key(const PublicKey& node, const bus::StreamId& stream);        // → bus::StreamMark
+Bytes signed_tip_key(const PublicKey& node, const bus::StreamId& stream);  // → TipRow
+Bytes blob_key(const Hash& hash);                                          // → BlobRow
+Bytes unfinished_key(const PublicKey& node, const Hash& hash);             // → PieceRow
+Bytes evidence_key(uint64_t number);                                       // → EvidenceRow
 inline constexpr char kActorTag = 'a', kChainTag = 'c', kBlobTag = 'b', kEvidenceTag = 'e', kMarkTag = 'w',
-                      kGapTag = 'g', kDeltaTag = 'd', kUnfinishedTag = 'u', kFillTag = 'f';
+                      kGapTag = 'g', kDeltaTag = 'd', kUnfinishedTag = 'u', kSignedTipTag = 't', kFillTag = 'f';
 Bytes tag_prefix(char tag);
 
 Bytes encode_row(const StoreTip& row);
@@ -146,6 +153,7 @@ Bytes encode_row(const StopRow& row);
 Bytes encode_row(const GapRow& row);
 Bytes encode_row(const BlobRow& row);
 Bytes encode_row(const PieceRow& row);
+Bytes encode_row(const TipRow& row);
 Bytes encode_row(const EvidenceRow& row);
 Bytes encode_row(const bus::StreamMark& row);
 Bytes encode_number(uint64_t number);
@@ -167,6 +175,8 @@ template <>
 Result<BlobRow> decode_row(BytesView bytes);
 template <>
 Result<PieceRow> decode_row(BytesView bytes);
+template <>
+Result<TipRow> decode_row(BytesView bytes);
 template <>
 Result<EvidenceRow> decode_row(BytesView bytes);
 template <>

@@ -37,7 +37,7 @@ class StorePass final : private Rules {
     found_sums_.resize(tip->next_chain);
     TRY(read_frames(tip->next_frame));
     read_index();
-    check_marks();
+    check_streams();
     return Ok{};
   }
 
@@ -55,10 +55,11 @@ class StorePass final : private Rules {
   std::string check_link(const StoredFrame& frame);
   std::string check_items(const StoredFrame& frame);
   std::string gap_fault(const ActorId& actor, uint64_t number) const;
+  std::string check_tip(const StoredFrame& frame, BytesView content);
   void bad_frame(uint64_t number, std::string why) { bad_frames_.emplace(number, std::move(why)); }
   void read_index();
   void read_segments(uint64_t chain, BytesView value);
-  void check_marks();
+  void check_streams();
 
   Result<ChainEntry*> find(const ActorId& actor) override {
     if (last_ != nullptr && last_->row.actor == actor) return last_;
@@ -119,6 +120,7 @@ class StorePass final : private Rules {
   struct Stream {
     uint64_t sequence = 0;
     Hash link_hash;
+    Bytes tip;  // the newest one, as its row should be
   };
 
   const Store& store_;
@@ -185,6 +187,8 @@ Result<void> StorePass::on_frame(uint64_t number, BytesView row) {
     } else if (item.kind == static_cast<uint8_t>(bus::ItemKind::kGap)) {
       const auto gap = bus::parse_gap(item.content);
       if (gap.ok()) TRY(on_gap(frame->node, *gap));
+    } else if (item.kind == static_cast<uint8_t>(bus::ItemKind::kTip)) {
+      if (wrong.empty()) wrong = check_tip(*frame, item.content);
     }
   }
   flush_segments();
@@ -204,8 +208,22 @@ std::string StorePass::check_link(const StoredFrame& frame) {
   if (frame.sequence != stream.sequence + 1 || frame.previous != stream.link_hash) {
     wrong = str_cat("it is frame ", frame.sequence, " of its stream and doesn't continue frame ", stream.sequence);
   }
-  stream = {frame.sequence, sha256(frame.header())};
+  stream.sequence = frame.sequence;
+  stream.link_hash = sha256(frame.header());
   return wrong;
+}
+
+std::string StorePass::check_tip(const StoredFrame& frame, BytesView content) {
+  const auto tip = bus::parse_tip(content);
+  if (!tip.ok()) return tip.error().message;
+  bus::FrameHeader header;
+  header.sequence = frame.sequence;
+  header.previous = frame.previous;
+  header.stream = frame.stream;
+  if (!bus::verify_tip(frame.node, header, *tip)) return "its tip isn't signed by the node";
+  streams_[{frame.node, frame.stream}].tip =
+      encode_row(TipRow{frame.sequence - 1, tip->time_ns, frame.previous, tip->signature});
+  return {};
 }
 
 std::string StorePass::check_items(const StoredFrame& frame) {
@@ -250,7 +268,7 @@ void StorePass::read_segments(uint64_t chain, BytesView value) {
 }
 
 // The marks say how far each stream was acknowledged.
-void StorePass::check_marks() {
+void StorePass::check_streams() {
   const auto marks = store_.scan(Table::kRows, tag_prefix(kMarkTag));
   for (; marks->valid(); marks->next()) {
     RowReader key(marks->key().subspan(1));
@@ -267,6 +285,11 @@ void StorePass::check_marks() {
     if (read.sequence != mark->sequence || read.link_hash != mark->link_hash) {
       store_fault_ = str_cat("a stream of node ", node.short_hex(), " was acknowledged to frame ", mark->sequence,
                              ", the store holds it to frame ", read.sequence);
+    }
+    const auto tip = store_.get(Table::kRows, signed_tip_key(node, stream));
+    if (!tip.ok() || tip->value_or(Bytes{}) != read.tip) {
+      store_fault_ =
+          str_cat("the newest signed tip of a stream of node ", node.short_hex(), " isn't that of its frames");
     }
   }
 }

@@ -22,6 +22,7 @@ struct Link {
       name @4 :Text;
       nextSequence @5 :UInt64;
       oldest @6 :Mark;  # the newest frame that the node no longer holds
+      previousStream @27 :Data;  # of which the node holds a receipt from before it was started; empty: it holds none
     }
     welcome :group {  # auditor to node
       durable @7 :Mark;
@@ -30,6 +31,7 @@ struct Link {
       creditFrames @10 :UInt64;
       bodyMax @11 :UInt32;
       oldestSequence @19 :UInt64;
+      previous @28 :Mark;  # how far the HELLO's previous stream is durable
     }
     ack :group {  # auditor to node
       durable @12 :Mark;
@@ -52,6 +54,13 @@ struct Link {
       here @24 :Bool;  # false: the auditor doesn't hold the blob
       length @25 :UInt64;
       bytes @26 :Data;
+    }
+    receipt :group {  # auditor to node: signed, so that it can be shown to others
+      auditor @29 :Data;
+      node @30 :Data;
+      durable @31 :Mark;
+      timeNs @32 :UInt64;
+      signature @33 :Data;  # 64 bytes
     }
   }
 }

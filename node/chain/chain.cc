@@ -218,8 +218,8 @@ bool Chain::send_blobs(Entry& entry) {
     do {
       const auto rest = all.subspan(entry.blob_offset);
       const auto piece = rest.first(std::min<size_t>(bus::Outbox::kBlobPieceMax, rest.size()));
-      if (!take_room(entry, [&] { return subscriber.try_reserve_blob(piece.size()); })) return false;
-      subscriber.deliver_blob(blob.hash, all.size(), entry.blob_offset, piece);
+      if (!take_room(entry, [&] { return subscriber.try_reserve_blob(id_, piece.size()); })) return false;
+      subscriber.deliver_blob(id_, blob.hash, all.size(), entry.blob_offset, piece);
       entry.blob_offset += piece.size();
     } while (entry.blob_offset < all.size());
     entry.blob_offset = 0;
@@ -230,14 +230,14 @@ bool Chain::send_blobs(Entry& entry) {
 bool Chain::reserve(Entry& entry, size_t bytes) {
   if (entry.has_room && entry.reserved == bytes) return true;
   release(entry);
-  if (!take_room(entry, [&] { return entry.subscriber->try_reserve(bytes); })) return false;
+  if (!take_room(entry, [&] { return entry.subscriber->try_reserve(id_, bytes); })) return false;
   entry.has_room = true;
   entry.reserved = bytes;
   return true;
 }
 
-void Chain::release(Entry& entry) {
-  if (entry.has_room) entry.subscriber->release(entry.reserved);
+void Chain::release(Entry& entry) const {
+  if (entry.has_room) entry.subscriber->release(id_, entry.reserved);
   entry.has_room = false;
 }
 

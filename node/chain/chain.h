@@ -124,7 +124,7 @@ class Chain {
   bool reserve(Entry& entry, size_t bytes);
   template <typename TryOnce>
   bool take_room(Entry& entry, TryOnce try_once);
-  static void release(Entry& entry);
+  void release(Entry& entry) const;
   void deliver(schema::EncodedEvent& scratch, uint64_t time_ns);
   void end();
 

@@ -35,8 +35,8 @@ class ChildEvents final : public Subscriber {
 
   std::string name() const override { return "a supervisor"; }
   bool closed() const override;
-  bool try_reserve(size_t) override { return true; }
-  void release(size_t) override {}
+  bool try_reserve(const ActorId&, size_t) override { return true; }
+  void release(const ActorId&, size_t) override {}
   void when_room(const ActorId&, std::function<void()>) override {}
   void forget_waker(const ActorId&) override {}
   void deliver(const schema::EncodedEvent& event) override;

@@ -24,15 +24,15 @@ class StrictLink final : public Subscriber {
 
   std::string name() const override { return name_; }
   bool closed() const override { return false; }
-  bool try_reserve(size_t bytes) override;
-  void release(size_t bytes) override;
+  bool try_reserve(const ActorId& actor, size_t bytes) override;
+  void release(const ActorId& actor, size_t bytes) override;
   void when_room(const ActorId& actor, std::function<void()> waker) override;
   void forget_waker(const ActorId& actor) override;
   void deliver(const schema::EncodedEvent& event) override;
   void end_of_chain(const ActorId&) override {}
   bool needs_blob(const Hash& hash) override;
-  bool try_reserve_blob(size_t piece_bytes) override;
-  void deliver_blob(const Hash& hash, uint64_t length, uint64_t offset, BytesView piece) override;
+  bool try_reserve_blob(const ActorId& actor, size_t piece_bytes) override;
+  void deliver_blob(const ActorId& actor, const Hash& hash, uint64_t length, uint64_t offset, BytesView piece) override;
 
  private:
   const std::shared_ptr<bus::Outbox> outbox_;
@@ -45,15 +45,15 @@ class BestEffortLink final : public Subscriber {
 
   std::string name() const override { return name_; }
   bool closed() const override { return false; }
-  bool try_reserve(size_t bytes) override;
-  void release(size_t bytes) override;
+  bool try_reserve(const ActorId& actor, size_t bytes) override;
+  void release(const ActorId& actor, size_t bytes) override;
   void when_room(const ActorId&, std::function<void()>) override {}
   void forget_waker(const ActorId&) override {}
   void deliver(const schema::EncodedEvent& event) override;
   void end_of_chain(const ActorId&) override {}
   bool needs_blob(const Hash& hash) override;
-  bool try_reserve_blob(size_t piece_bytes) override;
-  void deliver_blob(const Hash& hash, uint64_t length, uint64_t offset, BytesView piece) override;
+  bool try_reserve_blob(const ActorId& actor, size_t piece_bytes) override;
+  void deliver_blob(const ActorId& actor, const Hash& hash, uint64_t length, uint64_t offset, BytesView piece) override;
 
  private:
   const std::shared_ptr<bus::Outbox> outbox_;

@@ -50,7 +50,7 @@ bool QueueSubscriber::closed() const {
   return closed_;
 }
 
-bool QueueSubscriber::try_reserve(size_t) {
+bool QueueSubscriber::try_reserve(const ActorId&, size_t) {
   if (overflow_ == Overflow::kBestEffort) return true;
   std::lock_guard lock(mutex_);
   if (closed_) return true;  // evicted at the next emission; nobody has to wait for it
@@ -59,7 +59,7 @@ bool QueueSubscriber::try_reserve(size_t) {
   return true;
 }
 
-void QueueSubscriber::release(size_t) {
+void QueueSubscriber::release(const ActorId&, size_t) {
   if (overflow_ == Overflow::kBestEffort) return;
   std::function<void()> waker;
   {

@@ -33,8 +33,8 @@ class QueueSubscriber final : public Subscriber {
 
   std::string name() const override { return "a subscriber in this process"; }
   bool closed() const override;
-  bool try_reserve(size_t bytes) override;
-  void release(size_t bytes) override;
+  bool try_reserve(const ActorId&, size_t bytes) override;
+  void release(const ActorId&, size_t bytes) override;
   void when_room(const ActorId& actor, std::function<void()> waker) override;
   void forget_waker(const ActorId& actor) override;
   void deliver(const schema::EncodedEvent& event) override;

@@ -25,9 +25,9 @@ class Subscriber {
   // For people: what an actor that waits for this one says it waits for.
   virtual std::string name() const { return "a subscriber"; }
   virtual bool closed() const = 0;
-  // Takes room for one event of `bytes` encoded bytes, or returns false.
-  virtual bool try_reserve(size_t bytes) = 0;
-  virtual void release(size_t bytes) = 0;
+  // Takes room for one event of `actor`'s of `bytes` encoded bytes, or returns false.
+  virtual bool try_reserve(const ActorId& actor, size_t bytes) = 0;
+  virtual void release(const ActorId& actor, size_t bytes) = 0;
   // After a refusal: `waker` is called once when it is worth trying again (or when the subscriber closed). It only
   // enqueues.
   virtual void when_room(const ActorId& actor, std::function<void()> waker) = 0;
@@ -42,11 +42,13 @@ class Subscriber {
     (void)hash;
     return false;
   }
-  virtual bool try_reserve_blob(size_t piece_bytes) {
+  virtual bool try_reserve_blob(const ActorId& actor, size_t piece_bytes) {
+    (void)actor;
     (void)piece_bytes;
     return true;
   }
-  virtual void deliver_blob(const Hash& hash, uint64_t length, uint64_t offset, BytesView piece) {
+  virtual void deliver_blob(const ActorId& actor, const Hash& hash, uint64_t length, uint64_t offset, BytesView piece) {
+    (void)actor;
     (void)hash;
     (void)length;
     (void)offset;

@@ -26,8 +26,8 @@ class LogStream final : public Subscriber, public std::enable_shared_from_this<L
 
   std::string name() const override { return "a log's reader"; }
   bool closed() const override { return responder_->gone(); }
-  bool try_reserve(size_t) override { return true; }
-  void release(size_t) override {}
+  bool try_reserve(const ActorId&, size_t) override { return true; }
+  void release(const ActorId&, size_t) override {}
   void when_room(const ActorId&, std::function<void()>) override {}
   void forget_waker(const ActorId&) override {}
   void deliver(const schema::EncodedEvent& event) override;

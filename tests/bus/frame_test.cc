@@ -114,6 +114,15 @@ TEST(Frame, random_bytes_never_crash_the_parser) {
   }
 }
 
+TEST(Frame, a_second_tip_is_refused) {
+  FrameBuilder builder;
+  builder.append_tip({1, {}});
+  EXPECT_TRUE(parse_frame(builder.seal(1, 0, {}, test_stream()).bytes).ok());
+  builder.append_tip({1, {}});
+  builder.append_tip({2, {}});
+  EXPECT_FALSE(parse_frame(builder.seal(1, 0, {}, test_stream()).bytes).ok());
+}
+
 TEST(Frame, limits_hold) {
   Bytes content(kGapSize - 1);
   EXPECT_FALSE(parse_gap(content).ok());

@@ -15,12 +15,25 @@ namespace {
 
 constexpr uint64_t kStart = 1'000'000'000;
 
+LinkMessage sample(decltype(LinkMessage::body) body) {
+  LinkMessage message;
+  message.stream.fill(9);
+  message.body = std::move(body);
+  return message;
+}
+
+StreamMark sample_mark() { return {5, sha256(as_bytes("x")), 1000}; }
+
+// One of each kind: what stands in tests/golden and in docs/formats/bus.md.
+std::map<std::string, LinkMessage> samples();
+
 LinkMessage sample_hello() {
   Hello hello;
   hello.identity.bytes.fill(1);
   hello.name = "node-1";
   hello.next_sequence = 8;
-  hello.oldest = {5, sha256(as_bytes("x")), 1000};
+  hello.oldest = sample_mark();
+  hello.previous_stream.emplace().fill(8);
   LinkMessage message;
   message.stream.fill(9);
   message.body = hello;
@@ -33,9 +46,12 @@ TEST(LinkMessages, come_back_as_they_were) {
   const Hello& hello = std::get<Hello>(same.body);
   EXPECT_EQ(hello.name, "node-1");
   EXPECT_EQ(hello.next_sequence, 8u);
-  EXPECT_EQ(hello.oldest, std::get<Hello>(sample_hello().body).oldest);
+  EXPECT_EQ(hello.oldest, sample_mark());
+  EXPECT_EQ(hello.previous_stream, std::get<Hello>(sample_hello().body).previous_stream);
   const StreamMark mark{3, sha256(as_bytes("y")), 77};
-  const auto welcome = std::get<Welcome>(decode_link(encode_link({{}, Welcome{2, mark, 4, 5, 6, 7}}))->body);
+  const auto welcome =
+      std::get<Welcome>(decode_link(encode_link({{}, Welcome{2, mark, 4, 5, 6, 7, sample_mark()}}))->body);
+  EXPECT_EQ(welcome.previous, sample_mark());
   EXPECT_EQ(welcome.durable, mark);
   EXPECT_EQ(welcome.oldest_sequence, 2u);
   EXPECT_EQ(welcome.expected, 4u);
@@ -48,24 +64,36 @@ TEST(LinkMessages, come_back_as_they_were) {
   EXPECT_EQ(std::get<Goodbye>(decode_link(encode_link({{}, Goodbye{12}}))->body).last_sequence, 12u);
 }
 
-LinkMessage sample_fetch() {
-  LinkMessage message;
-  message.stream.fill(9);
-  message.body = Fetch{sha256(as_bytes("x")), 49'152};
-  return message;
+LinkMessage sample_fetch() { return sample(Fetch{sha256(as_bytes("x")), 49'152}); }
+LinkMessage sample_fetched() { return sample(Fetched{sha256(as_bytes("x")), 0, true, 1, to_bytes("x")}); }
+
+LinkMessage sample_receipt() {
+  SigningKey::Seed seed{};
+  seed.fill(7);
+  PublicKey node;
+  node.bytes.fill(1);
+  const LinkMessage message = sample({});
+  return sample(
+      sign_receipt(SigningKey::from_seed(seed), node, message.stream, sample_mark(), 1'700'000'000'000'000'000));
 }
 
-LinkMessage sample_fetched() {
-  LinkMessage message;
-  message.stream.fill(9);
-  message.body = Fetched{sha256(as_bytes("x")), 0, true, 1, to_bytes("x")};
-  return message;
+std::map<std::string, LinkMessage> samples() {
+  Welcome welcome{5, sample_mark(), 8, 9'000, 2'052, kFrameBodyMax, {}};
+  welcome.previous = {3, sha256(as_bytes("y")), 700};
+  return {{"hello", sample_hello()},
+          {"welcome", sample(welcome)},
+          {"ack", sample(Ack{sample_mark(), 9'000, 2'052})},
+          {"nack", sample(Nack{6})},
+          {"refuse", sample(Refuse{"the stream was refused", true})},
+          {"goodbye", sample(Goodbye{7})},
+          {"fetch", sample_fetch()},
+          {"fetched", sample_fetched()},
+          {"receipt", sample_receipt()}};
 }
 
 TEST(LinkMessages, are_the_golden_ones) {
-  const std::map<std::string, LinkMessage> samples = {
-      {"hello", sample_hello()}, {"fetch", sample_fetch()}, {"fetched", sample_fetched()}};
-  for (const auto& [name, message] : samples) {
+  ASSERT_EQ(samples().size(), std::variant_size_v<decltype(LinkMessage::body)>) << "one of each kind";
+  for (const auto& [name, message] : samples()) {
     const std::string path = str_cat(THEATER_SOURCE_DIR, "/tests/golden/link-", name, ".bin");
     const Bytes bytes = encode_link(message);
     if (std::getenv("THEATER_WRITE_GOLDEN") != nullptr) {
@@ -97,21 +125,17 @@ TEST(LinkMessages, only_a_node_takes_long_ones) {
 }
 
 TEST(LinkMessages, damage_is_refused_or_harmless) {
-  const Bytes good = encode_link(sample_hello());
-  const Bytes fetched = encode_link(sample_fetched());
-  for (size_t at = 0; at < fetched.size(); ++at) {
-    for (int value = 0; value < 256; ++value) {
-      Bytes bad = fetched;
-      bad[at] = static_cast<uint8_t>(value);
-      (void)decode_link(bad).ok();
+  for (const auto& [name, message] : samples()) {
+    const Bytes good = encode_link(message);
+    for (size_t size = 0; size < good.size(); ++size) {
+      EXPECT_FALSE(decode_link(BytesView(good).first(size)).ok()) << name << ' ' << size;
     }
-  }
-  for (size_t size = 0; size < good.size(); ++size) EXPECT_FALSE(decode_link(BytesView(good).first(size)).ok()) << size;
-  for (size_t at = 0; at < good.size(); ++at) {
-    for (int value = 0; value < 256; ++value) {
-      Bytes bad = good;
-      bad[at] = static_cast<uint8_t>(value);
-      (void)decode_link(bad).ok();
+    for (size_t at = 0; at < good.size(); ++at) {
+      for (int value = 0; value < 256; ++value) {
+        Bytes bad = good;
+        bad[at] = static_cast<uint8_t>(value);
+        (void)decode_link(bad).ok();
+      }
     }
   }
   EXPECT_FALSE(decode_link(Bytes(kLinkMessageMax + 8)).ok());
@@ -124,28 +148,28 @@ class WindowTest : public ::testing::Test {
 };
 
 TEST_F(WindowTest, room_is_the_smaller_of_credit_and_window) {
-  EXPECT_FALSE(window_.try_reserve(8)) << "room without credit";
+  EXPECT_FALSE(window_.try_reserve(test_actor(1), 8)) << "room without credit";
   window_.acknowledge(0, 0, 1000);
-  EXPECT_TRUE(window_.try_reserve(992));
-  EXPECT_FALSE(window_.try_reserve(16));
-  window_.release(992);
+  EXPECT_TRUE(window_.try_reserve(test_actor(1), 992));
+  EXPECT_FALSE(window_.try_reserve(test_actor(1), 16));
+  window_.release(test_actor(1), 992);
   window_.acknowledge(0, 0, 100 << 20);
-  EXPECT_TRUE(window_.try_reserve(1 << 20));
-  EXPECT_FALSE(window_.try_reserve(8));
+  EXPECT_TRUE(window_.try_reserve(test_actor(1), 1 << 20));
+  EXPECT_FALSE(window_.try_reserve(test_actor(1), 8));
 }
 
 TEST_F(WindowTest, the_bus_thread_is_woken_once_until_it_looks) {
   window_.acknowledge(0, 0, 1 << 20);
   for (int i = 0; i < 5; ++i) {
     const auto event = test_event(1, i);
-    ASSERT_TRUE(window_.try_reserve(Outbox::event_room(event.bytes.size())));
+    ASSERT_TRUE(window_.try_reserve(test_actor(1), Outbox::event_room(event.bytes.size())));
     window_.append(event);
   }
   EXPECT_EQ(wakes_, 1);
   window_.woken();
   EXPECT_EQ(window_.take_body(true)->events, 5u);
   const auto event = test_event(1, 5);
-  ASSERT_TRUE(window_.try_reserve(Outbox::event_room(event.bytes.size())));
+  ASSERT_TRUE(window_.try_reserve(test_actor(1), Outbox::event_room(event.bytes.size())));
   window_.append(event);
   EXPECT_EQ(wakes_, 2);
 }
@@ -188,8 +212,8 @@ TEST_F(WindowTest, offers_of_blobs_are_remembered_within_bounds) {
   for (const char* text : {"1", "2", "3"}) {
     const Hash hash = sha256(as_bytes(text));
     EXPECT_TRUE(window_.needs_blob(hash));
-    ASSERT_TRUE(window_.try_reserve(Outbox::blob_room(1)));
-    window_.append_blob(hash, 1, 0, as_bytes(text));
+    ASSERT_TRUE(window_.try_reserve(test_actor(1), Outbox::blob_room(1)));
+    window_.append_blob(test_actor(1), hash, 1, 0, as_bytes(text));
     EXPECT_FALSE(window_.needs_blob(hash));
   }
   EXPECT_TRUE(window_.needs_blob(first)) << "two are remembered";
@@ -199,7 +223,7 @@ TEST_F(WindowTest, when_durable_waits_for_what_was_appended_before) {
   window_.acknowledge(0, 0, 1 << 20);
   const auto event = test_event(1, 0);
   const size_t room = Outbox::event_room(event.bytes.size());
-  ASSERT_TRUE(window_.try_reserve(room));
+  ASSERT_TRUE(window_.try_reserve(test_actor(1), room));
   window_.append(event);
   window_.when_durable([] {});
   EXPECT_TRUE(window_.take_wakers().empty());
@@ -229,7 +253,7 @@ class LinkTest : public ::testing::Test {
   }
   void append(uint64_t number) {
     const auto event = test_event(1, number);
-    ASSERT_TRUE(window_.try_reserve(Outbox::event_room(event.bytes.size())));
+    ASSERT_TRUE(window_.try_reserve(test_actor(1), Outbox::event_room(event.bytes.size())));
     window_.append(event);
   }
   void tell_auditor() {

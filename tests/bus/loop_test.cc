@@ -103,7 +103,7 @@ class LoopTest : public ::testing::Test {
   }
   void emit(uint64_t number, size_t size = 288) {
     const auto event = test_event(1, number, size);
-    ASSERT_TRUE(eventually([&] { return outbox_->try_reserve(Outbox::event_room(event.bytes.size())); }))
+    ASSERT_TRUE(eventually([&] { return outbox_->try_reserve(test_actor(1), Outbox::event_room(event.bytes.size())); }))
         << outbox_->status().last_error;
     outbox_->append(event);
   }
@@ -165,7 +165,7 @@ TEST_F(LoopTest, an_auditor_that_is_killed_again_and_again_loses_nothing_and_tak
     auditor_->hold(true);  // the rest of the round is sent, accepted and never durable
     for (int i = 0; i < 4000; ++i) {
       const auto event = test_event(1, emitted);
-      if (!outbox_->try_reserve(Outbox::event_room(event.bytes.size()))) break;  // the window is full
+      if (!outbox_->try_reserve(test_actor(1), Outbox::event_room(event.bytes.size()))) break;  // the window is full
       outbox_->append(event);
       ++emitted;
     }
@@ -181,7 +181,7 @@ TEST_F(LoopTest, an_auditor_that_is_killed_again_and_again_loses_nothing_and_tak
 TEST_F(LoopTest, without_an_auditor_there_is_no_room_and_a_waker_runs_when_there_is) {
   open_node(auditor_keys_.public_keys());
   const auto event = test_event(1, 0);
-  EXPECT_FALSE(outbox_->try_reserve(Outbox::event_room(event.bytes.size())));
+  EXPECT_FALSE(outbox_->try_reserve(test_actor(1), Outbox::event_room(event.bytes.size())));
   std::atomic<bool> woken = false;
   outbox_->when_room(event.actor, [&] { woken = true; });
   EXPECT_TRUE(eventually([&] { return node_log_.has("1 actor waits for auditor first"); })) << node_log_.all();
@@ -200,7 +200,7 @@ TEST_F(LoopTest, a_node_with_the_wrong_key_of_the_auditor_is_refused_and_both_sa
   EXPECT_TRUE(eventually([&] { return node_log_.has("public key configured for it is not its own"); }))
       << node_log_.all();
   EXPECT_TRUE(eventually([&] { return auditor_log_.has("a handshake failed"); })) << auditor_log_.all();
-  EXPECT_FALSE(outbox_->try_reserve(8));
+  EXPECT_FALSE(outbox_->try_reserve(test_actor(1), 8));
   EXPECT_NE(outbox_->status().last_error.find("first"), std::string::npos);
 }
 
@@ -210,7 +210,7 @@ TEST_F(LoopTest, a_node_that_isnt_authorized_is_refused_until_the_file_names_it)
   open_node(auditor_keys_.public_keys());
   EXPECT_TRUE(eventually([&] { return node_log_.has("refused this node's key"); })) << node_log_.all();
   EXPECT_TRUE(eventually([&] { return auditor_log_.has("refused a connection from"); })) << auditor_log_.all();
-  EXPECT_FALSE(outbox_->try_reserve(8));
+  EXPECT_FALSE(outbox_->try_reserve(test_actor(1), 8));
   authorize(node_keys_.public_keys());
   std::filesystem::last_write_time(keys_path(),
                                    std::filesystem::file_time_type::clock::now() + std::chrono::seconds(5));
@@ -241,8 +241,8 @@ TEST_F(LoopTest, blobs_travel_in_pieces_once_and_gaps_are_marked) {
   ASSERT_TRUE(outbox_->needs_blob(hash));
   for (size_t offset = 0; offset < blob.size(); offset += Outbox::kBlobPieceMax) {
     const size_t size = std::min(Outbox::kBlobPieceMax, blob.size() - offset);
-    ASSERT_TRUE(eventually([&] { return outbox_->try_reserve(Outbox::blob_room(size)); }));
-    outbox_->append_blob(hash, blob.size(), offset, BytesView(blob).subspan(offset, size));
+    ASSERT_TRUE(eventually([&] { return outbox_->try_reserve(test_actor(1), Outbox::blob_room(size)); }));
+    outbox_->append_blob(test_actor(1), hash, blob.size(), offset, BytesView(blob).subspan(offset, size));
   }
   EXPECT_FALSE(outbox_->needs_blob(hash));
   for (uint64_t i = 5; i < 9; ++i) outbox_->drop(test_event(2, i));

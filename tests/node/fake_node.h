@@ -55,14 +55,14 @@ class FakeOutbox final : public bus::Outbox {
     return reserved_;
   }
 
-  bool try_reserve(size_t bytes) override {
+  bool try_reserve(const ActorId&, size_t bytes) override {
     std::lock_guard lock(mutex_);
     if (bytes > room_) return false;
     room_ -= bytes;
     reserved_ += bytes;
     return true;
   }
-  void release(size_t bytes) override {
+  void release(const ActorId&, size_t bytes) override {
     std::lock_guard lock(mutex_);
     room_ += bytes;
     reserved_ -= bytes;
@@ -87,12 +87,12 @@ class FakeOutbox final : public bus::Outbox {
     ++dropped_;
   }
   bool needs_blob(const Hash& hash) override { return record_.needs_blob(hash); }
-  void append_blob(const Hash& hash, uint64_t length, uint64_t offset, BytesView piece) override {
+  void append_blob(const ActorId& actor, const Hash& hash, uint64_t length, uint64_t offset, BytesView piece) override {
     {
       std::lock_guard lock(mutex_);
       reserved_ -= blob_room(piece.size());
     }
-    record_.deliver_blob(hash, length, offset, piece);
+    record_.deliver_blob(actor, hash, length, offset, piece);
   }
   void when_durable(bus::Waker waker) override {
     std::lock_guard lock(mutex_);

@@ -76,8 +76,8 @@ class RecordingSubscriber final : public Subscriber {
   std::atomic<bool> gaps_expected{false};  // best-effort: some events were dropped before they came here
 
   bool closed() const override { return false; }
-  bool try_reserve(size_t) override { return true; }
-  void release(size_t) override {}
+  bool try_reserve(const ActorId&, size_t) override { return true; }
+  void release(const ActorId&, size_t) override {}
   void when_room(const ActorId&, std::function<void()>) override {}
   void forget_waker(const ActorId&) override {}
   void deliver(const schema::EncodedEvent& event) override {
@@ -94,7 +94,7 @@ class RecordingSubscriber final : public Subscriber {
     std::lock_guard lock(mutex_);
     return !blobs_.contains(hash);
   }
-  void deliver_blob(const Hash& hash, uint64_t length, uint64_t offset, BytesView piece) override {
+  void deliver_blob(const ActorId&, const Hash& hash, uint64_t length, uint64_t offset, BytesView piece) override {
     std::lock_guard lock(mutex_);
     auto& blob = blobs_[hash];
     EXPECT_EQ(blob.size(), offset);

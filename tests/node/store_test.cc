@@ -197,14 +197,14 @@ class AnsweringOutbox final : public bus::Outbox {
     if (found == blobs.end()) return done(Error{ErrorCode::kNotFound, "not here"});
     done(found->second);
   }
-  bool try_reserve(size_t) override { return true; }
-  void release(size_t) override {}
+  bool try_reserve(const ActorId&, size_t) override { return true; }
+  void release(const ActorId&, size_t) override {}
   void when_room(const ActorId&, bus::Waker) override {}
   void forget_waker(const ActorId&) override {}
   void append(const schema::EncodedEvent&) override {}
   void drop(const schema::EncodedEvent&) override {}
   bool needs_blob(const Hash&) override { return false; }
-  void append_blob(const Hash&, uint64_t, uint64_t, BytesView) override {}
+  void append_blob(const ActorId&, const Hash&, uint64_t, uint64_t, BytesView) override {}
   void when_durable(bus::Waker) override {}
   Status status() const override { return {}; }
 };

@@ -51,6 +51,59 @@ TEST(Record, OneChainComesBackAsItWasSent) {
   EXPECT_EQ(verify_chain(*reader, chain.actor())->verified, 102u);
 }
 
+// A stream of one chain with a tip under its first frame, signed by `signer`.
+struct SignedStream {
+  explicit SignedStream(const SigningKey& signer) : stream(1, node.public_key()) {
+    TestChain::Options options;
+    options.node = node.public_key();
+    chain.emplace(options);
+    stream.put(chain->genesis());
+    stream.seal();
+    stream.put(chain->end());
+    stream.builder.append_tip({77, signer.sign(bus::tip_statement(stream.stream, 1, stream.link_hash, 77))});
+    stream.seal();
+  }
+  static SigningKey key(uint8_t number) {
+    SigningKey::Seed seed{};
+    seed.fill(number);
+    return SigningKey::from_seed(seed);
+  }
+  const SigningKey node = key(1);
+  TestStream stream;
+  std::optional<TestChain> chain;
+};
+
+TEST(Record, TheNewestSignedTipIsKept) {
+  SignedStream sent(SignedStream::key(1));
+  auto store = std::make_shared<MemoryStore>();
+  ASSERT_TRUE(record(*store, sent.stream).ok());
+  const Bytes key = signed_tip_key(sent.node.public_key(), sent.stream.stream);
+  const auto tip = get_row<TipRow>(*store, Table::kRows, key, "a tip").value();
+  ASSERT_TRUE(tip.has_value());
+  EXPECT_EQ(tip->sequence, 1u);
+  EXPECT_EQ(tip->time_ns, 77u);
+  EXPECT_EQ(verified(*reader_of(store)).at(0).verified, 2u);
+
+  Bytes other = encode_row(*tip);
+  other.back() ^= 1;
+  store->overwrite(Table::kRows, key, std::string(as_text(other)));
+  const auto reader = reader_of(store);
+  const auto reports = verify_all(*reader);
+  ASSERT_FALSE(reports.ok());
+  EXPECT_NE(reports.error().message.find("signed tip"), std::string::npos) << reports.error().message;
+}
+
+TEST(Record, ATipThatTheNodeDidntSignIsEvidenceAndStopsTheStream) {
+  SignedStream sent(SignedStream::key(2));
+  auto store = std::make_shared<MemoryStore>();
+  record_alarms(*store, sent.stream);
+  EXPECT_EQ(stored_events(*reader_of(store), sent.chain->actor()).size(), 1u) << "nothing of that frame";
+  const auto row = get_row<EvidenceRow>(*store, Table::kRows, evidence_key(1), "evidence").value();
+  ASSERT_TRUE(row.has_value());
+  EXPECT_NE(row->reason.find("isn't signed by this node"), std::string::npos) << row->reason;
+  EXPECT_EQ(row->bytes, sent.stream.frames[1]);
+}
+
 // Any interleaving of chains and any cut into frames and commits gives each chain back whole and in order.
 TEST(Record, RandomInterleavingsOfManyChains) {
   for (uint64_t seed = 1; seed <= 20; ++seed) {

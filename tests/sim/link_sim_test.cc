@@ -124,7 +124,7 @@ class LinkSim {
   void produce() {
     for (uint64_t n = random_.below(6); n > 0 && produced_ < kEvents; --n) {
       const auto event = test_event(1, produced_, 8 * (1 + random_.below(random_.below(20) == 0 ? 4096 : 64)));
-      if (!window_->try_reserve(Outbox::event_room(event.bytes.size()))) return;
+      if (!window_->try_reserve(test_actor(1), Outbox::event_room(event.bytes.size()))) return;
       window_->append(event);
       ++produced_;
       const auto status = window_->status();
