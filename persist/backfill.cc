@@ -162,7 +162,7 @@ Result<bool> Backfill::fill(State& from, Place& place) {
       return any;
     }
     gap = {gap.first, left->last, left->head};
-    if (outcome.events == 0 || !outcome.refused.empty()) return any;
+    if (outcome.events == 0 || from.barred.contains(place.actor)) return any;
   }
   return any;
 }

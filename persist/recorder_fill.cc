@@ -146,26 +146,29 @@ Result<std::optional<OpenGap>> Recorder::gap_around(const ChainEntry& entry, uin
   return std::optional<OpenGap>();
 }
 
-// Reads the neighbours, which are durable: the gap was, before it was asked about. The one above may be on its way;
-// then the rules looked at it when it came, but for its time, and whoever verifies does that.
+// Reads the neighbours. One that can't be read, or is on its way to the disk, isn't looked at: that the new events are
+// the node's is known without it, and whoever verifies the chain looks at all of it.
 Result<std::string> Recorder::fits(const ChainEntry& entry, const OpenGap& gap, const FillEvent& first,
                                    const ChainState& last) {
   TRY_ASSIGN(const auto view, schema::check_event(first.bytes));
   if (view.header.sequence == gap.first && gap.first > 0) {
-    TRY_ASSIGN(const auto below, read_event(store_, entry.row.actor, entry.number, entry.segments, gap.first - 1));
-    if (below) {
-      TRY_ASSIGN(const auto before, schema::check_event(*below));
-      ChainState state = before.kind == schema::BodyKind::kGenesis ? ChainState{} : joined_before(before);
-      TRY(advance(state, before, sha256(*below)));
-      const auto advanced = advance(state, view, first.hash);
-      if (!advanced.ok()) return advanced.error().message;
+    const auto below = read_event(store_, entry.row.actor, entry.number, entry.segments, gap.first - 1);
+    const auto before = below.ok() && *below ? schema::check_event(**below)
+                                             : Result<schema::EventView>(Error{ErrorCode::kNotFound, {}});
+    if (before.ok()) {
+      ChainState state = before->kind == schema::BodyKind::kGenesis ? ChainState{} : joined_before(*before);
+      if (advance(state, *before, sha256(**below)).ok()) {
+        const auto advanced = advance(state, view, first.hash);
+        if (!advanced.ok()) return advanced.error().message;
+      }
     }
   }
   const auto above = read_event(store_, entry.row.actor, entry.number, entry.segments, gap.last + 1);
-  if (!above.ok() || !*above) return std::string();
-  TRY_ASSIGN(const auto after, schema::check_event(**above));
+  const auto after =
+      above.ok() && *above ? schema::check_event(**above) : Result<schema::EventView>(Error{ErrorCode::kNotFound, {}});
+  if (!after.ok()) return std::string();
   ChainState state = last;
-  const auto advanced = advance(state, after, sha256(**above));
+  const auto advanced = advance(state, *after, sha256(**above));
   return advanced.ok() ? std::string()
                        : str_cat("event ", gap.last + 1, " doesn't follow them: ", advanced.error().message);
 }

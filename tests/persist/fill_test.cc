@@ -300,6 +300,22 @@ TEST_F(FillTest, AGenesisOfAnotherNodeStopsWhoClaimedTheChain) {
   EXPECT_THAT(evidence()[0].reason, HasSubstr("another node"));
 }
 
+// What another auditor got before the gap isn't what this one got: the node told two stories, or the other lies.
+TEST_F(FillTest, WhatDoesNotFollowTheEventBeforeTheGapIsRefused) {
+  const TestChain chain = chain_of(20);
+  TestChain told = chain_of(4);
+  told.log("another line 4");
+  for (uint64_t i = 0; i <= 4; ++i) stream_.put(told.events[i]);
+  stream_.builder.append_gap({chain.actor(), 5, 9, hash(chain, 9)});
+  for (uint64_t i = 10; i < 20; ++i) stream_.put(chain.events[i]);
+  stream_.seal();
+  live(chain, {{19, 19}}, 20);  // once more, which is ignored
+  EXPECT_EQ(fill(chain, 5, 7, 9).events, 3u);
+  EXPECT_THAT(fill(chain, 5, 5, 6).refused, HasSubstr("its parent is"));
+  EXPECT_EQ(evidence().size(), 1u);
+  EXPECT_EQ(verified(chain).summary.status, ChainStatus::kPartial);
+}
+
 TEST_F(FillTest, EventsComeAfterTheBlobsTheyReferTo) {
   const Bytes package(100'000, 7);
   TestChain chain({.package = sha256(package), .package_length = package.size()});
@@ -339,6 +355,17 @@ TEST_F(FillTest, VerifyingFindsWhatWasChangedInWhatWasFilledIn) {
   EXPECT_EQ(verified(chain).summary.status, ChainStatus::kBroken);
   store_ = std::make_shared<MemoryStore>(disk);
   expect_whole(chain);
+}
+
+TEST_F(FillTest, VerifyingFindsAGapRowThatWasChanged) {
+  const TestChain chain = chain_of(20);
+  live(chain, {{0, 4}, {10, 19}}, 20);
+  fill(chain, 5, 8, 9);
+  restart();
+  EXPECT_EQ(verified(chain).summary.status, ChainStatus::kPartial);
+  const Bytes row = encode_row(GapRow{7, hash(chain, 6)});
+  store_->overwrite(Table::kRows, gap_key(1, 5), std::string(as_text(row)));
+  EXPECT_EQ(verified(chain).summary.status, ChainStatus::kBroken);
 }
 
 }  // namespace
