@@ -250,6 +250,42 @@ TEST_F(BackfillTest, ABlobOfOtherBytesIsEvidenceAndTheEventsWaitForTheRightOne) 
   EXPECT_EQ(late_.verified(chain_.actor()).summary.status, ChainStatus::kPartial);
 }
 
+// It dies at random commits and begins again from what is on its disk: nothing is taken twice, and in the end all is
+// there.
+TEST_F(BackfillTest, ACrashOnlyMakesItAskAgain) {
+  late(3000, 3500, 3600);
+  for (uint64_t seed = 1; seed <= 4; ++seed) {
+    SeededRandom random(seed);
+    MemoryStore::Tables disk;
+    for (int life = 0; life < 4; ++life) {
+      Site site;
+      site.stream = late_.stream;
+      if (life > 0) site.store = std::make_shared<MemoryStore>(disk, TipNote{});
+      std::atomic<uint64_t> left = life == 3 ? UINT64_MAX : 2 + random.below(10);
+      site.store->on_commit = [&]() -> Result<void> {
+        if (left == 0) return Error{ErrorCode::kIo, "the machine is gone"};
+        --left;
+        return Ok{};
+      };
+      site.start(clock_, {std::make_shared<FakePeer>("a", 9, service())});
+      if (life < 3) {
+        site.link.send(*site.auditor);
+        for (int i = 0; i < 200 && left > 0; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+        disk = site.store->disk();
+        left = 0;
+        continue;
+      }
+      ASSERT_TRUE(site.link.deliver(*site.auditor)) << "seed " << seed;
+      ASSERT_TRUE(site.wait_for([](const AuditorStatus& status) { return status.gaps == 0; })) << "seed " << seed;
+      site.auditor->stop();
+      const VerifyReport report = site.verified(chain_.actor());
+      EXPECT_EQ(report.summary.status, ChainStatus::kComplete) << "seed " << seed << ": " << report.reason;
+      EXPECT_EQ(report.summary.events, 4001u);
+      EXPECT_EQ(site.auditor->status().evidence, 0u);
+    }
+  }
+}
+
 TEST_F(BackfillTest, TheServiceAnswersByRole) {
   const auto range = [&](const std::vector<Role>& roles, uint64_t first, uint64_t last) {
     return ask(*service(), roles, "chain.range",
