@@ -4,8 +4,8 @@
 
 #include "bench/benchmarks.h"
 #include "bench/lab.h"
+#include "node/chain/audit_links.h"
 #include "node/chain/chain.h"
-#include "node/chain/link_subscriber.h"
 
 namespace theater::bench {
 namespace {
@@ -84,7 +84,8 @@ Result<Outcome> append_to_ack(Lab& lab, size_t runs) {
   TRY_ASSIGN(auto auditor, AuditorProcess::start(lab.folder() + "/append_to_ack"));
   TRY_ASSIGN(auto rig, NodeRig::start({.auditor = &auditor}));
   node::Chain chain(rig->clock(), [] { return [] {}; });
-  chain.add(std::make_shared<node::StrictLink>(rig->shared_outbox()));
+  chain.add(std::make_shared<node::AuditLinks>(schema::AuditMode::kStrict, 0,
+                                               node::AuditLinks::Outboxes{rig->shared_outbox()}));
   schema::EncodedEvent scratch;
   const auto append = [&](std::string_view type, schema::Body body) -> Result<double> {
     TRY(rig->wait_durable());
@@ -108,6 +109,29 @@ Result<Outcome> append_to_ack(Lab& lab, size_t runs) {
   return outcome;
 }
 
+// How long the answers of a gated actor are held, one request after the other.
+Result<Outcome> gated_effect(Lab& lab, size_t runs) {
+  TRY_ASSIGN(auto auditor, AuditorProcess::start(lab.folder() + "/gated_effect"));
+  TRY_ASSIGN(auto rig, NodeRig::start({.auditor = &auditor}));
+  TRY_ASSIGN(Package counter, load_example("counter"));
+  const std::string audit = "[audit]\n";
+  const size_t at = counter.manifest.find(audit);
+  CHECK(at != std::string::npos, "the manifest of counter has no table [audit]");
+  counter.manifest.insert(at + audit.size(), "effects = \"gated\"\n");
+  TRY_ASSIGN(const ActorId actor, rig->spawn(counter, nullptr));
+  uint64_t before_ns = 0;
+  Outcome outcome;
+  for (size_t i = 0; i < (runs + 1) * kAppendsPerRun; ++i) {
+    TRY(rig->request(actor, "1"));
+    TRY_ASSIGN(const node::GateInfo gate, rig->gate_of(actor));
+    if (gate.released != i + 1) return Error{ErrorCode::kCorrupt, str_cat(gate.released, " answers were released")};
+    if (i >= kAppendsPerRun) outcome.values.push_back(static_cast<double>(gate.wait_ns - before_ns) / 1e3);
+    before_ns = gate.wait_ns;
+  }
+  TRY(expect_no_evidence(auditor));
+  return outcome;
+}
+
 }  // namespace
 
 std::vector<Benchmark> end_to_end_benchmarks() {
@@ -117,6 +141,8 @@ std::vector<Benchmark> end_to_end_benchmarks() {
       {"end_to_end_many", "events/s", "the same from 10,000 actors in turn", ">= 250,000", 5, end_to_end_many},
       {"append_to_ack", "us", "one event, nothing else going on: recorded to durable acknowledgement", "< 600", 5,
        append_to_ack},
+      {"gated_effect", "us", "an answer of a gated actor: recorded, durable at one auditor, released", "< 650", 5,
+       gated_effect},
   };
 }
 

@@ -196,6 +196,12 @@ Result<double> NodeRig::spawn_many(const Package& package, size_t count, size_t 
   return static_cast<double>(clock_.monotonic_ns() - begin_ns) / 1e9;
 }
 
+Result<node::GateInfo> NodeRig::gate_of(const ActorId& actor) {
+  TRY_ASSIGN(const auto info, wait_for<node::ActorInfo>([&](auto done) { runtime_->show(actor, std::move(done)); }));
+  CHECK(info.gate.has_value(), "the actor isn't gated");
+  return *info.gate;
+}
+
 Result<void> NodeRig::kill(const ActorId& actor) {
   TRY(wait_for<Ok>([&](auto done) { runtime_->kill(actor, origin(), "the benchmark is over", std::move(done)); }));
   return Ok{};

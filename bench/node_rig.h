@@ -53,6 +53,7 @@ class NodeRig {
   Result<double> spawn_many(const Package& package, size_t count, size_t in_flight, bool stay = false);
   // Until every actor is passivated, and laid down.
   Result<void> wait_until_at_rest();
+  Result<node::GateInfo> gate_of(const ActorId& actor);  // a gated one
   Result<void> kill(const ActorId& actor);
   // Until everything that was emitted up to now is acknowledged.
   Result<void> wait_durable();

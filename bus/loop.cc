@@ -43,13 +43,20 @@ class BusLoop final : public Loop {
   }
 
   Result<std::shared_ptr<Outbox>> dial(const DialOptions& dial_options) override {
-    return on_bus<std::shared_ptr<Outbox>>([&]() -> Result<std::shared_ptr<Outbox>> {
-      TRY_ASSIGN(auto link, DialedLink::make(around_, dial_options));
-      links_.push_back(link.get());
-      auto outbox = link->outbox();
-      stations_.push_back(std::move(link));
-      return outbox;
-    });
+    return on_bus<std::shared_ptr<Outbox>>([&] { return open_link(dial_options); });
+  }
+
+  void dial(const DialOptions& dial_options, Dialed done) override {
+    const auto command = [this, dial_options, done] {
+      done(is_over_ ? Result<std::shared_ptr<Outbox>>(stopped_error()) : open_link(dial_options));
+    };
+    if (!enqueue(command)) done(stopped_error());
+  }
+
+  void hang_up(std::shared_ptr<Outbox> outbox, uint64_t grace_ms, HungUp done) override {
+    const uint64_t deadline_ns = options_.clock->monotonic_ns() + grace_ms * 1'000'000;
+    const auto command = [this, outbox, deadline_ns, done] { begin_hang_up(outbox, deadline_ns, done); };
+    if (!enqueue(command)) done(not_durable(*outbox));
   }
 
   Result<void> listen(const ListenOptions& listen_options, InboundSink sink) override {
@@ -95,14 +102,29 @@ class BusLoop final : public Loop {
   Result<T> on_bus(Body body) {
     CHECK(std::this_thread::get_id() != thread_.get_id(), "the bus thread can't wait for itself");
     std::promise<Result<T>> promise;
-    {
-      std::lock_guard lock(mutex_);
-      if (stopped_) return Error{ErrorCode::kUnavailable, "the bus is stopped"};
-      commands_.push_back([&] { promise.set_value(body()); });
-    }
-    wake();
+    if (!enqueue([&] { promise.set_value(body()); })) return stopped_error();
     return promise.get_future().get();
   }
+
+  static Error stopped_error() { return {ErrorCode::kUnavailable, "the bus is stopped"}; }
+
+  bool enqueue(std::function<void()> command) {
+    {
+      std::lock_guard lock(mutex_);
+      if (stopped_) return false;
+      commands_.push_back(std::move(command));
+    }
+    wake();
+    return true;
+  }
+
+  static uint64_t not_durable(const Outbox& outbox) {
+    const auto status = outbox.status();
+    return status.appended_events - status.durable_events;
+  }
+  Result<std::shared_ptr<Outbox>> open_link(const DialOptions& dial_options);
+  void begin_hang_up(const std::shared_ptr<Outbox>& outbox, uint64_t deadline_ns, const HungUp& done);
+  void go_on_hanging_up(const Now& now);
 
   void run();
   void take_commands();
@@ -119,7 +141,7 @@ class BusLoop final : public Loop {
   std::thread thread_;
 
   std::mutex mutex_;
-  std::deque<std::function<void()>> commands_;  // each has a caller that waits: bounded by the number of threads
+  std::deque<std::function<void()>> commands_;  // each has a caller that waits, or is one change of the auditors
   std::deque<std::pair<CurveKey, Bytes>> replies_;
   bool stopping_ = false, stopped_ = false;
   uint64_t stop_deadline_ns_ = 0;
@@ -131,6 +153,14 @@ class BusLoop final : public Loop {
   std::vector<std::unique_ptr<Station>> stations_;
   std::vector<DialedLink*> links_;
   std::vector<Door*> doors_;
+  struct Leaving {
+    DialedLink* link;
+    uint64_t deadline_ns;
+    uint64_t finished_ns;  // 0: not yet
+    HungUp done;
+  };
+  std::vector<Leaving> leaving_;
+  bool is_over_ = false;
   bool stop_begun_ = false;
   uint64_t goodbyes_said_ns_ = 0;
 };
@@ -147,8 +177,10 @@ void BusLoop::run() {
     drain_wake();
     take_commands();
     wait_ns = turn_all();
+    go_on_hanging_up(now());
     if (stop_is_done(now())) break;
   }
+  is_over_ = true;
   std::deque<std::function<void()>> late;
   {
     std::lock_guard lock(mutex_);
@@ -156,10 +188,50 @@ void BusLoop::run() {
     late.swap(commands_);
   }
   for (const auto& command : late) command();
+  for (const auto& each : leaving_) each.done(not_durable(*each.link->outbox()));
+  leaving_.clear();
   links_.clear();
   doors_.clear();
   stations_.clear();
   gatekeeper_.reset();
+}
+
+Result<std::shared_ptr<Outbox>> BusLoop::open_link(const DialOptions& dial_options) {
+  TRY_ASSIGN(auto link, DialedLink::make(around_, dial_options));
+  links_.push_back(link.get());
+  auto outbox = link->outbox();
+  stations_.push_back(std::move(link));
+  return outbox;
+}
+
+void BusLoop::begin_hang_up(const std::shared_ptr<Outbox>& outbox, uint64_t deadline_ns, const HungUp& done) {
+  const auto link = std::ranges::find_if(links_, [&](const DialedLink* each) { return each->outbox() == outbox; });
+  if (link == links_.end()) return done(not_durable(*outbox));
+  (*link)->close();
+  (*link)->begin_stop();
+  leaving_.push_back({*link, deadline_ns, 0, done});
+}
+
+void BusLoop::go_on_hanging_up(const Now& at) {
+  for (size_t i = 0; i < leaving_.size();) {
+    auto& leaving = leaving_[i];
+    // Who isn't there needs no goodbye.
+    const bool finished =
+        leaving.link->finished() || (leaving.link->all_durable() && !leaving.link->outbox()->status().connected);
+    if (finished && leaving.finished_ns == 0) leaving.finished_ns = at.monotonic_ns;
+    const bool left = finished && at.monotonic_ns - leaving.finished_ns >= kGoodbyeLingerNs;
+    if (!left && at.monotonic_ns < leaving.deadline_ns) {
+      ++i;
+      continue;
+    }
+    const auto done = std::move(leaving.done);
+    const auto outbox = leaving.link->outbox();
+    leaving.link->discard();
+    std::erase(links_, leaving.link);
+    std::erase_if(stations_, [&](const auto& station) { return station.get() == leaving.link; });
+    leaving_.erase(leaving_.begin() + static_cast<ptrdiff_t>(i));
+    done(not_durable(*outbox));
+  }
 }
 
 uint64_t BusLoop::turn_all() {
@@ -171,7 +243,7 @@ uint64_t BusLoop::turn_all() {
     station->turn(at);
     wait_ns = std::min(wait_ns, station->wait_ns(at));
   }
-  return stop_begun_ ? std::min<uint64_t>(wait_ns, 10'000'000) : wait_ns;
+  return stop_begun_ || !leaving_.empty() ? std::min<uint64_t>(wait_ns, 10'000'000) : wait_ns;
 }
 
 void BusLoop::drain_wake() {

@@ -63,6 +63,13 @@ class Loop {
 
   // dial, listen and serve wait for the bus thread to open the sockets; nothing else here waits.
   virtual Result<std::shared_ptr<Outbox>> dial(const DialOptions& options) = 0;
+  // The same from any thread, this one's own included: `done` is called on the bus thread.
+  using Dialed = std::function<void(Result<std::shared_ptr<Outbox>>)>;
+  virtual void dial(const DialOptions& options, Dialed done) = 0;
+  // Ends a link: it takes nothing more from now on, and what it took has `grace_ms` to become durable; then goodbye.
+  // `done` is called on the bus thread with the number of events that weren't acknowledged and are given up.
+  using HungUp = std::function<void(uint64_t lost_events)>;
+  virtual void hang_up(std::shared_ptr<Outbox> outbox, uint64_t grace_ms, HungUp done) = 0;
   virtual Result<void> listen(const ListenOptions& options, InboundSink sink) = 0;
   // To the node with that key, on its current session; dropped if it has none. Any thread; bounded queue, oldest
   // dropped (acks are cumulative and repeated).

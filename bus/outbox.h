@@ -53,8 +53,16 @@ class Outbox {
   virtual void append_blob(const ActorId& actor, const Hash& hash, uint64_t length, uint64_t offset,
                            BytesView piece) = 0;
 
-  // Calls `waker` once when everything appended up to now is durable (at once if it already is).
+  // Calls `waker` once when everything appended up to now is durable (at once if it already is), or when nobody waits
+  // for this auditor any more: demoted() and closed() tell.
   virtual void when_durable(Waker waker) = 0;
+
+  // Nobody is to wait for a demoted auditor: whoever does is woken, on this thread, and whoever asks to be woken is so
+  // at once. Room is what it was; what finds none is dropped, whatever the actor's audit mode.
+  virtual void demote(bool demoted) = 0;
+  virtual bool demoted() const = 0;
+  // Hung up for good (Loop::hang_up): there is no room any more, what was reserved and is appended goes nowhere.
+  virtual bool closed() const = 0;
 
   // Asks the auditor for a blob of at most `length_max` bytes; what comes is checked against the hash (bus/fetches.h).
   virtual void fetch_blob(const Hash& hash, uint64_t length_max, FetchDone done) = 0;
@@ -69,9 +77,10 @@ class Outbox {
     std::string last_error;  // why not, for people; empty if nothing is known
     uint64_t appended_events = 0, appended_bytes = 0;
     uint64_t durable_events = 0, durable_bytes = 0;  // acknowledged as durable
-    uint64_t dropped_events = 0;                     // best-effort
+    uint64_t dropped_events = 0;                     // found no room, and nobody waited
     uint64_t resent_frames = 0, reconnects = 0;
     uint64_t room_bytes = 0;  // that may be reserved now
+    bool demoted = false;     // nobody waits for it
     uint64_t waiting = 0;     // chains that asked for a call when there is room
     Bytes receipt;            // the auditor's newest one, an encoded link message (bus/receipts.h); empty: none
   };

@@ -235,7 +235,10 @@ void Sender::on_nack(uint64_t expected, uint64_t now_ns) {
     if (state_ == State::kGreeting) say_hello(now_ns);
     return;
   }
-  if (state_ == State::kOpen && expected > durable_.sequence && expected < cursor_) cursor_ = expected;
+  if (state_ != State::kOpen || expected <= durable_.sequence || expected >= cursor_) return;
+  if (went_back_ns_ != 0 && now_ns - went_back_ns_ < options_.go_back_pause_ns) return;
+  went_back_ns_ = now_ns;
+  cursor_ = expected;
 }
 
 void Sender::on_refuse(const Refuse& refuse, uint64_t now_ns) {

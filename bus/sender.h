@@ -59,7 +59,8 @@ class Sender {
     uint64_t lost_ns = 6'000'000'000;       // nothing heard: connect anew
     uint64_t refused_ns = 2'000'000'000;    // refused: ask again
     uint64_t refused_final_ns = 30'000'000'000;
-    uint64_t partial_ns = 1'000'000;  // a body that isn't full waits this long while others are in flight
+    uint64_t partial_ns = 1'000'000;         // a body that isn't full waits this long while others are in flight
+    uint64_t go_back_pause_ns = 10'000'000;  // an auditor can't make a node send again and again without end
     uint64_t tip_bytes = 1u << 20;
     uint64_t tip_ns = 100'000'000;
     uint64_t checkpoint_ns = 30'000'000'000;
@@ -120,6 +121,7 @@ class Sender {
   uint64_t unsigned_since_ns_ = 0, tip_ns_ = 0;        // when the first of them was sealed, and the newest tip
   uint64_t cursor_ = 1;                                // the frame to send next
   uint64_t sent_max_ = 0;
+  uint64_t went_back_ns_ = 0;
   uint64_t credit_bytes_ = 0, credit_frames_ = 0;
   bool hello_queued_ = false, reopen_ = false, stopping_ = false, said_goodbye_ = false, was_open_ = false;
   bool reopen_when_due_ = false;

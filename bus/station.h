@@ -96,6 +96,8 @@ class DialedLink final : public Station {
   static Result<std::unique_ptr<DialedLink>> make(const Surroundings& around, const DialOptions& options);
   std::shared_ptr<Outbox> outbox() const { return window_; }
   void begin_stop() { sender_.begin_stop(); }
+  void close() { window_->close(); }
+  void discard() { window_->discard(); }
   bool finished() const { return sender_.finished(); }
   bool all_durable() const { return sender_.all_durable(); }
 

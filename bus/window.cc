@@ -65,6 +65,7 @@ bool Window::is_worth_trying(const ActorId& actor) {
 
 bool Window::try_reserve(const ActorId& actor, size_t bytes) {
   std::lock_guard lock(mutex_);
+  if (closed()) return false;
   if (!gaps_.empty()) flush_gaps();
   const uint64_t free = room();
   if (!gaps_.empty() || bytes > free) return false;
@@ -93,7 +94,11 @@ void Window::release(const ActorId& actor, size_t bytes) {
 void Window::when_room(const ActorId& actor, Waker waker) {
   bool wake = false;
   {
-    std::lock_guard lock(mutex_);
+    std::unique_lock lock(mutex_);
+    if (nobody_waits()) {
+      lock.unlock();
+      return waker();
+    }
     const auto found = waiting_by_actor_.find(actor);
     if (found != waiting_by_actor_.end()) {
       found->second->second = std::move(waker);
@@ -147,6 +152,12 @@ void Window::append(const schema::EncodedEvent& event) {
   bool wake;
   {
     std::lock_guard lock(mutex_);
+    if (closed()) {
+      reserved_ -= bytes;
+      give_back(share_of(event.actor), bytes);
+      ++status_.dropped_events;
+      return;
+    }
     const bool edge = open_.builder.empty();
     const size_t full_before = full_.size();
     if (!gaps_.empty()) {
@@ -170,6 +181,7 @@ void Window::append(const schema::EncodedEvent& event) {
 void Window::drop(const schema::EncodedEvent& event) {
   std::lock_guard lock(mutex_);
   ++status_.dropped_events;
+  if (closed()) return;
   const auto [gap, is_new] =
       gaps_.try_emplace(event.actor, Gap{event.actor, event.sequence, event.sequence, event.hash});
   if (is_new) return;
@@ -198,6 +210,11 @@ void Window::append_blob(const ActorId& actor, const Hash& hash, uint64_t length
   bool wake;
   {
     std::lock_guard lock(mutex_);
+    if (closed()) {
+      reserved_ -= bytes;
+      give_back(share_of(actor), bytes);
+      return;
+    }
     const bool edge = open_.builder.empty();
     const size_t full_before = full_.size();
     take_reserved(actor, bytes);
@@ -218,14 +235,56 @@ void Window::append_blob(const ActorId& actor, const Hash& hash, uint64_t length
 void Window::when_durable(Waker waker) {
   bool wake = false;
   {
-    std::lock_guard lock(mutex_);
+    std::unique_lock lock(mutex_);
+    if (nobody_waits()) {
+      lock.unlock();
+      return waker();
+    }
     durable_waiting_.emplace_back(status_.appended_bytes, std::move(waker));
     if (status_.durable_bytes == status_.appended_bytes) wake = wants_wake();  // it is: the bus thread calls it at once
   }
   if (wake) options_.wake();
 }
 
+std::vector<Waker> Window::take_all_wakers() {
+  std::vector<Waker> wakers;
+  for (auto& [position, waker] : durable_waiting_) wakers.push_back(std::move(waker));
+  for (auto& [actor, waker] : waiting_) wakers.push_back(std::move(waker));
+  durable_waiting_.clear();
+  waiting_.clear();
+  waiting_by_actor_.clear();
+  return wakers;
+}
+
+void Window::demote(bool demoted) {
+  std::vector<Waker> wakers;
+  {
+    std::lock_guard lock(mutex_);
+    demoted_.store(demoted, std::memory_order_release);
+    if (demoted) wakers = take_all_wakers();
+  }
+  for (const Waker& waker : wakers) waker();
+}
+
+void Window::close() {
+  std::vector<Waker> wakers;
+  {
+    std::lock_guard lock(mutex_);
+    closed_.store(true, std::memory_order_release);
+    gaps_.clear();  // no event will come for them to stand before
+    wakers = take_all_wakers();
+  }
+  for (const Waker& waker : wakers) waker();
+}
+
+void Window::discard() {
+  std::lock_guard lock(mutex_);
+  full_.clear();
+  open_ = Body{};
+}
+
 void Window::fetch_blob(const Hash& hash, uint64_t length_max, FetchDone done) {
+  if (closed()) return done(Error{ErrorCode::kUnavailable, str_cat("auditor ", options_.auditor, " was removed")});
   if (!fetches_.ask(hash, length_max, done)) {
     return done(
         Error{ErrorCode::kUnavailable, str_cat("auditor ", options_.auditor, " is asked for too much already")});
@@ -241,7 +300,8 @@ void Window::fetch_blob(const Hash& hash, uint64_t length_max, FetchDone done) {
 Outbox::Status Window::status() const {
   std::lock_guard lock(mutex_);
   Status status = status_;
-  status.room_bytes = room();
+  status.room_bytes = closed() ? 0 : room();
+  status.demoted = demoted();
   status.waiting = waiting_.size();
   return status;
 }

@@ -9,6 +9,7 @@
 // callers wait. Without room: try_reserve says no, and the producer waits or drops.
 #pragma once
 
+#include <atomic>
 #include <deque>
 #include <list>
 #include <mutex>
@@ -45,6 +46,9 @@ class Window final : public Outbox {
   bool needs_blob(const Hash& hash) override;
   void append_blob(const ActorId& actor, const Hash& hash, uint64_t length, uint64_t offset, BytesView piece) override;
   void when_durable(Waker waker) override;
+  void demote(bool demoted) override;
+  bool demoted() const override { return demoted_.load(std::memory_order_acquire); }
+  bool closed() const override { return closed_.load(std::memory_order_acquire); }
   void fetch_blob(const Hash& hash, uint64_t length_max, FetchDone done) override;
   Status status() const override;
 
@@ -63,7 +67,9 @@ class Window final : public Outbox {
   // Bytes up to `durable_bytes` of the stream, with so many events more, are durable; `credit_bytes` is the new limit.
   void acknowledge(uint64_t durable_bytes, uint64_t events_more, uint64_t credit_bytes);
 
-  void woken();  // the bus thread is up and looks: the next append wakes it again
+  void close();    // takes nothing more; what it holds may still become durable. Wakes all who wait
+  void discard();  // after that, and when the link is gone: what wasn't sent is of no use any more
+  void woken();    // the bus thread is up and looks: the next append wakes it again
   // Those to call now: who waits for durability that came, and who waits for room, in the order of asking and as many
   // as the room suggests.
   std::vector<Waker> take_wakers();
@@ -95,11 +101,14 @@ class Window final : public Outbox {
   void flush_gaps();
   void take_reserved(const ActorId& actor, uint64_t bytes);
   void after_append(uint64_t bytes);
+  bool nobody_waits() const { return demoted() || closed(); }
+  std::vector<Waker> take_all_wakers();
   // Returns true if the caller has to wake the bus thread once the mutex is free.
   bool wants_wake();
 
   const Options options_;
   Fetches fetches_;
+  std::atomic<bool> demoted_{false}, closed_{false};  // written with the mutex
   mutable std::mutex mutex_;
   Body open_;
   std::deque<Body> full_;

@@ -70,6 +70,11 @@ void print_actor(const RemoteActor& actor) {
   row("mailbox", str_cat(counted(actor.mailbox, "message"), ", ", actor.mailbox_bytes, " B"));
   row("memory", str_cat(actor.memory_bytes, " B"));
   row("fuel", str_cat(actor.fuel));
+  if (actor.effects == "gated") {
+    row("effects", str_cat("gated: ", actor.held, " held, ", actor.released, " released after ",
+                           actor.released == 0 ? 0 : actor.held_us / actor.released, " us on average, ",
+                           actor.discarded, " discarded"));
+  }
   row("restarts", str_cat(actor.restarts));
   if (!actor.parent.empty()) {
     row("parent", str_cat(actor.parent, ", which calls it '", escape(as_bytes(actor.child_id)), "'"));

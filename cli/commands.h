@@ -15,7 +15,8 @@ void add_chain_show(Command& noun);
 void add_chain_verify(Command& noun);
 void add_chain_tail(Command& noun);
 void add_evidence_commands(Command& root);  // evidence list|show
-void add_keys_commands(Command& root);      // keys new|show
+void add_dump_command(Command& root);
+void add_keys_commands(Command& root);  // keys new|show
 void add_version_command(Command& root, const std::string& engine);
 
 // In theater only.
@@ -28,6 +29,7 @@ void add_actor_look_commands(Command& noun);     // actor list|show|tree
 void add_actor_message_commands(Command& noun);  // actor send|request
 void add_actor_logs_command(Command& noun);      // actor logs
 void add_actor_end_commands(Command& noun);      // actor stop|kill
+void add_subscription_commands(Command& root);   // subscription add|remove|demote|promote|list
 void add_replay_command(Command& root);          // replay
 void add_package_commands(Command& root);        // package show
 

@@ -10,8 +10,10 @@ int main(int argc, char** argv) {
         theater::cli::add_auditor_commands(root);
         theater::cli::add_actor_commands(root);
         theater::cli::add_chain_commands(root);
+        theater::cli::add_subscription_commands(root);
         theater::cli::add_replay_command(root);
         theater::cli::add_evidence_commands(root);
+        theater::cli::add_dump_command(root);
         theater::cli::add_keys_commands(root);
         theater::cli::add_package_commands(root);
         theater::cli::add_context_commands(root);

@@ -49,6 +49,11 @@ Result<RemoteActor> read_actor(const schema::Value& record) {
   TRY_ASSIGN(actor.mailbox_bytes, bus::number_field(record, "mailbox-bytes"));
   TRY_ASSIGN(actor.memory_bytes, bus::number_field(record, "memory-bytes"));
   TRY_ASSIGN(actor.fuel, bus::number_field(record, "fuel"));
+  TRY_ASSIGN(actor.effects, bus::text_field(record, "effects"));
+  TRY_ASSIGN(actor.held, bus::number_field(record, "held"));
+  TRY_ASSIGN(actor.released, bus::number_field(record, "released"));
+  TRY_ASSIGN(actor.discarded, bus::number_field(record, "discarded"));
+  TRY_ASSIGN(actor.held_us, bus::number_field(record, "held-us"));
   TRY_ASSIGN(actor.waiting_ms, bus::number_field(record, "waiting-ms"));
   TRY_ASSIGN(actor.names, texts_field(record, "names"));
   TRY_ASSIGN(actor.parent, bus::text_field(record, "parent"));
@@ -85,12 +90,22 @@ JsonLine to_json(const RemoteActor& actor) {
       .number("mailbox_bytes", actor.mailbox_bytes)
       .number("memory_bytes", actor.memory_bytes)
       .number("fuel", actor.fuel)
+      .text("effects", actor.effects)
+      .number("held", actor.held)
+      .number("released", actor.released)
+      .number("discarded", actor.discarded)
+      .number("held_us", actor.held_us)
       .texts("names", actor.names)
       .text("parent", actor.parent)
       .text("child_id", actor.child_id)
       .text("strategy", actor.strategy)
       .number("restarts", actor.restarts)
       .text("ended", actor.ended);
+}
+
+bool flag_field(const schema::Value& record, std::string_view name) {
+  const auto* found = bus::find_field(record, name);
+  return found != nullptr && found->get<bool>() != nullptr && *found->get<bool>();
 }
 
 std::string short_id(const std::string& id) { return id.substr(0, 12); }

@@ -33,6 +33,8 @@ struct RemoteActor {
   std::string parent, child_id, strategy;  // in the supervision tree; empty: none
   std::vector<std::string> names, children;
   uint64_t events = 0, mailbox = 0, mailbox_bytes = 0, memory_bytes = 0, fuel = 0, waiting_ms = 0, restarts = 0;
+  std::string effects;  // "gated" or "at-once"; of gated ones:
+  uint64_t held = 0, released = 0, discarded = 0, held_us = 0;
 };
 Result<RemoteActor> read_actor(const schema::Value& record);
 Result<std::vector<RemoteActor>> read_actors(const schema::Value& result);
@@ -41,6 +43,8 @@ JsonLine to_json(const RemoteActor& actor);  // without its children
 std::string short_id(const std::string& id);
 // "idle", "waiting for auditor b, 12 s", "ended: stop"; escaped.
 std::string state_text(const RemoteActor& actor);
+
+bool flag_field(const schema::Value& record, std::string_view name);  // false if there is none
 
 class NodeClient {
  public:

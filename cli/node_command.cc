@@ -1,6 +1,7 @@
 // theater node start|check, and the noun.
 #include <atomic>
 #include <memory>
+#include <set>
 
 #include "base/clock.h"
 #include "base/environment.h"
@@ -76,26 +77,26 @@ struct Running {
   }
 };
 
-Result<std::vector<std::shared_ptr<bus::Outbox>>> dial_auditors(bus::Loop& loop, const NodeConfig& config,
-                                                                const bus::ReceiptFolder& receipts) {
-  std::vector<std::shared_ptr<bus::Outbox>> outboxes;
-  for (const auto& auditor : config.auditors) {
-    bus::DialOptions dialing;
-    dialing.name = auditor.name;
-    dialing.data_endpoint = auditor.data;
-    dialing.control_endpoint = auditor.control;
-    dialing.server = auditor.key;
-    dialing.window_bytes = auditor.window_bytes;
-    TRY_ASSIGN(dialing.kept_receipt, receipts.read(auditor.name));
-    TRY_ASSIGN(auto outbox, loop.dial(dialing));
-    outboxes.push_back(std::move(outbox));
+Result<std::vector<node::Auditor>> dial_auditors(bus::Loop& loop, const NodeConfig& config,
+                                                 const bus::ReceiptFolder& receipts) {
+  std::vector<node::Auditor> auditors;
+  for (const auto& link : config.auditors) {
+    node::Auditor auditor;
+    auditor.link.name = link.name;
+    auditor.link.data_endpoint = link.data;
+    auditor.link.control_endpoint = link.control;
+    auditor.link.server = link.key;
+    auditor.link.window_bytes = link.window_bytes;
+    auditor.actors = link.actors;
+    TRY_ASSIGN(auditor.link.kept_receipt, receipts.read(link.name));
+    TRY_ASSIGN(auditor.outbox, loop.dial(auditor.link));
+    auditors.push_back(std::move(auditor));
   }
-  return outboxes;
+  return auditors;
 }
 
-Result<std::vector<std::shared_ptr<bus::Outbox>>> begin(Running& running, const NodeConfig& config,
-                                                        const bus::SecretKeys& keys, const bus::ReceiptFolder& receipts,
-                                                        Clock& clock, Random& random, const Log& log) {
+Result<void> begin(Running& running, const NodeConfig& config, const bus::SecretKeys& keys,
+                   const bus::ReceiptFolder& receipts, Clock& clock, Random& random, const Log& log) {
   wasm::EngineOptions engine;
   engine.memory_max_bytes = config.memory_max_bytes;
   engine.instances_max = static_cast<uint32_t>(config.instances_max);
@@ -113,8 +114,9 @@ Result<std::vector<std::shared_ptr<bus::Outbox>>> begin(Running& running, const 
     TRY(running.loop->serve({.endpoint = config.control_tcp, .authorized_keys_file = config.authorized_keys},
                             running.door));
   }
-  TRY_ASSIGN(auto outboxes, dial_auditors(*running.loop, config, receipts));
   node::RuntimeOptions options;
+  TRY_ASSIGN(options.auditors, dial_auditors(*running.loop, config, receipts));
+  options.bus = running.loop.get();
   options.engine = running.engine.get();
   options.clock = &clock;
   options.random = &random;
@@ -131,13 +133,12 @@ Result<std::vector<std::shared_ptr<bus::Outbox>>> begin(Running& running, const 
                                                               running.engine->profile().hash, log}));
   }
   options.actors_max = config.actors_max;
-  options.auditors = outboxes;
   options.log = log;
   options.environment = process_environment();
   TRY_ASSIGN(running.runtime, node::start_runtime(std::move(options)));
-  running.handler = node::make_control_handler(*running.runtime, outboxes);
+  running.handler = node::make_control_handler(*running.runtime);
   running.door.open(*running.handler);
-  return outboxes;
+  return Ok{};
 }
 
 void keep_receipt(bus::ReceiptFolder& receipts, const bus::Outbox::Status& status, const Log& log) {
@@ -146,20 +147,21 @@ void keep_receipt(bus::ReceiptFolder& receipts, const bus::Outbox::Status& statu
 }
 
 // Until a signal. Says once that an auditor is away, because then this node's actors wait; keeps its receipts.
-int watch(StopSignals& signals, const std::vector<std::shared_ptr<bus::Outbox>>& outboxes, bus::ReceiptFolder& receipts,
-          const Log& log) {
-  std::vector<bool> connected(outboxes.size(), true);
+int watch(StopSignals& signals, const node::Runtime& runtime, bus::ReceiptFolder& receipts, const Log& log) {
+  std::set<std::string> away;
   while (!signals.received()) {
     signals.wait(kStatusIntervalMs);
-    for (size_t i = 0; i < outboxes.size(); ++i) {
-      const auto status = outboxes[i]->status();
+    std::set<std::string> still_away;
+    for (const auto& auditor : runtime.auditors()) {
+      const auto& status = auditor.status;
       keep_receipt(receipts, status, log);
-      if (status.connected == connected[i]) continue;
-      connected[i] = status.connected;
-      if (status.connected) continue;  // the bus says so itself
+      if (status.connected || status.demoted) continue;  // that it is there again the bus says itself
+      still_away.insert(status.auditor);
+      if (away.contains(status.auditor)) continue;
       log(str_cat("waiting for auditor ", status.auditor, status.last_error.empty() ? "" : ": ", status.last_error,
                   "; actors go on when it is there"));
     }
+    away = std::move(still_away);
   }
   return *signals.received();
 }
@@ -174,20 +176,20 @@ Result<ExitCode> start(const Options& options) {
   Running running;
   TRY_ASSIGN(const auto door, MetricsDoor::open(config.metrics, clock));
   TRY_ASSIGN(auto receipts, bus::ReceiptFolder::open(config.receipts_folder));
-  TRY_ASSIGN(const auto outboxes, begin(running, config, keys, receipts, clock, random, log));
+  TRY(begin(running, config, keys, receipts, clock, random, log));
   log(str_cat("ready: control ", config.control, config.control_tcp.empty() ? "" : " and ", config.control_tcp,
               ", node's chain ", running.runtime->node_chain().short_hex(), ", public key ",
               keys.public_keys().text()));
   door->serve({[&](Metrics& metrics) {
                  add_node_metrics(metrics, running.runtime->metrics(), config.instances_max);
-                 add_auditor_links(metrics, outboxes);
+                 add_auditor_links(metrics, running.runtime->auditors());
                },
-               [&] { return node_health(*running.runtime, outboxes); }});
-  const int signal = watch(signals, outboxes, receipts, log);
+               [&] { return node_health(*running.runtime); }});
+  const int signal = watch(signals, *running.runtime, receipts, log);
   log("stopping");
   door->stopping();
   TRY(running.stop(config.stop_grace_ms));
-  for (const auto& outbox : outboxes) keep_receipt(receipts, outbox->status(), log);
+  for (const auto& auditor : running.runtime->auditors()) keep_receipt(receipts, auditor.status, log);
   log("stopped; everything is durable at every auditor");
   return exit_code_of_signal(signal);
 }
@@ -218,7 +220,9 @@ Result<ExitCode> check(const Options& options) {
   if (!config.modules_folder.empty()) checks.add("modules", check_folder(config.modules_folder));
   if (!config.metrics.empty()) checks.add("metrics", check_port_is_free("tcp://" + config.metrics));
   for (const auto& auditor : config.auditors) {
-    checks.add("auditor", str_cat(auditor.name, " at ", auditor.data, " and ", auditor.control));
+    checks.add("auditor", str_cat(auditor.name, " at ", auditor.data, " and ", auditor.control,
+                                  auditor.actors.takes_all() ? "" : ", takes ",
+                                  auditor.actors.takes_all() ? "" : auditor.actors.text()));
   }
   for (const auto& path : options.manifests) checks.add("manifest", check_manifest(path, config.policy));
   return checks.exit_code();

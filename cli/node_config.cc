@@ -1,5 +1,6 @@
 #include "cli/node_config.h"
 
+#include <algorithm>
 #include <set>
 
 #include "base/config.h"
@@ -51,6 +52,10 @@ constexpr ConfigKey kLastKeys[] = {
     {"auditor[].control", "endpoint", "(required)", "The auditor's `control`: `tcp://host:port`."},
     {"auditor[].key", "key", "(required)", "The auditor's public key: `tk1…`, or the path of a file that holds it."},
     {"auditor[].window", "size", "8 MiB", "The node's own cap on what this auditor hasn't acknowledged yet."},
+    {"auditor[].actors", "string", "all",
+     "Whose chains it takes: all, or name:PATTERN with * ? and [] as in a shell. The node's own goes to those that "
+     "take "
+     "all; there must be one."},
 };
 
 AuditorLink read_auditor(const Config::Table& table, const std::string& path) {
@@ -59,6 +64,14 @@ AuditorLink read_auditor(const Config::Table& table, const std::string& path) {
   link.data = table.required_text("data");
   link.control = table.required_text("control");
   link.window_bytes = table.size_bytes("window", 8u << 20, 256u << 10, uint64_t{1} << 30);
+  const auto actors = node::ActorFilter::parse(table.text("actors", "all"));
+  if (!actors.ok()) {
+    table.fail("actors", actors.error().message);
+  } else if (actors->names_actor()) {
+    table.fail("actors", "an actor's id isn't known before it lives: theater subscription add takes one, a file can't");
+  } else {
+    link.actors = *actors;
+  }
   if (auto checked = check_tcp_endpoint(link.data); !checked.ok()) table.fail("data", checked.error().message);
   if (auto checked = check_tcp_endpoint(link.control); !checked.ok()) table.fail("control", checked.error().message);
   const auto key = table.required_text("key");
@@ -138,6 +151,12 @@ Result<NodeConfig> parse_node_config(std::string_view text, const std::string& p
     root.fail(
         "auditor",
         "a node hands its chains to auditors, and none is named: add [[auditor]] with name, data, control and key");
+  }
+  const auto takes_all = [](const AuditorLink& link) { return link.actors.takes_all(); };
+  if (!config.auditors.empty() && std::ranges::none_of(config.auditors, takes_all)) {
+    root.fail("auditor",
+              "every auditor takes some actors' chains only, and the node's own must go to one: leave out "
+              "`actors` with one of them");
   }
   TRY(file.finish());
   return config;

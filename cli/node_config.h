@@ -10,6 +10,7 @@
 #include "bus/keys.h"
 #include "cli/config_key.h"
 #include "cli/daemon_log.h"
+#include "node/actor/auditors.h"
 #include "node/actor/policy.h"
 
 namespace theater::cli {
@@ -20,6 +21,7 @@ struct AuditorLink {
   std::string control;  // tcp://host:port
   bus::PublicKeys key;  // pinned
   uint64_t window_bytes = 0;
+  node::ActorFilter actors;  // whose chains it takes
 };
 
 struct NodeConfig {

@@ -42,6 +42,10 @@ void add_work(Metrics& metrics, const node::RuntimeMetrics& runtime) {
   metrics.counter("theater_guest_calls_total", "Calls into guests.", runtime.calls);
   metrics.counter("theater_host_calls_total", "Calls of guests to their host.", runtime.host_calls);
   metrics.counter("theater_fuel_total", "Fuel that guests consumed in calls that are over.", runtime.fuel);
+  metrics.counter("theater_gated_released_total", "Calls and answers of gated actors that went out.", runtime.released);
+  metrics.counter("theater_gated_discarded_total", "Answers of gated actors that were held for too long.",
+                  runtime.discarded);
+  metrics.counter("theater_gated_held_microseconds_total", "How long these were held, all together.", runtime.held_us);
   metrics.family(Kind::kCounter, "theater_messages_total", "Messages put into mailboxes, by where from.");
   metrics.add({{"from", "actor"}}, runtime.sent);
   metrics.add({{"from", "outside"}}, runtime.taken);
@@ -80,17 +84,16 @@ void add_node_metrics(Metrics& metrics, const node::RuntimeMetrics& runtime, uin
   add_machinery(metrics, runtime);
 }
 
-void add_auditor_links(Metrics& metrics, const Outboxes& auditors) {
-  std::vector<bus::Outbox::Status> links;
-  links.reserve(auditors.size());
-  for (const auto& auditor : auditors) links.push_back(auditor->status());
+void add_auditor_links(Metrics& metrics, const std::vector<node::AuditorInfo>& auditors) {
   const auto add = [&](Kind kind, const char* name, const char* help, auto number_of) {
     metrics.family(kind, name, help);
-    for (const auto& link : links) metrics.add({{"auditor", link.auditor}}, number_of(link));
+    for (const auto& each : auditors) metrics.add({{"auditor", each.status.auditor}}, number_of(each.status));
   };
   using Link = const bus::Outbox::Status&;
   add(Kind::kGauge, "theater_auditor_connected", "1 while the auditor is there, otherwise 0.",
       [](Link link) { return link.connected ? 1 : 0; });
+  add(Kind::kGauge, "theater_auditor_demoted", "1 while no actor waits for this auditor, otherwise 0.",
+      [](Link link) { return link.demoted ? 1 : 0; });
   add(Kind::kCounter, "theater_auditor_events_total", "Events handed to this auditor's link.",
       [](Link link) { return link.appended_events; });
   add(Kind::kCounter, "theater_auditor_durable_events_total", "Events that it acknowledged as durable.",
@@ -105,15 +108,15 @@ void add_auditor_links(Metrics& metrics, const Outboxes& auditors) {
       [](Link link) { return link.room_bytes; });
   add(Kind::kGauge, "theater_auditor_waiting_actors", "Chains that wait for room at this auditor.",
       [](Link link) { return link.waiting; });
-  add(Kind::kCounter, "theater_auditor_dropped_events_total", "Events of best-effort actors that found no room.",
-      [](Link link) { return link.dropped_events; });
+  add(Kind::kCounter, "theater_auditor_dropped_events_total",
+      "Events that found no room and that no actor waited with.", [](Link link) { return link.dropped_events; });
   add(Kind::kCounter, "theater_auditor_resent_frames_total", "Frames that were sent again.",
       [](Link link) { return link.resent_frames; });
   add(Kind::kCounter, "theater_auditor_reconnects_total", "Connections after the first one.",
       [](Link link) { return link.reconnects; });
 }
 
-Health node_health(node::Runtime& runtime, const Outboxes& auditors, uint64_t patience_ms) {
+Health node_health(node::Runtime& runtime, uint64_t patience_ms) {
   const auto answered = std::make_shared<std::promise<void>>();
   auto answer = answered->get_future();
   runtime.defer([answered] { answered->set_value(); });
@@ -121,8 +124,8 @@ Health node_health(node::Runtime& runtime, const Outboxes& auditors, uint64_t pa
     return {false, str_cat("the command thread didn't answer within ", patience_ms, " ms")};
   }
   std::string away;
-  for (const auto& auditor : auditors) {
-    const auto status = auditor->status();
+  for (const auto& auditor : runtime.auditors()) {
+    const auto& status = auditor.status;
     if (status.connected) continue;
     away += str_cat(away.empty() ? "" : "; ", "auditor ", status.auditor, " is away",
                     status.last_error.empty() ? "" : ": ", status.last_error);

@@ -11,7 +11,7 @@ namespace {
 
 struct Link {
   std::string name, last_error;
-  bool connected = false;
+  bool connected = false, demoted = false;
   uint64_t appended_events = 0, appended_bytes = 0, durable_events = 0, durable_bytes = 0, resent_frames = 0,
            reconnects = 0;
 
@@ -23,8 +23,8 @@ Result<Link> read_link(const schema::Value& record) {
   Link link;
   TRY_ASSIGN(link.name, bus::text_field(record, "name"));
   TRY_ASSIGN(link.last_error, bus::text_field(record, "last-error"));
-  const auto* connected = bus::find_field(record, "connected");
-  link.connected = connected != nullptr && connected->get<bool>() != nullptr && *connected->get<bool>();
+  link.connected = flag_field(record, "connected");
+  link.demoted = flag_field(record, "demoted");
   TRY_ASSIGN(link.appended_events, bus::number_field(record, "appended-events"));
   TRY_ASSIGN(link.appended_bytes, bus::number_field(record, "appended-bytes"));
   TRY_ASSIGN(link.durable_events, bus::number_field(record, "durable-events"));
@@ -38,6 +38,7 @@ void print_json(const Link& link) {
   print_line(JsonLine()
                  .text("auditor", link.name)
                  .boolean("connected", link.connected)
+                 .boolean("demoted", link.demoted)
                  .text("last_error", link.last_error)
                  .number("durable_events", link.durable_events)
                  .number("durable_bytes", link.durable_bytes)
@@ -62,7 +63,8 @@ Result<ExitCode> status(const NodeOptions& options) {
       print_json(link);
       continue;
     }
-    rows.push_back({escape(as_bytes(link.name)), link.connected ? "connected" : "away",
+    rows.push_back({escape(as_bytes(link.name)),
+                    str_cat(link.connected ? "connected" : "away", link.demoted ? ", demoted" : ""),
                     counted(link.durable_events, "event"), str_cat(link.unacknowledged_bytes(), " B"),
                     escape(as_bytes(link.last_error))});
   }

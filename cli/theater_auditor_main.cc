@@ -9,6 +9,7 @@ int main(int argc, char** argv) {
         theater::cli::add_auditor_commands(root);
         theater::cli::add_chain_commands(root);
         theater::cli::add_evidence_commands(root);
+        theater::cli::add_dump_command(root);
         theater::cli::add_keys_commands(root);
         theater::cli::add_version_command(root, "none");
       },

@@ -114,7 +114,6 @@ void Recorder::refuse_fill(std::span<const FillEvent> events, const std::string&
   bus::FrameBuilder builder;
   for (const FillEvent& event : events) builder.append_event(event.bytes, event.hash);
   auto sealed = builder.seal(1, received_ns_, Hash{}, kFillStream);
-  mark_filled(sealed.bytes);
   const auto view = schema::check_event(events.front().bytes);
   EvidenceRow row;
   row.received_ns = received_ns_;

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "base/check.h"
-#include "node/chain/link_subscriber.h"
 
 namespace theater::node {
 
@@ -12,13 +11,6 @@ using schema::Value;
 
 // Ten thousand idle actors: what each of them costs beside its instance.
 static_assert(sizeof(Actor) < 2'304);
-
-std::vector<std::shared_ptr<Subscriber>> ActorContext::links(schema::AuditMode mode) const {
-  if (mode == schema::AuditMode::kStrict) return strict_links;
-  std::vector<std::shared_ptr<Subscriber>> links;
-  for (const auto& outbox : outboxes) links.push_back(std::make_shared<BestEffortLink>(outbox));
-  return links;
-}
 
 namespace {
 
@@ -51,10 +43,12 @@ Actor::Actor(std::shared_ptr<ActorContext> context, std::shared_ptr<const Manife
       parent_(std::move(parent)),
       answers_later_(module_ != nullptr &&
                      imports(*module_, "theater:simple/message-server-host@0.1.0/respond-to-request")),
+      links_(std::make_shared<AuditLinks>(manifest_->audit_mode, manifest_->quorum)),
       chain_(*context_->clock, [this] { return waker(); }) {
   // NOLINTNEXTLINE(clang-analyzer-cplusplus.NewDeleteLeaks): the chain has it then
   chain_.keep_from_record(secrets_of(*manifest_, context_->environment));
-  for (auto& link : context_->links(manifest_->audit_mode)) chain_.add(std::move(link));
+  chain_.add(links_);
+  if (manifest_->gated) gate_ = std::make_shared<Gate>();
   if (limits().events_per_second != kUnlimited) throttle_ = std::make_unique<Throttle>(limits().events_per_second);
 }
 
@@ -72,6 +66,9 @@ Actor::Actor(std::shared_ptr<ActorContext> context, std::shared_ptr<wasm::Module
 Actor::Actor(std::shared_ptr<ActorContext> context, const ActorId& id, Resting resting)
     : Actor(std::move(context), std::move(resting.manifest), std::move(resting.module), std::move(resting.parent)) {
   chain_.go_on(id, resting.tip);
+  auditors_step_ = resting.auditors_step;
+  if (resting.gate != nullptr) gate_ = std::move(resting.gate);
+  for (auto& outbox : context_->auditors.of(name(), id, auditors_step_)) links_->add(std::move(outbox));
   life_fuel_ = resting.fuel;
   if (throttle_ != nullptr) {
     throttle_ = std::make_unique<Throttle>(limits().events_per_second, resting.tip.length);
@@ -130,6 +127,7 @@ Task::Next Actor::turn(Worker& worker) {
   host_calls_ = 0;
   const uint64_t events_before = chain_.length();
   look_at_rest_timer();
+  if (context_->auditors.step() != auditors_step_) catch_up_with_auditors();
   run_orders();
   if (supervisor_ != nullptr) supervisor_->turn();
   state_refused_messages();
@@ -229,6 +227,10 @@ bool Actor::be_born() {
       context_->listener->not_born(*this, std::exchange(birth_->allowed, false));
       return false;
     }
+  }
+  if (auto found = find_auditors(); !found.ok()) {
+    vanish(std::move(found).error());
+    return true;
   }
   chain_.begin(schema::kTypeGenesis, birth_->genesis, std::move(birth_->blobs));
   phase_ = Phase::kGenesis;
@@ -496,25 +498,13 @@ void Actor::room_came() {
   deadline_ns_ += context_->clock->monotonic_ns() - no_room_since_ns_;
 }
 
-// At once, or when every auditor has everything that was emitted up to now.
+// At once, or when as many auditors as the audit mode asks for have everything that was emitted up to now.
 void Actor::answer(std::shared_ptr<Reply> reply, Result<std::optional<Bytes>> result, bool claimed) {
-  const auto give = [claimed](Reply& to, Result<std::optional<Bytes>> what) {
-    if (claimed || to.claim()) to.complete(std::move(what));
-  };
-  if (!reply->durable || manifest_->audit_mode != schema::AuditMode::kStrict || context_->outboxes.empty())
-    return give(*reply, std::move(result));
-  struct Wait {
-    std::atomic<size_t> left;
-    std::shared_ptr<Reply> reply;
-    Result<std::optional<Bytes>> result;
-  };
-  auto wait = std::make_shared<Wait>(context_->outboxes.size(), std::move(reply), std::move(result));
-  for (const auto& outbox : context_->outboxes) {
-    outbox->when_durable([wait, give, context = context_] {
-      if (wait->left.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
-      context->commands.push([wait, give] { give(*wait->reply, std::move(wait->result)); });
-    });
+  const bool gated = gate_ != nullptr && reply->from_outside;
+  if (gated || (reply->durable && manifest_->audit_mode != schema::AuditMode::kBestEffort)) {
+    return hold_answer(std::move(reply), std::move(result), claimed);
   }
+  if (claimed || reply->claim()) reply->complete(std::move(result));
 }
 
 // What was due when the turn began has been looked at: if nothing came of it, what it waits for wakes the actor.

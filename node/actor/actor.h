@@ -27,8 +27,10 @@
 
 #include "bus/outbox.h"
 #include "node/actor/actor_timers.h"
+#include "node/actor/auditors.h"
 #include "node/actor/channel.h"
 #include "node/actor/directory.h"
+#include "node/actor/gate.h"
 #include "node/actor/instances.h"
 #include "node/actor/life.h"
 #include "node/actor/mailbox.h"
@@ -37,6 +39,7 @@
 #include "node/actor/signals.h"
 #include "node/actor/supervisor.h"
 #include "node/actor/throttle.h"
+#include "node/chain/audit_links.h"
 #include "node/chain/chain.h"
 #include "node/handlers/content.h"
 #include "node/handlers/handlers.h"
@@ -76,9 +79,6 @@ struct ActorContext : std::enable_shared_from_this<ActorContext> {
   explicit ActorContext(size_t workers)
       : counters(workers), timers([this] { commands.wake(); }), scheduler(workers), directory(*this) {}
 
-  // A chain's way to every auditor.
-  std::vector<std::shared_ptr<Subscriber>> links(schema::AuditMode mode) const;
-
   Counters counters;
   CommandQueue commands;
   Timers timers;
@@ -95,9 +95,8 @@ struct ActorContext : std::enable_shared_from_this<ActorContext> {
   uint64_t passivate_after_ms = 0;  // unless a manifest says otherwise; 0: never
   Log log;                          // may be empty
   std::map<std::string, std::string> environment;
-  std::vector<std::shared_ptr<bus::Outbox>> outboxes;
-  std::vector<std::shared_ptr<Subscriber>> strict_links;  // one for each outbox, shared by all strict actors
-  std::vector<const HandlerEntry*> handlers;              // in the order of wasm::host_functions()
+  Auditors auditors;
+  std::vector<const HandlerEntry*> handlers;  // in the order of wasm::host_functions()
 };
 
 // What is needed until init has returned, and freed then.
@@ -172,7 +171,7 @@ class Actor final : public Task, private wasm::Host, private Services, private H
   enum class Phase : uint8_t { kBirth, kGenesis, kCall, kRunning, kResult, kIdle, kTerminal, kEnded };
   enum class Turn : uint8_t { kChildEvent, kTick, kMessage };
   static constexpr int kTurns = 3;
-  enum class HostStep : uint8_t { kBegin, kPrepare, kIntent, kRun, kOutcome };
+  enum class HostStep : uint8_t { kBegin, kPrepare, kIntent, kGate, kRun, kOutcome };
 
   static constexpr size_t kLabelsMax = 1'000;
   static constexpr size_t kOrdersMax = 1'000;
@@ -208,6 +207,25 @@ class Actor final : public Task, private wasm::Host, private Services, private H
   const char* reason_of_waiting() const;
   void log(std::string text) const;                                                            // about the newest event
   void count(Count what, uint64_t n = 1) { context_->counters.add(worker_->index, what, n); }  // in turns only
+
+  // actor_audit.cc: who takes its chain
+  Result<void> find_auditors();
+  void catch_up_with_auditors();
+
+  // actor_gate.cc: what is held until its auditors have it
+  void close_gate();
+  wasm::HostStatus pass_gate();
+  void hold_answer(std::shared_ptr<Reply> reply, Result<std::optional<Bytes>> result, bool claimed);
+  void answer_discarded(uint64_t request, uint64_t held_ns);
+  struct Held {
+    std::shared_ptr<Reply> reply;
+    Result<std::optional<Bytes>> result;
+    std::shared_ptr<Gate> gate;  // null: not gated, but asked for as durable
+    ActorId actor;
+    uint64_t request = 0, up_to = 0, began_ns = 0;
+    bool claimed = false;
+  };
+  static void release(Held& held, ActorContext& context);
 
   // actor_rest.cc: the instance goes and comes
   uint64_t passivate_after_ms() const;
@@ -364,6 +382,9 @@ class Actor final : public Task, private wasm::Host, private Services, private H
   std::unique_ptr<const Parentage> parent_;     // none: nobody's child
   std::unique_ptr<Supervisor> supervisor_;      // none: it can have no children; made once, by the constructor
   const bool answers_later_;                    // it imports respond-to-request
+  const std::shared_ptr<AuditLinks> links_;     // of its chain
+  uint64_t auditors_step_ = 0;                  // that they are at
+  std::shared_ptr<Gate> gate_;                  // none: effects aren't gated
 
   Phase phase_ = Phase::kBirth;
   HostStep host_step_ = HostStep::kRun;
@@ -440,6 +461,14 @@ class Actor final : public Task, private wasm::Host, private Services, private H
     std::optional<schema::Value> answer;
   };
   std::shared_ptr<Offload> offload_;
+  // An intent that isn't durable yet; may outlive its actor.
+  struct Hold {
+    ~Hold() { gate->held.fetch_sub(1, std::memory_order_relaxed); }
+    std::shared_ptr<Gate> gate;
+    uint64_t began_ns = 0, up_to = 0;
+    std::atomic<bool> open{false};
+  };
+  std::shared_ptr<Hold> hold_;
   std::unique_ptr<Labels> labels_;  // its own; most actors have none
 
   struct Fact {

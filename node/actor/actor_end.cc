@@ -86,6 +86,7 @@ void Actor::fail(ErrorKind kind, std::string message, uint64_t fuel, bool in_cal
   drop_talk();
   drop_with_event();
   drop_offload();
+  hold_.reset();
   facts_.reset();
   timers_.reset();
   stating_ = false;

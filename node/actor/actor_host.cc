@@ -22,7 +22,7 @@ void keep_as_spare(std::vector<schema::Value> args, wasm::HostCall& call) {
 }  // namespace
 
 // No effect outside: the call is run, then one event tells arguments and answer. Outside: the intent is an event before
-// anything happens, and the outcome another.
+// anything happens, and the outcome another; of a gated actor, nothing happens before the intent is durable.
 HostStatus Actor::call(wasm::HostCall& call) {
   host_step_ = HostStep::kBegin;
   if (++host_calls_ > kHostCallsATurn) {
@@ -51,6 +51,13 @@ HostStatus Actor::resume(wasm::HostCall& call) {
   }
   if (host_step_ == HostStep::kIntent) {
     if (const auto status = emit_on_guest_stack(call); status != HostStatus::kDone) return status;
+    // A message to another actor was handed over with its intent, and stays within the node.
+    const bool holds = gate_ != nullptr && talk_ == nullptr;
+    if (holds) close_gate();
+    host_step_ = holds ? HostStep::kGate : HostStep::kRun;
+  }
+  if (host_step_ == HostStep::kGate) {
+    if (const auto status = pass_gate(); status != HostStatus::kDone) return status;
     host_step_ = HostStep::kRun;
   }
   if (host_step_ == HostStep::kRun) {

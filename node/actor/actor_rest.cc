@@ -133,6 +133,8 @@ bool Actor::lay_down() {
     resting.module = module_;
     resting.tip = chain_.tip();
     resting.fuel = life_fuel_;
+    resting.auditors_step = auditors_step_;
+    resting.gate = gate_;
     resting.parent = std::move(parent_);
     resting.relations = std::move(relations_);
     resting.timers = std::move(timers_);
@@ -144,7 +146,7 @@ bool Actor::lay_down() {
       resting.state.emplace(payload->get<Bytes>()->begin(), payload->get<Bytes>()->end());  // no spare room in it
     }
     auto subscribers = chain_.take_subscribers();
-    subscribers.erase(subscribers.begin(), subscribers.begin() + static_cast<ptrdiff_t>(context_->outboxes.size()));
+    std::erase(subscribers, std::shared_ptr<Subscriber>(links_));
     if (!subscribers.empty()) {
       resting.subscribers = std::make_unique<std::vector<std::shared_ptr<Subscriber>>>(std::move(subscribers));
     }

@@ -14,6 +14,7 @@ ActorInfo Actor::info() const {
     info.child_id = parent_->child_id;
     info.restarts = parent_->restarts;
   }
+  if (gate_ != nullptr) info.gate = gate_->info();
   if (supervisor_ != nullptr) info.strategy = strategy_name(supervisor_->spec().strategy);
   std::lock_guard lock(mutex_);
   info.id = published_.id;
@@ -42,7 +43,7 @@ const char* Actor::reason_of_waiting() const {
   if (published_.waits_for == "timer") return "timer";
   if (published_.waits_for == "disk") return "disk";
   if (published_.waits_for.starts_with("content ")) return "content";
-  if (published_.waits_for.starts_with("auditor ")) return "auditor";
+  if (published_.waits_for.starts_with("auditor")) return "auditor";
   if (published_.waits_for.starts_with("an instance")) return "instance";
   return "subscriber";
 }
@@ -83,6 +84,7 @@ void Actor::publish() {
     waits_for = "an instance: the node has no more";
   if (is_throttled()) waits_for = "limits.events_per_second";
   if (phase_ == Phase::kRunning && offload_ != nullptr) waits_for = offload_->waits_for;
+  if (hold_ != nullptr) waits_for = "auditors: its intent isn't durable yet";
   const bool talks = talk_ != nullptr && talk_->to != nullptr && !talk_->has_room && !chain_.emitting();
   if ((talks || !waits_for.empty()) && state == "running") state = "waiting";
   if (stop_ && phase_ != Phase::kEnded) state = "stopping";

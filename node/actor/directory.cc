@@ -26,6 +26,7 @@ ActorInfo info_of(const ActorId& id, const Resting& resting) {
   info.head = resting.tip.head;
   info.events = resting.tip.length;
   info.fuel = resting.fuel;
+  if (resting.gate != nullptr) info.gate = resting.gate->info();
   if (resting.parent != nullptr) {
     info.parent = resting.parent->supervisor;
     info.child_id = resting.parent->child_id;

@@ -20,15 +20,17 @@ bool Reply::answer(Result<std::optional<Bytes>> result) {
 }
 
 void Reply::complete(Result<std::optional<Bytes>> result) {
-  if (!give_up()) return;
+  if (give_up()) deliver(std::move(result));
+}
+
+void Reply::deliver(Result<std::optional<Bytes>> result) {
   if (on_answer) on_answer();
   callback_(std::move(result));
 }
 
 bool Reply::expire(Error why) {
   if (!give_up()) return false;
-  if (on_answer) on_answer();
-  callback_(std::move(why));
+  deliver(std::move(why));
   return true;
 }
 

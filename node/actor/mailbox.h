@@ -39,10 +39,13 @@ class Reply {
   bool answer(Result<std::optional<Bytes>> result);    // both
   // The deadline: false if it was completed before.
   bool expire(Error why);
-  bool give_up() { return !done_.exchange(true, std::memory_order_acq_rel); }  // whoever asked doesn't wait any more
+  // From now on whoever asked gets nothing, but by deliver(). False: the deadline, or somebody else, came first.
+  bool give_up() { return !done_.exchange(true, std::memory_order_acq_rel); }
+  void deliver(Result<std::optional<Bytes>> result);  // after give_up() said true
   bool answered() const { return claimed_.load(std::memory_order_acquire) || done_.load(std::memory_order_acquire); }
 
   bool durable = false;             // the answer waits until the auditors have it
+  bool from_outside = false;        // not another actor's
   std::function<void()> on_answer;  // once, before the callback: takes the timer back
 
  private:

@@ -35,7 +35,28 @@ std::string read_name(const Config::Table& root, const std::string& key, std::st
   return name;
 }
 
+void read_audit(const Config::Table& audit, Manifest& manifest) {
+  const auto mode = read_audit_mode(audit, "mode", schema::AuditMode::kStrict);
+  manifest.audit_mode = mode;
+  manifest.quorum = static_cast<uint16_t>(audit.number("quorum", 0, 0, kQuorumMax));
+  if (mode == schema::AuditMode::kQuorum && manifest.quorum == 0) {
+    audit.fail("quorum", "audit.mode is quorum, and audit.quorum must say how many auditors that is: 1 or more");
+  } else if (mode != schema::AuditMode::kQuorum && manifest.quorum != 0) {
+    audit.fail("quorum", "audit.quorum is of use with audit.mode = \"quorum\" only");
+  }
+  manifest.gated = audit.choice("effects", {"at-once", "gated"}, "at-once") == "gated";
+  if (manifest.gated && mode == schema::AuditMode::kBestEffort) {
+    audit.fail("effects", "audit.effects is gated, and with audit.mode = \"best-effort\" there is nobody to wait for");
+  }
+}
+
 }  // namespace
+
+schema::AuditMode read_audit_mode(const Config::Table& table, const std::string& key, schema::AuditMode otherwise) {
+  const auto mode = table.choice(key, {"strict", "quorum", "best-effort"}, schema::audit_mode_name(otherwise));
+  if (mode == "strict") return schema::AuditMode::kStrict;
+  return mode == "quorum" ? schema::AuditMode::kQuorum : schema::AuditMode::kBestEffort;
+}
 
 bool is_actor_name(std::string_view name) {
   if (name.empty() || name.size() > kActorNameMax) return false;
@@ -63,10 +84,7 @@ Result<Manifest> parse_manifest(std::string_view text, const std::string& path) 
   read_handlers(root, manifest);
   if (const auto limits = root.table("limits")) read_limits(*limits, manifest.limits);
   manifest.supervisor = supervise::read_spec(root);
-  if (const auto audit = root.table("audit")) {
-    const auto mode = audit->choice("mode", {"strict", "best-effort"}, "strict");
-    manifest.audit_mode = mode == "strict" ? schema::AuditMode::kStrict : schema::AuditMode::kBestEffort;
-  }
+  if (const auto audit = root.table("audit")) read_audit(*audit, manifest);
   TRY(config.finish());
   return manifest;
 }
@@ -136,7 +154,13 @@ const std::vector<ManifestKey>& manifest_keys() {
          "default "
          "of a child that is a supervisor itself)."},
         {"audit.mode", "string", "strict",
-         "strict: the actor waits for its auditors; best-effort: it never waits, and what is dropped is marked."},
+         "strict: the actor waits for all its auditors; quorum: for so many of them; best-effort: it never waits. What "
+         "an auditor then misses is marked."},
+        {"audit.quorum", "number", "(none)",
+         "With mode quorum: at how many auditors each event needs room; 1 or more."},
+        {"audit.effects", "string", "at-once",
+         "gated: a call that changes something outside of the node, and an answer to whoever asked from outside, wait "
+         "until the record of them is durable at as many auditors as the mode says. at-once: they don't."},
     };
     all.insert(all.end(), others);
     return all;

@@ -31,6 +31,8 @@ struct Manifest {
   Permissions permissions;            // what their tables grant
   ManifestLimits limits;
   schema::AuditMode audit_mode = schema::AuditMode::kStrict;
+  bool gated = false;   // effects wait until the record of them is durable
+  uint16_t quorum = 0;  // of the mode quorum: at how many auditors an event needs room
   // From [supervisor] and [[child]]. A child's `start` is the path of its manifest, beside this one.
   std::optional<SupervisorSpec> supervisor;
 
@@ -48,6 +50,9 @@ bool is_actor_name(std::string_view name);
 
 // kInvalid with `path:line:column` for what is wrong; `path` is only for messages.
 Result<Manifest> parse_manifest(std::string_view text, const std::string& path = "manifest");
+
+inline constexpr uint64_t kQuorumMax = 1'000;
+schema::AuditMode read_audit_mode(const Config::Table& table, const std::string& key, schema::AuditMode otherwise);
 
 // The [[handler]] types that there are.
 const std::vector<std::string_view>& handler_types();

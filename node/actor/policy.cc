@@ -43,6 +43,8 @@ struct Ceiling {
   uint64_t children;
   const Names* handlers;  // nullptr: all
   schema::AuditMode audit_floor;
+  uint64_t quorum_floor;  // of the mode quorum
+  bool gated;
   std::optional<Names> (*permission)(const void* of, const PermissionKey& key);  // none: whatever it says
   const void* of;
   std::string whose;  // "this node" or "its parent 'boss'"
@@ -105,9 +107,16 @@ Result<void> check_permissions(const Manifest& manifest, const Ceiling& ceiling)
 
 // The weaker a mode, the later it stands in the type.
 Result<void> check_audit(const Manifest& manifest, const Ceiling& ceiling) {
-  if (manifest.audit_mode <= ceiling.audit_floor) return Ok{};
-  return refused(manifest, "audit.mode", schema::audit_mode_name(manifest.audit_mode), ceiling,
-                 ceiling.place("audit.mode"), str_cat("at least ", schema::audit_mode_name(ceiling.audit_floor)));
+  if (manifest.audit_mode > ceiling.audit_floor) {
+    return refused(manifest, "audit.mode", schema::audit_mode_name(manifest.audit_mode), ceiling,
+                   ceiling.place("audit.mode"), str_cat("at least ", schema::audit_mode_name(ceiling.audit_floor)));
+  }
+  if (ceiling.gated && !manifest.gated) {
+    return refused(manifest, "audit.effects", "at-once", ceiling, ceiling.place("audit.effects"), "gated");
+  }
+  if (manifest.audit_mode != schema::AuditMode::kQuorum || manifest.quorum >= ceiling.quorum_floor) return Ok{};
+  return refused(manifest, "audit.quorum", str_cat(manifest.quorum), ceiling, ceiling.place("audit.quorum"),
+                 str_cat("at least ", ceiling.quorum_floor));
 }
 
 Result<void> check(const Manifest& manifest, const Ceiling& ceiling) {
@@ -123,6 +132,8 @@ std::string policy_key(std::string_view key) {
     if (permission.key == key) return str_cat("policy.", permission.name);
   }
   if (key.starts_with("limits.")) key.remove_prefix(7);
+  if (key == "audit.quorum") return "policy.quorum";
+  if (key == "audit.effects") return "policy.effects";
   return str_cat("policy.", key == "audit.mode" ? "audit" : key);
 }
 
@@ -149,7 +160,7 @@ Result<void> check_policy(const Manifest& manifest, const Policy& policy) {
     return found == all.end() ? std::nullopt : std::optional(found->second);
   };
   return check(manifest, {policy.most, policy.children, policy.handlers ? &*policy.handlers : nullptr,
-                          policy.audit_floor, permission, &policy, "this node",
+                          policy.audit_floor, policy.quorum_floor, policy.gated, permission, &policy, "this node",
                           [](std::string_view key) { return str_cat(policy_key(key), " in its node.toml"); }});
 }
 
@@ -157,8 +168,8 @@ Result<void> check_grants_no_more(const Manifest& child, const Manifest& parent)
   const auto permission = [](const void* of, const PermissionKey& key) -> std::optional<Names> {
     return key.granted(*static_cast<const Manifest*>(of));
   };
-  TRY(check(child, {parent.limits, children_of(parent), &parent.handlers, parent.audit_mode, permission, &parent,
-                    str_cat("its parent '", parent.name, "'"),
+  TRY(check(child, {parent.limits, children_of(parent), &parent.handlers, parent.audit_mode, parent.quorum,
+                    parent.gated, permission, &parent, str_cat("its parent '", parent.name, "'"),
                     [](std::string_view) { return std::string("a child gets at most what its parent has"); }}));
   const auto beyond = handler_beyond(child.permissions, parent.permissions);
   if (beyond.empty()) return Ok{};
@@ -174,7 +185,9 @@ const std::vector<ManifestKey>& policy_keys() {
     std::vector<ManifestKey> all = {
         {"policy.handlers", "list of strings", "(all)", "The handlers that a manifest may be granted."},
         {"policy.audit", "string", "best-effort",
-         "The weakest audit.mode that a manifest may have: strict or best-effort."},
+         "The weakest audit.mode that a manifest may have: strict, quorum or best-effort."},
+        {"policy.quorum", "number", "1", "The least that a manifest with the mode quorum may have as audit.quorum."},
+        {"policy.effects", "string", "at-once", "gated: every manifest must have audit.effects = \"gated\"."},
         {"policy.children", "number", "(none)", "The most that a manifest may have as supervisor.max_children."},
     };
     for (const auto& key : limit_keys()) {
@@ -203,8 +216,9 @@ Policy read_policy(const Config::Table& root, uint64_t memory_max) {
     table->fail("handlers", str_cat("policy.handlers: there is no handler '", escape(as_bytes(handler)),
                                     "'; there are: ", listed(Names(known.begin(), known.end()))));
   }
-  const auto floor = table->choice("audit", {"strict", "best-effort"}, "best-effort");
-  if (floor == "strict") policy.audit_floor = schema::AuditMode::kStrict;
+  policy.audit_floor = read_audit_mode(*table, "audit", schema::AuditMode::kBestEffort);
+  policy.gated = table->choice("effects", {"at-once", "gated"}, "at-once") == "gated";
+  policy.quorum_floor = static_cast<uint16_t>(table->number("quorum", 1, 1, kQuorumMax));
   policy.children = table->number("children", kUnlimited, 0, supervise::kSupervisedChildrenMax);
   for (const auto& key : limit_keys()) key.set(policy.most, key.read(*table, key.get(policy.most)));
   if (const uint64_t memory = policy.most.instance.memory_bytes; memory > memory_max) {

@@ -38,13 +38,15 @@ struct Policy {
   // By PermissionKey::name; a key that isn't there is allowed whatever it says.
   std::map<std::string_view, std::vector<std::string>> permissions;
   schema::AuditMode audit_floor = schema::AuditMode::kBestEffort;
+  uint16_t quorum_floor = 1;  // the least that a manifest with the mode quorum may ask for
+  bool gated = false;         // every manifest's effects must be
 };
 
 // kRefused, naming the manifest's key and the policy's.
 Result<void> check_policy(const Manifest& manifest, const Policy& policy);
 
 // Whether `child` grants no more than `parent`: kRefused, naming the key and both values. A child of a strictly audited
-// parent is strictly audited.
+// parent is strictly audited; one of a parent with a quorum has the same or more.
 Result<void> check_grants_no_more(const Manifest& child, const Manifest& parent);
 
 // The keys of node.toml's [policy], and the policy that it states; without the table, what a node allows that states

@@ -12,6 +12,7 @@
 
 #include "node/actor/actor_timers.h"
 #include "node/actor/channel.h"
+#include "node/actor/gate.h"
 #include "node/actor/life.h"
 #include "node/actor/relations.h"
 #include "node/chain/chain.h"
@@ -25,14 +26,16 @@ struct Resting {
   std::shared_ptr<wasm::Module> module;
   Chain::Tip tip;
   std::optional<Bytes> state;
-  uint64_t fuel = 0;  // of all calls
+  uint64_t fuel = 0;           // of all calls
+  uint64_t auditors_step = 0;  // that its links were at
   // Most have none of these.
+  std::shared_ptr<Gate> gate;
   std::unique_ptr<const Parentage> parent;
   std::unique_ptr<Relations> relations;
   std::unique_ptr<ActorTimers> timers;  // none that is set: the numbers that were given
   std::unique_ptr<std::map<uint64_t, std::shared_ptr<Channel>>> channels;
   std::unique_ptr<Labels> labels;
-  // Beside the auditors' links.
+  // Beside the auditors' links, which are found again.
   std::unique_ptr<std::vector<std::shared_ptr<Subscriber>>> subscribers;
 };
 

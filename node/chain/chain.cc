@@ -272,6 +272,7 @@ void Chain::cancel() {
   for (auto& entry : entries_) {
     release(entry);
     entry.subscriber->forget_waker(id_);
+    entry.subscriber->forget_event(id_);
   }
   emission_ = Emission{};
 }

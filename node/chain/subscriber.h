@@ -32,6 +32,8 @@ class Subscriber {
   // enqueues.
   virtual void when_room(const ActorId& actor, std::function<void()> waker) = 0;
   virtual void forget_waker(const ActorId& actor) = 0;
+  // The event for which room was asked isn't emitted: whatever was taken for it and not released is given back.
+  virtual void forget_event(const ActorId& actor) { (void)actor; }
   // Consumes the reservation. `event` is valid during the call only.
   virtual void deliver(const schema::EncodedEvent& event) = 0;
   // The chain ended (its terminal event was delivered) or this subscriber was removed.

@@ -3,6 +3,7 @@
 #include <span>
 
 #include "node/control/answers.h"
+#include "node/control/auditor_values.h"
 #include "node/control/log_stream.h"
 
 namespace theater::node {
@@ -20,6 +21,7 @@ constexpr uint64_t kWaitMax = 24 * 3'600'000;  // ms
 
 Value record_of(const ActorInfo& info) {
   const auto hex = [](const auto& id) { return Value::string(id.is_zero() ? "" : id.hex()); };
+  const GateInfo gate = info.gate.value_or(GateInfo{});
   std::vector<Value> names, children;
   for (const auto& name : info.names) names.push_back(Value::string(name));
   for (const auto& child : info.children) children.push_back(hex(child));
@@ -36,24 +38,16 @@ Value record_of(const ActorInfo& info) {
                         {"mailbox-bytes", Value::u64(info.mailbox_bytes)},
                         {"memory-bytes", Value::u64(info.memory_bytes)},
                         {"fuel", Value::u64(info.fuel)},
+                        {"effects", Value::string(info.gate ? "gated" : "at-once")},
+                        {"held", Value::u64(gate.held)},
+                        {"released", Value::u64(gate.released)},
+                        {"discarded", Value::u64(gate.discarded)},
+                        {"held-us", Value::u64(gate.wait_ns / 1'000)},
                         {"parent", hex(info.parent)},
                         {"child-id", Value::string(info.child_id)},
                         {"strategy", Value::string(info.strategy)},
                         {"restarts", Value::u64(info.restarts)},
                         {"children", Value::list(std::move(children))}});
-}
-
-Value record_of(const bus::Outbox::Status& status) {
-  return Value::record({{"name", Value::string(status.auditor)},
-                        {"connected", Value::boolean(status.connected)},
-                        {"last-error", Value::string(status.last_error)},
-                        {"appended-events", Value::u64(status.appended_events)},
-                        {"appended-bytes", Value::u64(status.appended_bytes)},
-                        {"durable-events", Value::u64(status.durable_events)},
-                        {"durable-bytes", Value::u64(status.durable_bytes)},
-                        {"dropped-events", Value::u64(status.dropped_events)},
-                        {"resent-frames", Value::u64(status.resent_frames)},
-                        {"reconnects", Value::u64(status.reconnects)}});
 }
 
 // A number or flag that may be left out.
@@ -115,8 +109,7 @@ class RuntimeControl final : public bus::ControlHandler {
     return all;
   }
 
-  RuntimeControl(Runtime& runtime, std::vector<std::shared_ptr<bus::Outbox>> auditors)
-      : runtime_(runtime), auditors_(std::move(auditors)) {}
+  explicit RuntimeControl(Runtime& runtime) : runtime_(runtime) {}
 
   void handle(const ControlPeer& peer, ControlRequest request, std::shared_ptr<Responder> responder) override;
 
@@ -140,12 +133,18 @@ class RuntimeControl final : public bus::ControlHandler {
   void stop(const ExchangePtr& exchange);
   void kill(const ExchangePtr& exchange);
   void status(const ExchangePtr& exchange);
+  void subscription_add(const ExchangePtr& exchange);
+  void subscription_remove(const ExchangePtr& exchange);
+  void subscription_demote(const ExchangePtr& exchange) { set_demoted(exchange, true); }
+  void subscription_promote(const ExchangePtr& exchange) { set_demoted(exchange, false); }
+  void set_demoted(const ExchangePtr& exchange, bool demoted);
+  void subscription_list(const ExchangePtr& exchange);
+  std::vector<Value> auditors() const;
 
   // Calls `what` with the actor that the argument `actor` names.
   void with_actor(const ExchangePtr& exchange, std::function<void(const ActorId&)> what);
 
   Runtime& runtime_;
-  const std::vector<std::shared_ptr<bus::Outbox>> auditors_;
   Answers answers_;
   // Logs that are followed. Of the bus thread.
   static constexpr size_t kStreamsMax = 256;
@@ -196,6 +195,11 @@ std::span<const RuntimeControl::Verb> RuntimeControl::verbs() {
       {"actor.stop", Role::kOperator, true, &RuntimeControl::stop},
       {"actor.kill", Role::kOperator, true, &RuntimeControl::kill},
       {"node.status", Role::kReader, false, &RuntimeControl::status},
+      {"subscription.add", Role::kOperator, true, &RuntimeControl::subscription_add},
+      {"subscription.remove", Role::kOperator, true, &RuntimeControl::subscription_remove},
+      {"subscription.demote", Role::kOperator, true, &RuntimeControl::subscription_demote},
+      {"subscription.promote", Role::kOperator, true, &RuntimeControl::subscription_promote},
+      {"subscription.list", Role::kReader, false, &RuntimeControl::subscription_list},
   };
   return kVerbs;
 }
@@ -346,9 +350,6 @@ void RuntimeControl::kill(const ExchangePtr& exchange) {
 }
 
 void RuntimeControl::status(const ExchangePtr& exchange) {
-  std::vector<Value> links;
-  links.reserve(auditors_.size());
-  for (const auto& auditor : auditors_) links.push_back(record_of(auditor->status()));
   const auto about = runtime_.about();
   exchange->done(Value::record({{"name", Value::string(about.name)},
                                 {"version", Value::string(about.version)},
@@ -356,16 +357,74 @@ void RuntimeControl::status(const ExchangePtr& exchange) {
                                 {"engine-profile", Value::string(about.engine_profile.hex())},
                                 {"chain", Value::string(runtime_.node_chain().hex())},
                                 {"actors", Value::u64(runtime_.counts().registered)},
-                                {"auditors", Value::list(std::move(links))}}));
+                                {"auditors", Value::list(auditors())}}));
+}
+
+std::vector<Value> RuntimeControl::auditors() const {
+  std::vector<Value> records;
+  for (const auto& info : runtime_.auditors()) records.push_back(record_of(info));
+  return records;
+}
+
+void RuntimeControl::subscription_list(const ExchangePtr& exchange) {
+  exchange->done(Value::record({{"auditors", Value::list(auditors())}}));
+}
+
+// A living actor is named as everywhere.
+void RuntimeControl::subscription_add(const ExchangePtr& exchange) {
+  auto auditor = read_auditor(exchange->args());
+  if (!auditor.ok()) return exchange->done(std::move(auditor).error());
+  std::string actors = "all";
+  if (bus::find_field(exchange->args(), "actors") != nullptr) {
+    auto given = bus::text_field(exchange->args(), "actors");
+    if (!given.ok()) return exchange->done(std::move(given).error());
+    actors = std::move(*given);
+  }
+  const auto add = [this, exchange, auditor = std::move(*auditor)](const ActorFilter& filter) {
+    Auditor taking = auditor;
+    taking.actors = filter;
+    runtime_.add_auditor(std::move(taking), exchange->origin, [exchange](Result<bool> added) {
+      if (!added.ok()) return exchange->done(std::move(added).error());
+      exchange->done(Value::record({{"added", Value::boolean(*added)}}));
+    });
+  };
+  constexpr std::string_view kId = "id:";
+  if (actors.starts_with(kId)) {
+    return runtime_.resolve(actors.substr(kId.size()), [exchange, add](const Result<ActorId>& actor) {
+      if (!actor.ok()) return exchange->done(actor.error());
+      add(ActorFilter::only(*actor));
+    });
+  }
+  const auto filter = ActorFilter::parse(actors);
+  if (!filter.ok()) return exchange->done(filter.error());
+  add(*filter);
+}
+
+void RuntimeControl::subscription_remove(const ExchangePtr& exchange) {
+  const auto name = bus::text_field(exchange->args(), "name");
+  if (!name.ok()) return exchange->done(name.error());
+  runtime_.remove_auditor(*name, exchange->origin, [exchange](Result<RemovedAuditor> removed) {
+    if (!removed.ok()) return exchange->done(std::move(removed).error());
+    exchange->done(Value::record(
+        {{"removed", Value::boolean(removed->removed)}, {"lost-events", Value::u64(removed->lost_events)}}));
+  });
+}
+
+void RuntimeControl::set_demoted(const ExchangePtr& exchange, bool demoted) {
+  const auto name = bus::text_field(exchange->args(), "name");
+  if (!name.ok()) return exchange->done(name.error());
+  runtime_.demote_auditor(*name, demoted, exchange->origin, [exchange](Result<bool> changed) {
+    if (!changed.ok()) return exchange->done(std::move(changed).error());
+    exchange->done(Value::record({{"changed", Value::boolean(*changed)}}));
+  });
 }
 
 }  // namespace
 
 std::vector<std::pair<std::string_view, bus::Role>> control_verbs() { return RuntimeControl::names_and_roles(); }
 
-std::unique_ptr<bus::ControlHandler> make_control_handler(Runtime& runtime,
-                                                          std::vector<std::shared_ptr<bus::Outbox>> auditors) {
-  return std::make_unique<RuntimeControl>(runtime, std::move(auditors));
+std::unique_ptr<bus::ControlHandler> make_control_handler(Runtime& runtime) {
+  return std::make_unique<RuntimeControl>(runtime);
 }
 
 }  // namespace theater::node

@@ -14,7 +14,6 @@
 #include <vector>
 
 #include "bus/control.h"
-#include "bus/outbox.h"
 #include "node/runtime/runtime.h"
 
 namespace theater::node {
@@ -23,7 +22,6 @@ namespace theater::node {
 std::vector<std::pair<std::string_view, bus::Role>> control_verbs();
 
 // `runtime` must outlive the handler and every request in flight; stop the bus first.
-std::unique_ptr<bus::ControlHandler> make_control_handler(Runtime& runtime,
-                                                          std::vector<std::shared_ptr<bus::Outbox>> auditors);
+std::unique_ptr<bus::ControlHandler> make_control_handler(Runtime& runtime);
 
 }  // namespace theater::node

@@ -27,25 +27,34 @@ Content::Shared Content::find(const Hash& hash) {
   return found->second->bytes;
 }
 
-void Content::fetch(const Hash& hash, std::function<void(Result<Shared>)> done) {
-  fetch_from(0, hash, std::nullopt, std::move(done));
+void Content::set_auditors(Outboxes auditors) {
+  auto set = std::make_shared<const Outboxes>(std::move(auditors));
+  std::lock_guard lock(mutex_);
+  auditors_ = std::move(set);
 }
 
-void Content::fetch_from(size_t auditor, const Hash& hash, std::optional<Error> trouble,
-                         std::function<void(Result<Shared>)> done) {
-  if (auditor == auditors_.size()) return trouble ? done(*trouble) : done(Shared());
-  auditors_[auditor]->fetch_blob(hash, kContentMax,
-                                 [self = shared_from_this(), auditor, hash, trouble = std::move(trouble),
-                                  done = std::move(done)](Result<Bytes> got) {
-                                   if (!got.ok()) {
-                                     auto now = got.error().code == ErrorCode::kNotFound ? trouble
-                                                                                         : std::optional(got.error());
-                                     return self->fetch_from(auditor + 1, hash, std::move(now), done);
-                                   }
-                                   auto bytes = std::make_shared<const Bytes>(std::move(*got));
-                                   self->put(hash, bytes);
-                                   done(std::move(bytes));
-                                 });
+void Content::fetch(const Hash& hash, std::function<void(Result<Shared>)> done) {
+  std::shared_ptr<const Outboxes> auditors;
+  {
+    std::lock_guard lock(mutex_);
+    auditors = auditors_;
+  }
+  fetch_from(auditors, 0, hash, std::nullopt, std::move(done));
+}
+
+void Content::fetch_from(const std::shared_ptr<const Outboxes>& auditors, size_t next, const Hash& hash,
+                         std::optional<Error> trouble, std::function<void(Result<Shared>)> done) {
+  if (next == auditors->size()) return trouble ? done(*trouble) : done(Shared());
+  const auto answered = [self = shared_from_this(), auditors, next, hash, trouble, done](Result<Bytes> got) {
+    if (!got.ok()) {
+      auto now = got.error().code == ErrorCode::kNotFound ? trouble : std::optional(got.error());
+      return self->fetch_from(auditors, next + 1, hash, std::move(now), done);
+    }
+    auto bytes = std::make_shared<const Bytes>(std::move(*got));
+    self->put(hash, bytes);
+    done(std::move(bytes));
+  };
+  (*auditors)[next]->fetch_blob(hash, kContentMax, answered);
 }
 
 Result<void> Labels::reserve(const std::string& label) {

@@ -29,7 +29,8 @@ class Content : public std::enable_shared_from_this<Content> {
 
   explicit Content(size_t cache_bytes = kCacheBytes) : cache_bytes_(cache_bytes) {}
 
-  void set_auditors(std::vector<std::shared_ptr<bus::Outbox>> auditors) { auditors_ = std::move(auditors); }
+  using Outboxes = std::vector<std::shared_ptr<bus::Outbox>>;
+  void set_auditors(Outboxes auditors);  // those to ask from now on
 
   void put(const Hash& hash, Shared bytes);
   Shared find(const Hash& hash);  // null: it isn't in the cache
@@ -38,16 +39,16 @@ class Content : public std::enable_shared_from_this<Content> {
   void fetch(const Hash& hash, std::function<void(Result<Shared>)> done);
 
  private:
-  void fetch_from(size_t auditor, const Hash& hash, std::optional<Error> trouble,
-                  std::function<void(Result<Shared>)> done);
+  void fetch_from(const std::shared_ptr<const Outboxes>& auditors, size_t next, const Hash& hash,
+                  std::optional<Error> trouble, std::function<void(Result<Shared>)> done);
 
   struct Entry {
     Hash hash;
     Shared bytes;
   };
   const size_t cache_bytes_;
-  std::vector<std::shared_ptr<bus::Outbox>> auditors_;  // set once, before anything else
   std::mutex mutex_;
+  std::shared_ptr<const Outboxes> auditors_ = std::make_shared<const Outboxes>();
   std::list<Entry> entries_;  // used last in front
   std::unordered_map<Hash, std::list<Entry>::iterator> by_hash_;
   size_t held_bytes_ = 0;

@@ -28,8 +28,11 @@ enum class Count : uint8_t {
   kSendsRefused,  // to an actor
   kTaken,         // from outside, into a mailbox
   kTakesRefused,
-  kShutdowns,  // actors that ended without an error
-  kErrors,     // those that ended with one, in the order of schema::ErrorKind: trap,
+  kReleased,    // of gated actors: calls and answers that went out,
+  kDiscarded,   // answers that nobody waited for any more,
+  kHeldMicros,  // and how long they were held
+  kShutdowns,   // actors that ended without an error
+  kErrors,      // those that ended with one, in the order of schema::ErrorKind: trap,
   kKilled,
   kDeadline,
   kLimit,
@@ -48,7 +51,9 @@ class Counters {
     count.store(count.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
   }
   // By any thread.
-  void add_outside(Count what) { slots_[0].counts[static_cast<size_t>(what)].fetch_add(1, std::memory_order_relaxed); }
+  void add_outside(Count what, uint64_t n = 1) {
+    slots_[0].counts[static_cast<size_t>(what)].fetch_add(n, std::memory_order_relaxed);
+  }
   uint64_t sum(Count what) const {
     uint64_t sum = 0;
     for (size_t i = 0; i <= workers_; ++i) {

@@ -18,6 +18,9 @@ RuntimeMetrics RuntimeImpl::metrics() const {
   metrics.calls = counters.sum(Count::kCalls);
   metrics.host_calls = counters.sum(Count::kHostCalls);
   metrics.fuel = counters.sum(Count::kFuel);
+  metrics.released = counters.sum(Count::kReleased);
+  metrics.discarded = counters.sum(Count::kDiscarded);
+  metrics.held_us = counters.sum(Count::kHeldMicros);
   metrics.sent = counters.sum(Count::kSent);
   metrics.sends_refused = counters.sum(Count::kSendsRefused);
   metrics.taken = counters.sum(Count::kTaken);

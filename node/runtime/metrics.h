@@ -14,8 +14,9 @@ struct RuntimeMetrics {
   uint64_t passivations = 0, activations = 0;
   std::map<std::string, uint64_t> ended;  // by "shutdown" and the names of error kinds
   uint64_t events = 0, calls = 0, host_calls = 0, fuel = 0;
-  uint64_t sent = 0, sends_refused = 0;   // between actors
-  uint64_t taken = 0, takes_refused = 0;  // from outside
+  uint64_t sent = 0, sends_refused = 0;               // between actors
+  uint64_t taken = 0, takes_refused = 0;              // from outside
+  uint64_t released = 0, discarded = 0, held_us = 0;  // of gated actors: what went out or nobody wanted any more
   uint64_t modules_found = 0, modules_loaded = 0, modules_compiled = 0, modules_refused = 0;
   uint64_t compiling_ns = 0;
 

@@ -60,13 +60,14 @@ void NodeChain::wake_next() {
   if (next != nullptr) next->wake();
 }
 
-void NodeChain::add(std::string_view type, schema::Value value) {
+bool NodeChain::add(std::string_view type, schema::Value value, std::function<void()> then) {
   {
     std::lock_guard lock(mutex_);
-    if (finishing_) return;
-    facts_.push_back(Fact{type, std::move(value)});
+    if (finishing_) return false;
+    facts_.push_back(Fact{type, std::move(value), std::move(then)});
   }
   wake();
+  return true;
 }
 
 void NodeChain::add_reserved(std::string_view type, schema::Value value) {
@@ -116,6 +117,7 @@ Task::Next NodeChain::turn(Worker& worker) {
     const auto step = chain_.step(worker.scratch);
     CHECK(step != Chain::Step::kTooLarge, "a fact of the node is too large");
     if (step == Chain::Step::kParked) break;
+    if (const auto then = std::exchange(then_, nullptr)) then();
     wake_next();
   }
   std::function<void()> done;
@@ -138,6 +140,7 @@ bool NodeChain::begin_next() {
   if (!facts_.empty()) {
     auto fact = std::move(facts_.front());
     facts_.pop_front();
+    then_ = std::move(fact.then);
     chain_.begin(fact.type, schema::Fact{std::move(fact.value)});
     return true;
   }

@@ -24,6 +24,10 @@ namespace theater::node {
 inline constexpr std::string_view kFactBoot = "node/boot";
 inline constexpr std::string_view kFactSpawn = "node/spawn";
 inline constexpr std::string_view kFactEnd = "node/end";
+inline constexpr std::string_view kFactSubscriptionAdded = "node/subscription-added";
+inline constexpr std::string_view kFactSubscriptionRemoved = "node/subscription-removed";
+inline constexpr std::string_view kFactSubscriptionDemoted = "node/subscription-demoted";
+inline constexpr std::string_view kFactSubscriptionPromoted = "node/subscription-promoted";
 
 class NodeChain final : public Task {
  public:
@@ -41,8 +45,9 @@ class NodeChain final : public Task {
   bool reserve(const std::shared_ptr<Task>& task);
   void give_back();
   void forget(const Task& task);  // it doesn't wait any more
-  // `type` is one of the constants above.
-  void add(std::string_view type, schema::Value value);
+  // `type` is one of the constants above. `then` runs on this task's worker when the fact is emitted; it doesn't if the
+  // chain ends before, or has: false.
+  bool add(std::string_view type, schema::Value value, std::function<void()> then = {});
   void add_reserved(std::string_view type, schema::Value value);
   // Emits what waits, then the terminal event, then calls `done`. Once.
   void finish(std::string reason, std::function<void()> done);
@@ -64,6 +69,7 @@ class NodeChain final : public Task {
   struct Fact {
     std::string_view type;
     schema::Value value;
+    std::function<void()> then;
   };
   bool begin_next();
   bool is_full() const { return facts_.size() + reserved_ >= kFactsMax; }  // with the lock
@@ -80,6 +86,7 @@ class NodeChain final : public Task {
   std::string reason_;
   std::function<void()> done_;
   Status status_;
+  std::function<void()> then_;  // of the fact that is being emitted; of the worker
 
   Chain chain_;
 };

@@ -3,7 +3,6 @@
 
 #include "base/check.h"
 #include "base/crypto.h"
-#include "node/chain/link_subscriber.h"
 #include "node/runtime/runtime_impl.h"
 
 namespace theater::node {
@@ -51,6 +50,7 @@ void RuntimeImpl::request(const ActorId& actor, Bytes message, schema::Origin or
   if (found == nullptr) return done(no_such_actor(actor));
   const auto reply = std::make_shared<Reply>(std::move(done));
   reply->durable = durable;
+  reply->from_outside = true;
   if (timeout_ms != 0) {
     const auto timer = context_->timers.make_id(after_ms(options_.clock->monotonic_ns(), timeout_ms));
     reply->on_answer = [context = context_.get(), timer] { context->timers.cancel(timer); };
@@ -171,6 +171,16 @@ void RuntimeImpl::unsubscribe(const ActorId& actor, std::shared_ptr<Subscriber> 
   });
 }
 
+std::vector<AuditorInfo> RuntimeImpl::auditors() const {
+  std::vector<AuditorInfo> infos;
+  for (const auto& auditor : context_->auditors.all()) {
+    const auto& link = auditor->link;
+    infos.push_back({auditor->actors.text(), auditor->key_text(), link.data_endpoint, link.control_endpoint,
+                     link.window_bytes, auditor->configured, auditor->outbox->status()});
+  }
+  return infos;
+}
+
 void RuntimeImpl::when_ended(const ActorId& actor, Callback<ActorInfo> done) {
   if (find(actor) == nullptr) {
     if (auto ended = context_->directory.find_ended(actor)) return done(std::move(*ended));
@@ -231,7 +241,7 @@ void RuntimeImpl::spawn_life(LifeRequest life, Callback<ActorInfo> done) {
   genesis.manifest_length = recipe->text->size();
   genesis.node = options_.identity;
   genesis.engine_profile = options_.engine->profile().hash;
-  genesis.audit = {manifest.audit_mode, 0, static_cast<uint16_t>(options_.auditors.size()), false};
+  genesis.audit = {manifest.audit_mode, manifest.quorum, 0, false};
   options_.random->fill(genesis.nonce);
   genesis.requested_by = std::move(life.requested_by);
   genesis.previous_life = life.previous_life;

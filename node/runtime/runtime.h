@@ -21,6 +21,7 @@
 #include "base/random.h"
 #include "base/result.h"
 #include "bus/outbox.h"
+#include "node/actor/auditors.h"
 #include "node/actor/policy.h"
 #include "node/actor/recipe.h"
 #include "node/chain/subscriber.h"
@@ -47,18 +48,27 @@ struct RuntimeOptions {
   size_t workers = 0;       // 0: one a core
   // An idle actor gives up its instance after this, unless its manifest says otherwise. 0: never.
   uint64_t passivate_after_ms = kPassivateAfterMs;
-  Policy policy;                                       // what manifests may grant
-  std::shared_ptr<ModuleFiles> module_files;           // compiled packages on disk; may be none
-  uint64_t actors_max = kActorsMax;                    // registered at once, passivated ones included
-  std::vector<std::shared_ptr<bus::Outbox>> auditors;  // all chains go to all of them
-  Log log;                                             // any thread
-  std::map<std::string, std::string> environment;      // variables that manifests may grant
+  Policy policy;                                   // what manifests may grant
+  std::shared_ptr<ModuleFiles> module_files;       // compiled packages on disk; may be none
+  uint64_t actors_max = kActorsMax;                // registered at once, passivated ones included
+  std::vector<Auditor> auditors;                   // at least one takes all chains, if there are any
+  bus::Loop* bus = nullptr;                        // for changes of the auditors; null: there are none
+  Log log;                                         // any thread
+  std::map<std::string, std::string> environment;  // variables that manifests may grant
 };
 
 struct SpawnRequest : Bundle {
   std::optional<Bytes> initial_state;
   schema::Origin requested_by;
   std::vector<std::shared_ptr<Subscriber>> subscribers;  // beside the auditors; these see genesis and init, too
+};
+
+// Of an actor whose effects are gated, since its life began.
+struct GateInfo {
+  uint64_t held = 0;  // calls and answers, at the moment
+  uint64_t released = 0;
+  uint64_t discarded = 0;  // answers that nobody waited for any more
+  uint64_t wait_ns = 0;    // all together, of what was released
 };
 
 struct ActorInfo {
@@ -71,9 +81,10 @@ struct ActorInfo {
   uint64_t mailbox = 0;  // messages
   uint64_t mailbox_bytes = 0;
   uint64_t memory_bytes = 0;
-  uint64_t fuel = 0;        // consumed by all its calls, the one in progress included
-  uint64_t waiting_ms = 0;  // how long it has been waiting for `waits_for`, when somebody looked
-  std::string ended;        // why, for ended ones: "stop", "WasmError: …"
+  uint64_t fuel = 0;             // consumed by all its calls, the one in progress included
+  uint64_t waiting_ms = 0;       // how long it has been waiting for `waits_for`, when somebody looked
+  std::string ended;             // why, for ended ones: "stop", "WasmError: …"
+  std::optional<GateInfo> gate;  // none: its effects aren't gated
 
   ActorId parent;                  // its supervisor; zero: none
   std::string child_id;            // by which its supervisor knows it
@@ -87,6 +98,20 @@ struct ActorCounts {
   uint64_t registered = 0;  // passivated ones included
   uint64_t laid_down = 0;   // of these: passivated, and nothing but a short record
   uint64_t starting = 0;    // without an id yet
+};
+
+struct AuditorInfo {
+  std::string actors;  // whose chains it takes: "all", "name:web-*", …
+  std::string key;     // "tk1…"; empty within one process
+  std::string data, control;
+  uint64_t window_bytes = 0;
+  bool configured = true;  // else it was added while the node runs
+  bus::Outbox::Status status;
+};
+
+struct RemovedAuditor {
+  bool removed = false;      // there was one
+  uint64_t lost_events = 0;  // that it was sent or was to be sent and hasn't acknowledged
 };
 
 struct NodeAbout {
@@ -133,6 +158,13 @@ class Runtime {
   virtual void unsubscribe(const ActorId& actor, std::shared_ptr<Subscriber> subscriber, Callback<bool> done) = 0;
   // Called once when the actor has ended and its terminal event is emitted (at once if it already has).
   virtual void when_ended(const ActorId& actor, Callback<ActorInfo> done) = 0;
+
+  // Who the auditors are (node/runtime/subscriptions.h). Adding tells whether it wasn't there before, demoting whether
+  // it wasn't so before; the first is told when the change is in effect, or kUnavailable after some seconds without.
+  virtual std::vector<AuditorInfo> auditors() const = 0;
+  virtual void add_auditor(Auditor auditor, schema::Operator by, Callback<bool> done) = 0;
+  virtual void remove_auditor(const std::string& name, schema::Operator by, Callback<RemovedAuditor> done) = 0;
+  virtual void demote_auditor(const std::string& name, bool demoted, schema::Operator by, Callback<bool> done) = 0;
 
   virtual const ActorId& node_chain() const = 0;
   // Looks at every living actor: some microseconds for a hundred of them. Not for a loop.

@@ -13,6 +13,7 @@
 #include "node/runtime/node_chain.h"
 #include "node/runtime/refusals.h"
 #include "node/runtime/runtime.h"
+#include "node/runtime/subscriptions.h"
 
 namespace theater::node {
 
@@ -38,6 +39,16 @@ class RuntimeImpl final : public Runtime, private ActorListener {
   void subscribe(const ActorId& actor, std::shared_ptr<Subscriber> subscriber, Callback<Ok> done) override;
   void unsubscribe(const ActorId& actor, std::shared_ptr<Subscriber> subscriber, Callback<bool> done) override;
   void when_ended(const ActorId& actor, Callback<ActorInfo> done) override;
+  std::vector<AuditorInfo> auditors() const override;
+  void add_auditor(Auditor auditor, schema::Operator by, Callback<bool> done) override {
+    subscriptions_->add(std::move(auditor), by, std::move(done));
+  }
+  void remove_auditor(const std::string& name, schema::Operator by, Callback<RemovedAuditor> done) override {
+    subscriptions_->remove(name, by, std::move(done));
+  }
+  void demote_auditor(const std::string& name, bool demoted, schema::Operator by, Callback<bool> done) override {
+    subscriptions_->demote(name, demoted, by, std::move(done));
+  }
   const ActorId& node_chain() const override { return node_chain_->id(); }
   RuntimeMetrics metrics() const override;
   void defer(std::function<void()> work) override { context_->commands.push(std::move(work)); }
@@ -66,7 +77,7 @@ class RuntimeImpl final : public Runtime, private ActorListener {
   };
   // Takes both parts if it succeeds.
   Result<void> create(std::shared_ptr<wasm::Module> module, Spawning& spawning);
-  schema::Genesis node_genesis();
+  schema::Genesis node_genesis(size_t auditors);
   void boot();
   std::shared_ptr<Actor> find(const ActorId& id) const;
   static Error stopping();
@@ -79,6 +90,7 @@ class RuntimeImpl final : public Runtime, private ActorListener {
   const RuntimeOptions options_;
   const std::shared_ptr<ActorContext> context_;
   std::shared_ptr<NodeChain> node_chain_;
+  std::shared_ptr<Subscriptions> subscriptions_;
   std::unique_ptr<Refusals> refusals_;
   std::unique_ptr<ModuleCache> modules_;
   ManifestCache manifests_;

@@ -6,7 +6,6 @@
 #include "base/check.h"
 #include "base/crypto.h"
 #include "base/thread.h"
-#include "node/chain/link_subscriber.h"
 #include "node/runtime/runtime_impl.h"
 
 namespace theater::node {
@@ -30,11 +29,19 @@ size_t worker_count(size_t asked) {
   return asked != 0 ? asked : std::max<size_t>(1, std::thread::hardware_concurrency());
 }
 
+Auditors::Outboxes node_auditors(const std::vector<Auditor>& auditors) {
+  Auditors::Outboxes outboxes;
+  for (const auto& auditor : auditors) {
+    if (auditor.actors.takes_all()) outboxes.push_back(auditor.outbox);
+  }
+  return outboxes;
+}
+
 }  // namespace
 
 RuntimeImpl::RuntimeImpl(RuntimeOptions options)
     : options_(std::move(options)), context_(std::make_shared<ActorContext>(worker_count(options_.workers))) {
-  for (const auto& outbox : options_.auditors) context_->strict_links.push_back(std::make_shared<StrictLink>(outbox));
+  context_->auditors.begin_with(options_.auditors);
   context_->clock = options_.clock;
   context_->random = options_.random;
   context_->passivate_after_ms = options_.passivate_after_ms;
@@ -42,12 +49,15 @@ RuntimeImpl::RuntimeImpl(RuntimeOptions options)
   context_->listener = this;
   context_->log = options_.log;
   context_->environment = options_.environment;
-  context_->content->set_auditors(options_.auditors);
-  context_->outboxes = options_.auditors;
+  Auditors::Outboxes all;
+  for (const auto& auditor : options_.auditors) all.push_back(auditor.outbox);
+  context_->content->set_auditors(std::move(all));
   for (const auto& function : wasm::host_functions()) context_->handlers.push_back(find_implementation(function));
 
-  node_chain_ = std::make_shared<NodeChain>(context_, context_->scheduler, *options_.clock, node_genesis(),
-                                            context_->strict_links);
+  const auto links = std::make_shared<AuditLinks>(schema::AuditMode::kStrict, 0, node_auditors(options_.auditors));
+  node_chain_ = std::make_shared<NodeChain>(context_, context_->scheduler, *options_.clock, node_genesis(links->size()),
+                                            std::vector<std::shared_ptr<Subscriber>>{links});
+  subscriptions_ = std::make_shared<Subscriptions>(context_, *node_chain_, links, options_.bus);
   node_chain_->wake();
   refusals_ = std::make_unique<Refusals>(*node_chain_, context_->timers, *options_.clock);
   modules_ = std::make_unique<ModuleCache>(*options_.engine, *options_.clock, options_.module_files,
@@ -58,12 +68,12 @@ RuntimeImpl::RuntimeImpl(RuntimeOptions options)
 
 RuntimeImpl::~RuntimeImpl() { stop(0); }
 
-schema::Genesis RuntimeImpl::node_genesis() {
+schema::Genesis RuntimeImpl::node_genesis(size_t auditors) {
   schema::Genesis genesis;
   genesis.name = options_.name;
   genesis.node = options_.identity;
   genesis.engine_profile = options_.engine->profile().hash;
-  genesis.audit = {schema::AuditMode::kStrict, 0, static_cast<uint16_t>(options_.auditors.size()), false};
+  genesis.audit = {schema::AuditMode::kStrict, 0, static_cast<uint16_t>(auditors), false};
   options_.random->fill(genesis.nonce);
   return genesis;
 }

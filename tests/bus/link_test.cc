@@ -328,11 +328,43 @@ TEST_F(LinkTest, a_missing_frame_is_asked_for_once_in_a_while_and_sent_again) {
   EXPECT_EQ(verdict.verdict, Receiver::Verdict::kUnordered);
   EXPECT_EQ(std::get<Nack>(decode_link(verdict.reply)->body).expected, 1u);
   EXPECT_TRUE(give(frames[2]).reply.empty()) << "not for each frame";
+  now_ns_ += 10'000'000;
   sender_.on_control(verdict.reply, now_ns_);
   const auto again = take_frames();
   ASSERT_EQ(again.size(), 3u);
   for (const auto& frame : again) EXPECT_EQ(give(frame).verdict, Receiver::Verdict::kAccept);
   EXPECT_GE(window_.status().resent_frames, 3u);
+}
+
+TEST_F(LinkTest, an_auditor_that_asks_without_end_gets_everything_again_only_now_and_then) {
+  tell_auditor();
+  append(0);
+  ASSERT_EQ(take_frames().size(), 1u);
+  const Bytes nack = encode_link({sender_options().stream, Nack{1}});
+  size_t sent = 0;
+  for (int ms = 0; ms < 100; ++ms) {
+    now_ns_ += 1'000'000;
+    for (int i = 0; i < 50; ++i) {
+      sender_.on_control(nack, now_ns_);
+      sent += take_frames().size();
+    }
+  }
+  EXPECT_EQ(sent, 10u);
+}
+
+TEST_F(LinkTest, absurd_credit_is_clamped_by_the_window_and_less_than_before_takes_nothing_back) {
+  tell_auditor();
+  const auto grant = [&](uint64_t bytes, uint64_t frames) {
+    sender_.on_control(encode_link({sender_options().stream, Ack{{}, bytes, frames}}), now_ns_);
+  };
+  grant(UINT64_MAX, UINT64_MAX);
+  EXPECT_EQ(window_.status().room_bytes, uint64_t{1} << 20);
+  append(0);
+  grant(0, 0);
+  EXPECT_EQ(window_.status().room_bytes, 0u);
+  EXPECT_TRUE(take_frames().empty());
+  grant(UINT64_MAX, UINT64_MAX);
+  EXPECT_EQ(take_frames().size(), 1u) << "what was appended is still there";
 }
 
 TEST_F(LinkTest, a_restarted_auditor_is_told_hello_and_goes_on_from_its_disk) {

@@ -341,6 +341,74 @@ TEST_F(LoopTest, bad_endpoints_and_missing_keys_are_refused_with_a_reason) {
   EXPECT_FALSE(node_->listen({"tcp://1.2.3.4:1", "tcp://1.2.3.4:2", keys_path()}, [](Inbound) { return true; }).ok());
 }
 
+// What a hang-up says: how many events weren't acknowledged.
+std::future<uint64_t> hang_up(Loop& loop, const std::shared_ptr<Outbox>& outbox, uint64_t grace_ms) {
+  auto lost = std::make_shared<std::promise<uint64_t>>();
+  loop.hang_up(outbox, grace_ms, [lost](uint64_t events) { lost->set_value(events); });
+  return lost->get_future();
+}
+
+TEST_F(LoopTest, a_link_is_hung_up_when_what_it_took_is_durable_and_another_is_dialed) {
+  open_auditor();
+  open_node(auditor_keys_.public_keys());
+  for (uint64_t i = 0; i < 1'000; ++i) emit(i);
+  ASSERT_TRUE(outbox_->try_reserve(ActorId{}, 1'000));
+  EXPECT_EQ(hang_up(*node_, outbox_, 60'000).get(), 0u);
+  EXPECT_TRUE(outbox_->closed());
+  expect_all_stored(1'000);
+  EXPECT_FALSE(outbox_->try_reserve(ActorId{}, 1));
+  outbox_->release(ActorId{}, 1'000);  // whoever held room may still give it back, or use it, which goes nowhere
+  EXPECT_EQ(hang_up(*node_, outbox_, 60'000).get(), 0u) << "it is gone already";
+
+  std::promise<Result<std::shared_ptr<Outbox>>> dialed;
+  const DialOptions again{"first", data_, control_, auditor_keys_.public_keys(), 4 << 20};
+  node_->dial(again, [&](Result<std::shared_ptr<Outbox>> outbox) { dialed.set_value(std::move(outbox)); });
+  outbox_ = dialed.get_future().get().value();
+  EXPECT_TRUE(eventually([&] { return outbox_->status().connected; })) << node_log_.all();
+  std::promise<Result<std::shared_ptr<Outbox>>> refused;
+  node_->dial({"bad", "http://a", control_, auditor_keys_.public_keys()},
+              [&](Result<std::shared_ptr<Outbox>> outbox) { refused.set_value(std::move(outbox)); });
+  EXPECT_FALSE(refused.get_future().get().ok());
+}
+
+TEST_F(LoopTest, hanging_up_a_dead_auditor_wakes_who_waits_and_says_what_is_lost) {
+  open_auditor();
+  open_node(auditor_keys_.public_keys());
+  emit(0);
+  expect_all_stored(1);
+  auditor_->hold(true);
+  emit(1);
+  std::promise<void> durable, room;
+  outbox_->when_durable([&] { durable.set_value(); });
+  while (outbox_->try_reserve(ActorId{}, 64 * 1024)) {
+  }
+  outbox_->when_room(ActorId{}, [&] { room.set_value(); });
+  auto lost = hang_up(*node_, outbox_, 200);
+  durable.get_future().get();
+  room.get_future().get();
+  EXPECT_EQ(lost.get(), 1u);
+  std::promise<bool> fetched;
+  outbox_->fetch_blob(Hash{}, 100, [&](const Result<Bytes>& got) { fetched.set_value(got.ok()); });
+  EXPECT_FALSE(fetched.get_future().get());
+  auditor_->hold(false);
+}
+
+TEST_F(LoopTest, nobody_waits_for_a_demoted_link) {
+  open_node(auditor_keys_.public_keys());  // and no auditor
+  std::promise<void> first, second;
+  outbox_->when_room(ActorId{}, [&] { first.set_value(); });
+  outbox_->demote(true);
+  first.get_future().get();
+  outbox_->when_room(ActorId{}, [&] { second.set_value(); });
+  second.get_future().get();
+  EXPECT_TRUE(outbox_->demoted() && outbox_->status().demoted);
+  bool woken = false;
+  outbox_->demote(false);
+  outbox_->when_room(ActorId{}, [&] { woken = true; });
+  EXPECT_FALSE(woken) << "it is waited for again";
+  outbox_->forget_waker(ActorId{});
+}
+
 TEST_F(LoopTest, after_stop_calls_do_nothing_and_stop_says_if_something_was_left) {
   open_auditor();
   open_node(auditor_keys_.public_keys());

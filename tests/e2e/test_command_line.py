@@ -1,5 +1,6 @@
 """What every command has in common: help, usage errors, exit codes, keys, contexts, packages."""
 import json
+import pathlib
 import stat
 import time
 import unittest
@@ -30,7 +31,7 @@ class Usage(house.Case):
             self.assertIn(noun, top)
             for verb in verbs:
                 self.assertIn("Usage: theater", self.theater(noun, verb, "--help").stdout)
-        for command in ("run", "replay", "version"):
+        for command in ("run", "replay", "dump", "version"):
             self.assertIn("Usage: theater", self.theater(command, "--help").stdout)
 
     def test_usage_errors_are_2_and_name_the_help(self):
@@ -149,6 +150,31 @@ class Packages(house.Case):
         (self.folder / "text.wasm").write_text("hello")
         self.theater("package", "show", "text.wasm", code=1)
         self.theater("package", "show", "nowhere.wasm", code=3)
+
+
+class Dump(house.Case):
+    GOLDEN = pathlib.Path(__file__).resolve().parent.parent / "golden"
+
+    def test_every_golden_frame_event_and_message_is_told(self):
+        messages = sorted(self.GOLDEN.glob("link-*.bin"))
+        self.assertEqual(len(messages), 9)
+        for file in messages:
+            name = file.stem.removeprefix("link-").upper()
+            self.assertIn(f"message       {name}\n", self.theater("dump", file).stdout)
+        self.assertIn("piece of blob", self.theater("dump", self.GOLDEN / "frame-1.bin").stdout)
+        for file in self.GOLDEN.glob("event-*.bin"):
+            self.assertIn("hash  ", self.theater("dump", file).stdout)
+
+    def test_a_forged_receipt_is_called_one(self):
+        bytes_ = bytearray((self.GOLDEN / "link-receipt.bin").read_bytes())
+        bytes_[-1] ^= 1
+        (self.folder / "forged").write_bytes(bytes_)
+        self.assertIn("NOT the auditor's", self.theater("dump", "forged").stdout)
+
+    def test_what_is_none_of_them_is_refused(self):
+        (self.folder / "text").write_text("hello")
+        self.theater("dump", "text", code=4)
+        self.theater("dump", "nowhere", code=3)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@
 
 #include "node/control/answers.h"
 #include "node/control/log_stream.h"
-#include "tests/node/fake_node.h"
+#include "tests/node/fake_bus.h"
 
 namespace theater::node {
 namespace {
@@ -87,11 +87,14 @@ bus::ControlPeer remote(std::vector<Role> roles, uint8_t key = 1) {
 
 class ControlTest : public testing::Test {
  protected:
-  ControlTest() { node_.auditor("b"); }
+  ControlTest() {
+    node_.auditor("b");
+    node_.options().bus = &bus_;
+  }
 
   bus::ControlHandler& handler() {
     if (handler_ == nullptr) {
-      handler_ = make_control_handler(node_.runtime(), {node_.outboxes().begin(), node_.outboxes().end()});
+      handler_ = make_control_handler(node_.runtime());
     }
     return *handler_;
   }
@@ -115,6 +118,12 @@ class ControlTest : public testing::Test {
   std::vector<Value::Field> spawn_args() {
     return {{"manifest", Value::string(FakeNode::manifest("test"))}, {"package", Value::bytes(to_bytes("worker"))}};
   }
+  std::vector<Value> auditors() {
+    return bus::find_field(ask("subscription.list", {}).result, "auditors")->get<Value::List>()->items;
+  }
+  static bool flag(const ControlResponse& answer, std::string_view name) {
+    return *bus::find_field(answer.result, name)->get<bool>();
+  }
   std::string spawn() { return *bus::text_field(ask("actor.spawn", spawn_args()).result, "id"); }
   std::vector<Value::Field> message(const std::string& actor, const std::string& text) {
     return {{"actor", Value::string(actor)}, {"message", Value::bytes(to_bytes(text))}};
@@ -125,6 +134,7 @@ class ControlTest : public testing::Test {
     return payload == nullptr ? "(none)" : std::string(as_text(*payload->get<Bytes>()));
   }
 
+  FakeBus bus_;
   FakeNode node_;
   std::unique_ptr<bus::ControlHandler> handler_;
   uint64_t last_id_ = 0;
@@ -152,6 +162,11 @@ TEST_F(ControlTest, ThePageListsExactlyTheVerbsAndTheFieldsThereAre) {
   const auto shown = ask("actor.show", {{"actor", Value::string(spawn())}});
   for (const auto& field : shown.result.get<Value::Record>()->fields) told.push_back(field.name);
   for (const auto& [name, meaning] : page_rows("An actor")) listed.push_back(name);
+  EXPECT_EQ(listed, told);
+  told.clear(), listed.clear();
+  const Value auditor = auditors()[0];
+  for (const auto& field : auditor.get<Value::Record>()->fields) told.push_back(field.name);
+  for (const auto& [name, meaning] : page_rows("An auditor")) listed.push_back(name);
   EXPECT_EQ(listed, told);
 }
 
@@ -233,13 +248,56 @@ TEST_F(ControlTest, Status) {
   EXPECT_EQ(*bus::text_field(auditors[0], "name"), "b");
 }
 
+TEST_F(ControlTest, AuditorsComeAndGo) {
+  const std::string actor = spawn();
+  const std::string key = bus::SecretKeys::generate().public_keys().text();
+  const auto args = [&](const std::string& actors) {
+    return std::vector<Value::Field>{
+        {"name", Value::string("c")}, {"data", Value::string("tcp://c:1")}, {"control", Value::string("tcp://c:2")},
+        {"key", Value::string(key)},  {"window", Value::u64(1 << 20)},      {"actors", Value::string(actors)}};
+  };
+  const std::vector<Value::Field> c = {{"name", Value::string("c")}};
+  EXPECT_THAT(ask("subscription.add", args("id:nobody")).error->message, HasSubstr("nobody"));
+  EXPECT_THAT(ask("subscription.add", args("nonsense")).error->message, HasSubstr("all, name:PATTERN"));
+  EXPECT_TRUE(flag(ask("subscription.add", args("id:" + actor.substr(0, 10))), "added"));
+  EXPECT_FALSE(flag(ask("subscription.add", args("id:" + actor)), "added"));
+  EXPECT_THAT(ask("subscription.add", args("all")).error->message, HasSubstr("other particulars"));
+  ASSERT_EQ(auditors().size(), 2u);
+  const auto added = auditors()[1];
+  EXPECT_EQ(*bus::text_field(added, "actors"), "id:" + actor);
+  EXPECT_EQ(*bus::text_field(added, "source"), "run time");
+  EXPECT_EQ(*bus::text_field(auditors()[0], "source"), "configuration");
+  EXPECT_EQ(*bus::text_field(added, "key"), key);
+  EXPECT_EQ(*bus::number_field(added, "window-bytes"), 1u << 20);
+
+  EXPECT_TRUE(flag(ask("subscription.demote", c), "changed"));
+  EXPECT_FALSE(flag(ask("subscription.demote", c), "changed"));
+  EXPECT_TRUE(*bus::find_field(auditors()[1], "demoted")->get<bool>());
+  EXPECT_TRUE(flag(ask("subscription.promote", c), "changed"));
+  EXPECT_FALSE(*bus::find_field(auditors()[1], "demoted")->get<bool>());
+
+  bus_.lost_events = 2;
+  const auto removed = ask("subscription.remove", c);
+  EXPECT_TRUE(flag(removed, "removed"));
+  EXPECT_EQ(*bus::number_field(removed.result, "lost-events"), 2u);
+  EXPECT_FALSE(flag(ask("subscription.remove", c), "removed"));
+  EXPECT_EQ(auditors().size(), 1u);
+  EXPECT_EQ(ask("subscription.demote", c).error->code, ErrorCode::kNotFound);
+
+  auto local_one = args("all");
+  local_one[1] = {"data", Value::string("inproc://auditor")};
+  EXPECT_THAT(ask("subscription.add", local_one).error->message, HasSubstr("must be tcp://HOST:PORT"));
+}
+
 TEST_F(ControlTest, ReadersMayLookAndNothingElse) {
   const std::string actor = spawn();
   const auto reader = remote({Role::kReader});
   EXPECT_FALSE(ask("actor.list", {}, "", reader).error);
   EXPECT_FALSE(ask("actor.show", {{"actor", Value::string(actor)}}, "", reader).error);
   EXPECT_FALSE(ask("node.status", {}, "", reader).error);
-  for (const char* verb : {"actor.spawn", "actor.send", "actor.request", "actor.stop", "actor.kill"}) {
+  EXPECT_FALSE(ask("subscription.list", {}, "", reader).error);
+  for (const char* verb : {"actor.spawn", "actor.send", "actor.request", "actor.stop", "actor.kill", "subscription.add",
+                           "subscription.remove", "subscription.demote", "subscription.promote"}) {
     const auto refused = ask(verb, message(actor, "x"), "", reader);
     ASSERT_TRUE(refused.error) << verb;
     EXPECT_EQ(refused.error->code, ErrorCode::kRefused);

@@ -33,6 +33,11 @@ class FakeOutbox final : public bus::Outbox {
     }
     for (auto& waker : wakers) waker();
   }
+  // Hung up, as the bus does it.
+  void close() {
+    closed_ = true;
+    wake_all();
+  }
   void make_durable() {
     std::vector<bus::Waker> wakers;
     {
@@ -57,7 +62,7 @@ class FakeOutbox final : public bus::Outbox {
 
   bool try_reserve(const ActorId&, size_t bytes) override {
     std::lock_guard lock(mutex_);
-    if (bytes > room_) return false;
+    if (closed_ || bytes > room_) return false;
     room_ -= bytes;
     reserved_ += bytes;
     return true;
@@ -68,6 +73,7 @@ class FakeOutbox final : public bus::Outbox {
     reserved_ -= bytes;
   }
   void when_room(const ActorId& actor, bus::Waker waker) override {
+    if (demoted_ || closed_) return waker();
     std::lock_guard lock(mutex_);
     wakers_[actor] = std::move(waker);
   }
@@ -80,6 +86,7 @@ class FakeOutbox final : public bus::Outbox {
       std::lock_guard lock(mutex_);
       reserved_ -= event_room(event.bytes.size());
     }
+    if (closed_) return;
     record_.deliver(event);
   }
   void drop(const schema::EncodedEvent&) override {
@@ -94,7 +101,14 @@ class FakeOutbox final : public bus::Outbox {
     }
     record_.deliver_blob(actor, hash, length, offset, piece);
   }
+  void demote(bool demoted) override {
+    demoted_ = demoted;
+    if (demoted) wake_all();
+  }
+  bool demoted() const override { return demoted_; }
+  bool closed() const override { return closed_; }
   void when_durable(bus::Waker waker) override {
+    if (demoted_ || closed_) return waker();
     std::lock_guard lock(mutex_);
     durable_wakers_.push_back(std::move(waker));
   }
@@ -107,11 +121,24 @@ class FakeOutbox final : public bus::Outbox {
   Status status() const override {
     Status status;
     status.auditor = name_;
+    status.demoted = demoted_;
     return status;
   }
 
  private:
+  void wake_all() {
+    std::vector<bus::Waker> wakers;
+    {
+      std::lock_guard lock(mutex_);
+      wakers.swap(durable_wakers_);
+      for (auto& [actor, waker] : wakers_) wakers.push_back(std::move(waker));
+      wakers_.clear();
+    }
+    for (auto& waker : wakers) waker();
+  }
+
   const std::string name_;
+  std::atomic<bool> demoted_{false}, closed_{false};
   mutable std::mutex mutex_;
   size_t room_;
   size_t reserved_ = 0;
@@ -170,6 +197,7 @@ class FakeNode {
   ~FakeNode() { stop(0); }
 
   std::map<std::string, std::string> environment;  // the node's, set before its first use
+  std::map<std::string, std::string> filters;      // likewise: whose chains an auditor takes, if not all
 
   // "log N", "sleep MS", "loop", "trap", "fail", "end", "state TEXT", "show"; anything else is echoed.
   static void obey(wasm::FakeCall& call) {
@@ -206,7 +234,12 @@ class FakeNode {
       options.random = &random_;
       options.workers = workers_;
       options.environment = environment;
-      options.auditors.assign(outboxes_.begin(), outboxes_.end());
+      for (const auto& outbox : outboxes_) {
+        options.auditors.emplace_back(outbox);
+        if (const auto found = filters.find(outbox->status().auditor); found != filters.end()) {
+          options.auditors.back().actors = *ActorFilter::parse(found->second);
+        }
+      }
       options.log = [this](const LogLine& line) {
         std::lock_guard lock(mutex_);
         lines_.push_back(line);

@@ -272,7 +272,12 @@ TEST(ManifestTest, WhatIsWrongSaysWhereAndWhatToDo) {
   EXPECT_THAT(error_of("name = \"x\"\n[limits]\ntable_elements = 100001\n"),
               HasSubstr("m.toml:3:18: 'table_elements' is 100001; it must be from 1 to 100000"));
   EXPECT_THAT(error_of("name = \"x\"\n[limits]\nfuel = 0\n"), HasSubstr("m.toml:3:8: 'fuel' is 0; it must be from 1"));
-  EXPECT_THAT(error_of("name = \"x\"\n[audit]\nmode = \"quorum\"\n"), HasSubstr("none of \"strict\", \"best-effort\""));
+  EXPECT_THAT(error_of("name = \"x\"\n[audit]\nmode = \"most\"\n"),
+              HasSubstr("none of \"strict\", \"quorum\", \"best-effort\""));
+  EXPECT_THAT(error_of("name = \"x\"\n[audit]\nmode = \"quorum\"\n"), HasSubstr("audit.quorum must say how many"));
+  EXPECT_THAT(error_of("name = \"x\"\n[audit]\nmode = \"quorum\"\nquorum = 0\n"),
+              HasSubstr("audit.quorum must say how many"));
+  EXPECT_THAT(error_of("name = \"x\"\n[audit]\nquorum = 2\n"), HasSubstr("of use with audit.mode"));
   EXPECT_THAT(error_of("name = "), HasSubstr("m.toml:1:"));
   EXPECT_THAT(error_of("\xff\xfe\x00"), HasSubstr("m.toml:1:"));
 }

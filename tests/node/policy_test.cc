@@ -103,6 +103,15 @@ TEST(PolicyTest, HandlersAndTheAuditFloor) {
   EXPECT_THAT(refusal(lax, "[policy]\naudit = \"strict\"\n"),
               AllOf(HasSubstr("audit.mode of 'lax' is best-effort"), HasSubstr("at least strict"),
                     HasSubstr("policy.audit in its node.toml")));
+
+  const auto two = manifest("two", "[audit]\nmode = \"quorum\"\nquorum = 2\n");
+  EXPECT_EQ(refusal(two, "[policy]\naudit = \"best-effort\"\n"), "");
+  EXPECT_EQ(refusal(two, "[policy]\naudit = \"quorum\"\nquorum = 2\n"), "");
+  EXPECT_EQ(refusal(manifest("strict"), "[policy]\naudit = \"quorum\"\nquorum = 2\n"), "");
+  EXPECT_THAT(refusal(lax, "[policy]\naudit = \"quorum\"\n"), HasSubstr("at least quorum"));
+  EXPECT_THAT(refusal(two, "[policy]\naudit = \"strict\"\n"), HasSubstr("audit.mode of 'two' is quorum"));
+  EXPECT_EQ(refusal(two, "[policy]\naudit = \"quorum\"\nquorum = 3\n"),
+            "audit.quorum of 'two' is 2, and this node has at least 3 (policy.quorum in its node.toml)");
 }
 
 TEST(PolicyTest, WhatIsGrantedByNameIsAllowedByName) {
@@ -136,7 +145,8 @@ TEST(PolicyTest, WhatIsWrongWithAPolicySaysWhere) {
   EXPECT_THAT(policy("[policy]\nmemory = \"65 MiB\"\n").error, HasSubstr("limits.memory_max, 67108864"));
   EXPECT_THAT(policy("[policy]\nmemry = \"1 MiB\"\n").error, HasSubstr("did you mean 'memory'"));
   EXPECT_THAT(policy("[policy]\nfuel = 0\n").error, HasSubstr("node.toml:2:8: 'fuel' is 0"));
-  EXPECT_THAT(policy("[policy]\naudit = \"none\"\n").error, HasSubstr("none of \"strict\", \"best-effort\""));
+  EXPECT_THAT(policy("[policy]\naudit = \"none\"\n").error,
+              HasSubstr("none of \"strict\", \"quorum\", \"best-effort\""));
 }
 
 TEST(PolicyTest, AChildGetsAtMostWhatItsParentHas) {
@@ -156,6 +166,15 @@ fuel = 1000
   const std::string within = "[limits]\nmemory = \"16 MiB\"\nfuel = 1000\n";
   EXPECT_EQ(said("[[handler]]\ntype = \"random\"\n" + within), "");
   EXPECT_EQ(said("[limits]\nmemory = \"1 MiB\"\nfuel = 1\n"), "");
+  EXPECT_THAT(said(within + "[audit]\nmode = \"quorum\"\nquorum = 9\n"), HasSubstr("audit.mode of 'child' is quorum"));
+  const auto lax_parent = manifest("boss", within + "[audit]\nmode = \"quorum\"\nquorum = 2\n");
+  const auto of_lax = [&](const std::string& quorum) {
+    const auto child = manifest("child", within + "[audit]\nmode = \"quorum\"\nquorum = " + quorum + "\n");
+    const auto allowed = check_grants_no_more(child, lax_parent);
+    return allowed.ok() ? "" : allowed.error().message;
+  };
+  EXPECT_EQ(of_lax("2"), "");
+  EXPECT_THAT(of_lax("1"), HasSubstr("audit.quorum of 'child' is 1, and its parent 'boss' has at least 2"));
   EXPECT_THAT(said("[[handler]]\ntype = \"wasi\"\n" + within),
               HasSubstr("handler.type of 'child' is wasi, and its parent 'boss' has only runtime, random"));
   EXPECT_THAT(said("[limits]\nmemory = \"17 MiB\"\nfuel = 1000\n"),

@@ -206,6 +206,9 @@ class AnsweringOutbox final : public bus::Outbox {
   bool needs_blob(const Hash&) override { return false; }
   void append_blob(const ActorId&, const Hash&, uint64_t, uint64_t, BytesView) override {}
   void when_durable(bus::Waker) override {}
+  void demote(bool) override {}
+  bool demoted() const override { return false; }
+  bool closed() const override { return false; }
   Status status() const override { return {}; }
 };
 

@@ -38,7 +38,7 @@ THIRD_PARTY = [
 ]
 
 # C and POSIX headers that count as part of the platform; C++ headers are known by having neither dot nor slash.
-PLATFORM = r"(sys|netinet|arpa|linux)/.*|(assert|dirent|dlfcn|errno|fcntl|fenv|grp|inttypes|limits|malloc|math|net/if|netdb|" \
+PLATFORM = r"(sys|netinet|arpa|linux)/.*|(assert|dirent|dlfcn|errno|fcntl|fenv|fnmatch|grp|inttypes|limits|malloc|math|net/if|netdb|" \
            r"poll|pthread|pwd|sched|semaphore|signal|stdbool|stddef|stdint|stdio|stdlib|string|strings|spawn|" \
            r"termios|time|ucontext|unistd)\.h"
 
