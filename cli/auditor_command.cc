@@ -53,6 +53,7 @@ Result<void> begin(Running& running, const AuditorConfig& config, const bus::Sec
   options.store_path = config.store;
   options.window_bytes = config.window_bytes;
   options.batch_bytes = config.batch_bytes;
+  options.limits = config.limits;
   options.clock = &clock;
   options.keys = &keys;
   options.log = log;

@@ -24,6 +24,10 @@ constexpr ConfigKey kKeys[] = {
     {"backfill_interval", "duration", "5 s", "How often it asks its peers for events that are missing here."},
     {"window", "size", "8 MiB", "How many unacknowledged bytes each node may have in flight."},
     {"batch", "size", "1 MiB", "The most that one synced write to the store takes."},
+    {"limits.open_chains", "number", "10000000",
+     "Chains of one node that haven't ended; it can begin no more of them."},
+    {"limits.unreferenced", "size", "4 GiB",
+     "Bytes of blobs from one node that no event refers to; no more blobs of it are taken."},
     {"log.format", "string", "text",
      "text: a line for people; json: an object a line, with the actor's id and the event's hash."},
     {"log.file", "path", "(none)", "A file for the log, instead of stderr."},
@@ -86,6 +90,11 @@ Result<AuditorConfig> parse_auditor_config(std::string_view text, const std::str
   config.authorized_keys = beside(path, root.required_text("authorized_keys"));
   config.window_bytes = root.size_bytes("window", 8u << 20, 64u << 10, uint64_t{1} << 30);
   config.batch_bytes = root.size_bytes("batch", 1u << 20, 4u << 10, 64u << 20);
+  if (const auto limits = root.table("limits")) {
+    config.limits.open_chains = limits->number("open_chains", config.limits.open_chains, 1, UINT64_MAX / 2);
+    config.limits.loose_bytes =
+        limits->size_bytes("unreferenced", config.limits.loose_bytes, 1u << 20, uint64_t{1} << 50);
+  }
   for (const auto key : {"data", "control"}) {
     const auto& endpoint = key == std::string_view("data") ? config.data : config.control;
     if (auto checked = check_tcp_endpoint(endpoint); !checked.ok()) root.fail(key, checked.error().message);

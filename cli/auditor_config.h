@@ -10,6 +10,7 @@
 #include "bus/keys.h"
 #include "cli/config_key.h"
 #include "cli/daemon_log.h"
+#include "persist/holdings.h"
 
 namespace theater::cli {
 
@@ -21,6 +22,7 @@ struct AuditorConfig {
   std::string authorized_keys;  // path
   uint64_t window_bytes = 0;
   uint64_t batch_bytes = 0;
+  persist::HoldingLimits limits;
   std::string serve;      // unix:/path, or empty
   std::string serve_tcp;  // tcp://host:port, or empty
   struct Peer {

@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <map>
 #include <mutex>
 
 #include "base/bounded_queue.h"
@@ -19,6 +20,8 @@ using std::chrono::milliseconds;
 
 constexpr size_t kInboundMax = 8192;  // messages; and in bytes:
 constexpr size_t kInboundBytesMax = 128u << 20;
+// One peer that floods leaves room for what all others have in flight, which their credit bounds.
+constexpr size_t kInboundOfOneMax = kInboundMax / 2;
 constexpr size_t kAcceptedMax = 1024;   // frames between intake and verify; the nodes' credit is the closer bound
 constexpr size_t kPreparedMax = 1;      // batches between verify and commit
 constexpr size_t kAloneMax = 8u << 10;  // bytes of a frame that intake may carry to the disk by itself
@@ -57,10 +60,12 @@ class StoreAuditor final : public Auditor {
 
   bool offer(bus::Inbound message) override {
     const size_t size = message.bytes.size();
-    const bool fits = inbound_bytes_.fetch_add(size) + size <= kInboundBytesMax;
+    const bus::CurveKey peer = message.peer;
+    const bool fits = inbound_bytes_.fetch_add(size) + size <= kInboundBytesMax && count_in(peer);
     Arrival arrival{std::move(message), nullptr};
     if (fits && inbound_.try_push(arrival)) return true;
     inbound_bytes_.fetch_sub(size);
+    if (fits) count_out(peer);
     std::lock_guard lock(mutex_);
     ++status_.dropped;
     return false;
@@ -104,6 +109,8 @@ class StoreAuditor final : public Auditor {
     if (options_.log) options_.log(line);
   }
 
+  bool count_in(const bus::CurveKey& peer);
+  void count_out(const bus::CurveKey& peer);
   void intake();
   void take_in(Arrival& arrival);
   void carry_alone(Accepted accepted);
@@ -123,6 +130,8 @@ class StoreAuditor final : public Auditor {
 
   BoundedQueue<Arrival> inbound_{kInboundMax};
   std::atomic<size_t> inbound_bytes_{0};
+  std::mutex of_peers_mutex_;
+  std::map<bus::CurveKey, size_t> of_peers_;  // messages in inbound_
   BoundedQueue<Work> accepted_{kAcceptedMax};
   BoundedQueue<Commit> prepared_{kPreparedMax};
 
@@ -138,12 +147,26 @@ class StoreAuditor final : public Auditor {
   std::thread intake_, verify_, commit_;
 };
 
+bool StoreAuditor::count_in(const bus::CurveKey& peer) {
+  std::lock_guard lock(of_peers_mutex_);
+  size_t& messages = of_peers_[peer];
+  if (messages >= kInboundOfOneMax) return false;
+  ++messages;
+  return true;
+}
+
+void StoreAuditor::count_out(const bus::CurveKey& peer) {
+  std::lock_guard lock(of_peers_mutex_);
+  --of_peers_[peer];
+}
+
 void StoreAuditor::intake() {
   uint64_t ticked_ns = 0;
   while (true) {
     auto arrival = inbound_.pop_for(kTick);
     if (arrival) {
       inbound_bytes_.fetch_sub(arrival->message.bytes.size());
+      if (!arrival->fill) count_out(arrival->message.peer);
       take_in(*arrival);
     } else if (inbound_.closed()) {
       return;
@@ -300,8 +323,8 @@ void StoreAuditor::note_error(const std::string& message) {
 
 Result<std::unique_ptr<Auditor>> start_auditor_on(std::shared_ptr<Store> store, AuditorOptions options) {
   const SigningKey* signer = options.keys == nullptr ? nullptr : &options.keys->identity();
-  TRY_ASSIGN(auto steps,
-             AuditorSteps::open(store, {options.window_bytes, options.clock, signer, options.log, options.reply}));
+  TRY_ASSIGN(auto steps, AuditorSteps::open(store, {options.window_bytes, options.clock, signer, options.log,
+                                                    options.reply, options.limits}));
   auto auditor = std::make_unique<StoreAuditor>(std::move(store), std::move(steps), std::move(options));
   auditor->start();
   return std::unique_ptr<Auditor>(std::move(auditor));

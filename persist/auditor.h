@@ -24,6 +24,7 @@
 #include "base/log.h"
 #include "base/result.h"
 #include "bus/loop.h"
+#include "persist/holdings.h"
 #include "persist/peer.h"
 
 namespace theater::persist {
@@ -33,6 +34,7 @@ struct AuditorOptions {
   bool sync = true;                       // false only for benchmarks: acknowledgements then promise less
   uint64_t window_bytes = 8u << 20;       // credit for each node
   size_t batch_bytes = 1u << 20;          // at most, a commit
+  HoldingLimits limits;                   // of what one node can make it hold
   Clock* clock = nullptr;                 // required
   const bus::SecretKeys* keys = nullptr;  // its identity signs receipts; none: there are none
   Log log;                                // any thread

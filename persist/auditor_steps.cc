@@ -20,7 +20,7 @@ bus::Receiver::Options receiver_options(const AuditorSteps::Options& options) {
 
 Result<std::unique_ptr<AuditorSteps>> AuditorSteps::open(std::shared_ptr<Store> store, Options options) {
   CHECK(options.clock != nullptr);
-  TRY_ASSIGN(auto recorder, Recorder::open(*store));
+  TRY_ASSIGN(auto recorder, Recorder::open(*store, options.limits));
   return std::unique_ptr<AuditorSteps>(new AuditorSteps(std::move(store), std::move(recorder), std::move(options)));
 }
 
@@ -81,7 +81,7 @@ Result<void> AuditorSteps::verify(const Accepted& accepted) {
   const bus::StreamId& stream = accepted.frame.header.stream;
   if (!outcome.refused.empty()) {
     say(str_cat("the stream of node ", accepted.node.short_hex(), " is refused: ", outcome.refused));
-    reply(accepted.peer, receiver_.refuse(accepted.peer, stream, outcome.refused, true));
+    reply(accepted.peer, receiver_.refuse(accepted.peer, stream, outcome.refused, outcome.for_good));
   } else {
     next_.acks[{accepted.peer, stream}] = accepted.mark;
   }

@@ -49,6 +49,7 @@ class AuditorSteps {
     const SigningKey* signer = nullptr;  // of receipts; none: there are none
     Log log;
     std::function<void(const bus::CurveKey& peer, Bytes message)> reply;
+    HoldingLimits limits;
   };
   // Makes a new store's first rows. kInvalid if it is another version's.
   static Result<std::unique_ptr<AuditorSteps>> open(std::shared_ptr<Store> store, Options options);

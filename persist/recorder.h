@@ -47,10 +47,11 @@ class Recorder final : private Rules {
   static constexpr size_t kEvidencePerFrameMax = 16;
 
   // Makes the first rows if the store is empty; kInvalid if it is another version's.
-  static Result<std::unique_ptr<Recorder>> open(Store& store);
+  static Result<std::unique_ptr<Recorder>> open(Store& store, HoldingLimits limits = {});
 
   struct Outcome {
     std::string refused;          // not empty: nothing of the frame is stored, and the stream can't go on
+    bool for_good = false;        // trying again can't help
     std::vector<LogLine> alarms;  // what became evidence
   };
   Result<Outcome> add(const PublicKey& node, uint64_t received_ns, const bus::FrameView& frame);
@@ -73,7 +74,8 @@ class Recorder final : private Rules {
   uint64_t gaps() const { return gaps_.load(std::memory_order_relaxed); }
 
  private:
-  explicit Recorder(Store& store) : store_(store), blobs_(store, tip_.next_blob) {}
+  Recorder(Store& store, HoldingLimits limits)
+      : store_(store), holdings_(store, limits), blobs_(store, tip_.next_blob, holdings_) {}
 
   struct StreamKey {
     PublicKey node;
@@ -106,7 +108,7 @@ class Recorder final : private Rules {
 
   Result<ChainEntry*> find(const ActorId& actor) override;
   ChainEntry& begin(ChainRow row) override;
-  Result<bool> has_blob(const BlobNeed& need) override { return blobs_.has(need); }
+  Result<bool> has_blob(const BlobNeed& need) override { return blobs_.has(need, batch()); }
   void taken(ChainEntry& entry, uint64_t sequence, uint32_t offset) override;
   void missing(ChainEntry& entry, uint64_t first, uint64_t last, const Hash& head) override;
   void stopped(ChainEntry& entry) override;
@@ -121,6 +123,7 @@ class Recorder final : private Rules {
 
   Store& store_;
   StoreTip tip_;
+  Holdings holdings_;
   BlobIntake blobs_;
   std::atomic<uint64_t> durable_{0};
 

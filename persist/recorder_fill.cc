@@ -21,6 +21,7 @@ Result<void> Recorder::count_gaps() {
 }
 
 Result<Recorder::Filled> Recorder::fill(const Fill& fill, uint64_t received_ns) {
+  TRY(holdings_.load(fill.peer));
   fill_ = &fill;
   gaps_changed_.clear();
   received_ns_ = received_ns;
