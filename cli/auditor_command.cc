@@ -30,7 +30,7 @@ struct Options {
 // and acknowledged before the sockets close.
 struct Running {
   std::unique_ptr<persist::Auditor> auditor;
-  std::unique_ptr<bus::Loop> loop;
+  std::unique_ptr<bus::Loop> loop;  // goes first: it calls the auditor
 
   ~Running() { stop(); }
   void stop() {
@@ -53,13 +53,23 @@ Result<void> begin(Running& running, const AuditorConfig& config, const bus::Sec
   options.store_path = config.store;
   options.window_bytes = config.window_bytes;
   options.batch_bytes = config.batch_bytes;
+  options.limits = config.limits;
   options.clock = &clock;
   options.keys = &keys;
   options.log = log;
   options.reply = [loop = running.loop.get()](const bus::CurveKey& peer, Bytes message) {
     loop->reply(peer, std::move(message));
   };
+  options.backfill_interval_ms = config.backfill_interval_ms;
+  for (const auto& peer : config.peers) {
+    options.peers.push_back(persist::make_remote_peer({peer.name, peer.endpoint, peer.key, config.key}));
+  }
   TRY_ASSIGN(running.auditor, persist::start_auditor(std::move(options)));
+  for (const auto& endpoint : {config.serve, config.serve_tcp}) {
+    if (endpoint.empty()) continue;
+    TRY(running.loop->serve({.endpoint = endpoint, .authorized_keys_file = config.authorized_keys},
+                            running.auditor->service()));
+  }
   return running.loop->listen(
       {.data_endpoint = config.data,
        .control_endpoint = config.control,
@@ -119,6 +129,8 @@ Result<ExitCode> check(const Options& options) {
   checks.add("key", check_secret_keys(config.key));
   checks.add("authorized_keys", check_authorized_keys(config.authorized_keys));
   checks.add("store", check_store(config.store));
+  if (!config.serve.empty()) checks.add("serve", check_unix_socket_is_free(config.serve));
+  if (!config.serve_tcp.empty()) checks.add("serve_tcp", check_port_is_free(config.serve_tcp));
   checks.add("data", check_port_is_free(config.data));
   checks.add("control", check_port_is_free(config.control));
   if (!config.metrics.empty()) checks.add("metrics", check_port_is_free("tcp://" + config.metrics));
@@ -140,6 +152,8 @@ void add_auditor_commands(Command& root) {
   trying.required_option("--config", checking->config, "FILE", "auditor.toml (see docs/configuration.md)");
   trying.flag("--json", checking->json, kJsonHelp);
   trying.runs([checking] { return check(*checking); });
+
+  add_auditor_status(noun);
 }
 
 }  // namespace theater::cli

@@ -4,10 +4,13 @@
 
 #include <span>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
+#include "bus/keys.h"
 #include "cli/config_key.h"
 #include "cli/daemon_log.h"
+#include "persist/holdings.h"
 
 namespace theater::cli {
 
@@ -19,6 +22,15 @@ struct AuditorConfig {
   std::string authorized_keys;  // path
   uint64_t window_bytes = 0;
   uint64_t batch_bytes = 0;
+  persist::HoldingLimits limits;
+  std::string serve;      // unix:/path, or empty
+  std::string serve_tcp;  // tcp://host:port, or empty
+  struct Peer {
+    std::string name, endpoint;
+    bus::PublicKeys key;
+  };
+  std::vector<Peer> peers;
+  uint64_t backfill_interval_ms = 0;
   LogConfig log;
   std::string metrics;  // address of /metrics and /healthz, or empty
 };

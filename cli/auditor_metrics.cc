@@ -8,6 +8,8 @@ void add_auditor_metrics(Metrics& metrics, const persist::AuditorStatus& status)
   metrics.counter("theater_store_bytes_total", "Bytes of frames made durable.", status.bytes);
   metrics.counter("theater_store_commits_total", "Synced writes to the store.", status.commits);
   metrics.counter("theater_store_evidence_total", "Records of something wrong.", status.evidence);
+  metrics.counter("theater_backfilled_events_total", "Of the events: got from other auditors.", status.backfilled);
+  metrics.gauge("theater_store_gaps", "Places where events are missing.", status.gaps);
   metrics.counter("theater_intake_dropped_total", "Messages that found the intake full; nodes send them again.",
                   status.dropped);
   metrics.gauge("theater_store_writable", "1 while the store takes writes, otherwise 0.",

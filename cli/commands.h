@@ -7,7 +7,8 @@
 namespace theater::cli {
 
 // In both programs.
-void add_auditor_commands(Command& root);  // auditor start|check
+void add_auditor_commands(Command& root);  // auditor start|check, and the one below
+void add_auditor_status(Command& noun);    // auditor status
 void add_chain_commands(Command& root);    // chain list|show|verify|tail
 void add_chain_list(Command& noun);
 void add_chain_show(Command& noun);

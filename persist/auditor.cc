@@ -2,13 +2,16 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <map>
 #include <mutex>
 
 #include "base/bounded_queue.h"
 #include "base/thread.h"
 #include "persist/auditor_on_store.h"
 #include "persist/auditor_steps.h"
+#include "persist/backfill.h"
 #include "persist/rocks_store.h"
+#include "persist/service.h"
 
 namespace theater::persist {
 namespace {
@@ -17,6 +20,8 @@ using std::chrono::milliseconds;
 
 constexpr size_t kInboundMax = 8192;  // messages; and in bytes:
 constexpr size_t kInboundBytesMax = 128u << 20;
+// One peer that floods leaves room for what all others have in flight, which their credit bounds.
+constexpr size_t kInboundOfOneMax = kInboundMax / 2;
 constexpr size_t kAcceptedMax = 1024;   // frames between intake and verify; the nodes' credit is the closer bound
 constexpr size_t kPreparedMax = 1;      // batches between verify and commit
 constexpr size_t kAloneMax = 8u << 10;  // bytes of a frame that intake may carry to the disk by itself
@@ -24,32 +29,60 @@ constexpr milliseconds kTick{25};
 constexpr milliseconds kBackoffFirst{50}, kBackoffMost{5000};
 constexpr int kLastAttempts = 3;  // to write what is left, when stopping
 
+struct Arrival {
+  bus::Inbound message;
+  std::shared_ptr<FillJob> fill;  // or this
+};
+struct Work {
+  Accepted frame;
+  std::shared_ptr<FillJob> fill;  // or this
+};
+
 class StoreAuditor final : public Auditor {
  public:
   StoreAuditor(std::shared_ptr<Store> store, std::unique_ptr<AuditorSteps> steps, AuditorOptions options)
-      : options_(std::move(options)), store_(std::move(store)), steps_(std::move(steps)) {}
+      : options_(std::move(options)),
+        store_(std::move(store)),
+        steps_(std::move(steps)),
+        service_({store_, options_.clock, [this] { return status(); }}),
+        backfill_(std::make_unique<Backfill>(
+            Backfill::Options{store_, options_.peers, options_.backfill_interval_ms, options_.log,
+                              [this](Fill fill) { return submit(std::move(fill)); }})) {}
   ~StoreAuditor() override { stop(); }
 
   void start() {
     intake_ = start_thread("intake", [this] { intake(); });
     verify_ = start_thread("verify", [this] { verify(); });
     commit_ = start_thread("commit", [this] { commit(); });
+    service_.start();
+    backfill_->start();
   }
 
   bool offer(bus::Inbound message) override {
     const size_t size = message.bytes.size();
-    const bool fits = inbound_bytes_.fetch_add(size) + size <= kInboundBytesMax;
-    if (fits && inbound_.try_push(message)) return true;
+    const bus::CurveKey peer = message.peer;
+    const bool fits = inbound_bytes_.fetch_add(size) + size <= kInboundBytesMax && count_in(peer);
+    Arrival arrival{std::move(message), nullptr};
+    if (fits && inbound_.try_push(arrival)) return true;
     inbound_bytes_.fetch_sub(size);
+    if (fits) count_out(peer);
     std::lock_guard lock(mutex_);
     ++status_.dropped;
     return false;
   }
 
   AuditorStatus status() const override {
-    std::lock_guard lock(mutex_);
-    return status_;
+    AuditorStatus out;
+    {
+      std::lock_guard lock(mutex_);
+      out = status_;
+    }
+    out.gaps = steps_->gaps();
+    out.peers = backfill_->status();
+    return out;
   }
+  bus::ControlHandler& service() override { return service_; }
+  void backfill_now() override { backfill_->now(); }
 
   void stop() override {
     std::lock_guard once(stop_mutex_);
@@ -59,6 +92,8 @@ class StoreAuditor final : public Auditor {
       stopping_ = true;
     }
     wake_.notify_all();
+    backfill_->stop();
+    service_.stop();
     inbound_.close();
     intake_.join();
     accepted_.close();
@@ -74,11 +109,14 @@ class StoreAuditor final : public Auditor {
     if (options_.log) options_.log(line);
   }
 
+  bool count_in(const bus::CurveKey& peer);
+  void count_out(const bus::CurveKey& peer);
   void intake();
-  void take_in(bus::Inbound& message);
-  void carry_alone(const Accepted& accepted);
+  void take_in(Arrival& arrival);
+  void carry_alone(Accepted accepted);
   void verify();
-  bool verify_frame(const Accepted& accepted);
+  bool verify_work(const Work& work);
+  FillOutcome submit(Fill fill);
   void commit();
   bool write(Commit& commit);
   bool try_write(Commit& commit);
@@ -90,9 +128,11 @@ class StoreAuditor final : public Auditor {
   std::mutex recording_;     // whoever verifies holds it
   bool unreadable_ = false;  // the store can't be read: nothing is taken any more; recording_
 
-  BoundedQueue<bus::Inbound> inbound_{kInboundMax};
+  BoundedQueue<Arrival> inbound_{kInboundMax};
   std::atomic<size_t> inbound_bytes_{0};
-  BoundedQueue<Accepted> accepted_{kAcceptedMax};
+  std::mutex of_peers_mutex_;
+  std::map<bus::CurveKey, size_t> of_peers_;  // messages in inbound_
+  BoundedQueue<Work> accepted_{kAcceptedMax};
   BoundedQueue<Commit> prepared_{kPreparedMax};
 
   mutable std::mutex mutex_;
@@ -100,17 +140,34 @@ class StoreAuditor final : public Auditor {
   AuditorStatus status_;
   bool stopping_ = false;
 
+  StoreService service_;
+  std::unique_ptr<Backfill> backfill_;
+
   std::mutex stop_mutex_;
   std::thread intake_, verify_, commit_;
 };
 
+bool StoreAuditor::count_in(const bus::CurveKey& peer) {
+  std::lock_guard lock(of_peers_mutex_);
+  size_t& messages = of_peers_[peer];
+  if (messages >= kInboundOfOneMax) return false;
+  ++messages;
+  return true;
+}
+
+void StoreAuditor::count_out(const bus::CurveKey& peer) {
+  std::lock_guard lock(of_peers_mutex_);
+  --of_peers_[peer];
+}
+
 void StoreAuditor::intake() {
   uint64_t ticked_ns = 0;
   while (true) {
-    auto message = inbound_.pop_for(kTick);
-    if (message) {
-      inbound_bytes_.fetch_sub(message->bytes.size());
-      take_in(*message);
+    auto arrival = inbound_.pop_for(kTick);
+    if (arrival) {
+      inbound_bytes_.fetch_sub(arrival->message.bytes.size());
+      if (!arrival->fill) count_out(arrival->message.peer);
+      take_in(*arrival);
     } else if (inbound_.closed()) {
       return;
     }
@@ -121,24 +178,29 @@ void StoreAuditor::intake() {
   }
 }
 
-void StoreAuditor::take_in(bus::Inbound& message) {
-  auto accepted = steps_->take_in(message);
+void StoreAuditor::take_in(Arrival& arrival) {
+  if (arrival.fill) {
+    steps_->enter();
+    accepted_.push({{}, std::move(arrival.fill)});
+    return;
+  }
+  auto accepted = steps_->take_in(arrival.message);
   if (!accepted) return;
   const bool alone = steps_->under_way() == 1 && inbound_.size() == 0;
   if (alone && accepted->frame.bytes.size() <= kAloneMax) {
-    carry_alone(*accepted);
+    carry_alone(std::move(*accepted));
   } else {
-    accepted_.push(std::move(*accepted));
+    accepted_.push({std::move(*accepted), nullptr});
   }
 }
 
 // One small frame and nothing else under way: to hand it from thread to thread would take longer than what is done
 // with it. A write that fails is left to the commit thread, which tries again.
-void StoreAuditor::carry_alone(const Accepted& accepted) {
+void StoreAuditor::carry_alone(Accepted accepted) {
   Commit alone;
   {
     std::lock_guard lock(recording_);
-    if (!verify_frame(accepted) || steps_->empty()) return;
+    if (!verify_work({std::move(accepted), nullptr}) || steps_->empty()) return;
     alone = steps_->take_prepared();
   }
   if (!try_write(alone)) prepared_.push(std::move(alone));
@@ -150,7 +212,7 @@ void StoreAuditor::verify() {
     // With something in hand, it is handed over as soon as the commit thread is free; until then more is added.
     auto accepted = empty_handed ? accepted_.pop() : accepted_.try_pop();
     std::lock_guard lock(recording_);
-    if (unreadable_ || (accepted && !verify_frame(*accepted))) break;
+    if (unreadable_ || (accepted && !verify_work(*accepted))) break;
     if (!accepted && accepted_.closed()) steps_->settle();  // nothing follows
     empty_handed = steps_->empty();
     if (empty_handed) {
@@ -161,7 +223,7 @@ void StoreAuditor::verify() {
     if (!full && accepted_.size() > 0) continue;
     if (!full && prepared_.size() >= kPreparedMax && !accepted_.closed()) {
       accepted = accepted_.pop_for(std::chrono::microseconds(200));
-      if (accepted && !verify_frame(*accepted)) break;
+      if (accepted && !verify_work(*accepted)) break;
       continue;
     }
     empty_handed = true;
@@ -172,13 +234,33 @@ void StoreAuditor::verify() {
 }
 
 // False if the store can't be read: then nothing is taken any more.
-bool StoreAuditor::verify_frame(const Accepted& accepted) {
+bool StoreAuditor::verify_work(const Work& work) {
   if (unreadable_) return false;
-  const auto verified = steps_->verify(accepted);
+  const auto verified = work.fill ? steps_->fill(work.fill) : steps_->verify(work.frame);
   if (verified.ok()) return true;
   note_error(str_cat("nothing is taken any more: ", verified.error().message));
   unreadable_ = true;
   return false;
+}
+
+// By the way that frames take, so that nothing overtakes: on the backfill thread, which waits until it is durable.
+// Refused when stopping.
+FillOutcome StoreAuditor::submit(Fill fill) {
+  auto job = std::make_shared<FillJob>(std::move(fill));
+  while (true) {
+    {
+      std::lock_guard lock(mutex_);
+      if (stopping_) return {};
+    }
+    Arrival arrival{{}, job};
+    if (inbound_.try_push(arrival)) break;
+    std::this_thread::sleep_for(kTick);  // frames come first
+  }
+  while (!job->wait_for(kTick)) {
+    std::lock_guard lock(mutex_);
+    if (stopping_) return {};
+  }
+  return job->outcome;
 }
 
 void StoreAuditor::commit() {
@@ -217,6 +299,7 @@ bool StoreAuditor::try_write(Commit& next) {
     status_.events += next.prepared.events;
     status_.bytes += next.prepared.bytes;
     status_.evidence += next.prepared.evidence;
+    status_.backfilled += next.prepared.filled;
     ++status_.commits;
     recovered = !status_.last_error.empty();
     status_.last_error.clear();
@@ -240,8 +323,8 @@ void StoreAuditor::note_error(const std::string& message) {
 
 Result<std::unique_ptr<Auditor>> start_auditor_on(std::shared_ptr<Store> store, AuditorOptions options) {
   const SigningKey* signer = options.keys == nullptr ? nullptr : &options.keys->identity();
-  TRY_ASSIGN(auto steps,
-             AuditorSteps::open(store, {options.window_bytes, options.clock, signer, options.log, options.reply}));
+  TRY_ASSIGN(auto steps, AuditorSteps::open(store, {options.window_bytes, options.clock, signer, options.log,
+                                                    options.reply, options.limits}));
   auto auditor = std::make_unique<StoreAuditor>(std::move(store), std::move(steps), std::move(options));
   auditor->start();
   return std::unique_ptr<Auditor>(std::move(auditor));

@@ -10,6 +10,8 @@
 // thread costs tens of microseconds, which is what an event that comes alone would wait for. If that write fails, the
 // commit thread tries again.
 //
+// Two threads more: backfill asks other auditors for what is missing (backfill.h), answer serves them (service.h).
+//
 // What fails verification is kept as evidence with a reason; only the chain concerned stops, the stream goes on. A
 // store that can't be written (disk full, i/o error) stops acknowledging, says so, and tries again.
 #pragma once
@@ -22,6 +24,8 @@
 #include "base/log.h"
 #include "base/result.h"
 #include "bus/loop.h"
+#include "persist/holdings.h"
+#include "persist/peer.h"
 
 namespace theater::persist {
 
@@ -30,6 +34,7 @@ struct AuditorOptions {
   bool sync = true;                       // false only for benchmarks: acknowledgements then promise less
   uint64_t window_bytes = 8u << 20;       // credit for each node
   size_t batch_bytes = 1u << 20;          // at most, a commit
+  HoldingLimits limits;                   // of what one node can make it hold
   Clock* clock = nullptr;                 // required
   const bus::SecretKeys* keys = nullptr;  // its identity signs receipts; none: there are none
   Log log;                                // any thread
@@ -37,12 +42,17 @@ struct AuditorOptions {
   std::function<void(const bus::CurveKey& peer, Bytes message)> reply;
   // Called on the thread that wrote, after each durable batch, before the acknowledgement is sent. Optional.
   std::function<void()> on_durable;
+  std::vector<std::shared_ptr<Peer>> peers;  // other auditors, asked in this order for what is missing here
+  uint64_t backfill_interval_ms = 5'000;
 };
 
 struct AuditorStatus {
   uint64_t frames = 0, events = 0, bytes = 0;  // durable since start
   uint64_t commits = 0;                        // synced writes
   uint64_t evidence = 0;                       // records of something wrong, since start
+  uint64_t backfilled = 0;                     // of the events: from other auditors
+  uint64_t gaps = 0;                           // places where events are missing: in chains joined late, or dropped
+  std::vector<PeerStatus> peers;
   uint64_t dropped = 0;    // inbound messages refused because the queue was full; resent by the node
   std::string last_error;  // why nothing is acknowledged right now; empty if all is well
 };
@@ -53,6 +63,11 @@ class Auditor {
   // To be given to Loop::listen. Never blocks.
   virtual bool offer(bus::Inbound message) = 0;
   virtual AuditorStatus status() const = 0;
+  // Answers the verbs of docs/formats/control.md; to be given to Loop::serve. Lives as long as the auditor, and says
+  // kUnavailable after stop().
+  virtual bus::ControlHandler& service() = 0;
+  // Looks for what is missing at once, instead of in a few seconds. Any thread.
+  virtual void backfill_now() = 0;
   // Drains what is in the queues, commits, acknowledges, joins the threads. Idempotent.
   virtual void stop() = 0;
 };

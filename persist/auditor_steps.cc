@@ -20,7 +20,7 @@ bus::Receiver::Options receiver_options(const AuditorSteps::Options& options) {
 
 Result<std::unique_ptr<AuditorSteps>> AuditorSteps::open(std::shared_ptr<Store> store, Options options) {
   CHECK(options.clock != nullptr);
-  TRY_ASSIGN(auto recorder, Recorder::open(*store));
+  TRY_ASSIGN(auto recorder, Recorder::open(*store, options.limits));
   return std::unique_ptr<AuditorSteps>(new AuditorSteps(std::move(store), std::move(recorder), std::move(options)));
 }
 
@@ -81,12 +81,26 @@ Result<void> AuditorSteps::verify(const Accepted& accepted) {
   const bus::StreamId& stream = accepted.frame.header.stream;
   if (!outcome.refused.empty()) {
     say(str_cat("the stream of node ", accepted.node.short_hex(), " is refused: ", outcome.refused));
-    reply(accepted.peer, receiver_.refuse(accepted.peer, stream, outcome.refused, true));
+    reply(accepted.peer, receiver_.refuse(accepted.peer, stream, outcome.refused, outcome.for_good));
   } else {
     next_.acks[{accepted.peer, stream}] = accepted.mark;
   }
   ++next_.frames;
   if (empty()) under_way_.fetch_sub(std::exchange(next_.frames, 0), std::memory_order_acq_rel);
+  return Ok{};
+}
+
+Result<void> AuditorSteps::fill(const std::shared_ptr<FillJob>& job) {
+  TRY_ASSIGN(auto filled, recorder_->fill(job->fill, options_.clock->wall_ns()));
+  for (const auto& alarm : filled.alarms) say(alarm);
+  job->outcome = std::move(filled.outcome);
+  ++next_.frames;
+  if (empty()) {  // nothing came of it
+    under_way_.fetch_sub(std::exchange(next_.frames, 0), std::memory_order_acq_rel);
+    job->finish();
+  } else {
+    next_.fills.push_back(job);
+  }
   return Ok{};
 }
 
@@ -107,6 +121,7 @@ void AuditorSteps::acknowledge(const Commit& commit) {
     reply(link.first, receiver_.durable(link.first, link.second, mark, now_ns));
   }
   under_way_.fetch_sub(commit.frames, std::memory_order_acq_rel);
+  for (const auto& job : commit.fills) job->finish();
 }
 
 }  // namespace theater::persist

@@ -3,6 +3,7 @@
 //
 //   take_in()        a message → its reply; a frame whose turn it is → Accepted
 //   verify()         the rules; what belongs on the disk gathers
+//   fill()           verify() for what another auditor gave; enter() when it sets out
 //   take_prepared()  what gathered, as one commit
 //   write()          the commit onto the disk, synced; may fail, and may be tried again
 //   acknowledge()    only after write() said Ok
@@ -36,7 +37,8 @@ struct Accepted {  // a frame whose turn it is
 struct Commit {
   Prepared prepared;
   std::map<std::pair<bus::CurveKey, bus::StreamId>, bus::StreamMark> acks;
-  size_t frames = 0;  // of those under way, whatever became of them
+  size_t frames = 0;                            // of those under way, whatever became of them
+  std::vector<std::shared_ptr<FillJob>> fills;  // to be finished with the acknowledgements
 };
 
 class AuditorSteps {
@@ -47,6 +49,7 @@ class AuditorSteps {
     const SigningKey* signer = nullptr;  // of receipts; none: there are none
     Log log;
     std::function<void(const bus::CurveKey& peer, Bytes message)> reply;
+    HoldingLimits limits;
   };
   // Makes a new store's first rows. kInvalid if it is another version's.
   static Result<std::unique_ptr<AuditorSteps>> open(std::shared_ptr<Store> store, Options options);
@@ -56,6 +59,10 @@ class AuditorSteps {
 
   // An error: the store can't be read, and nothing is taken any more.
   Result<void> verify(const Accepted& accepted);
+  // A fill counts among the frames under way from enter() on, on take_in()'s thread.
+  void enter() { under_way_.fetch_add(1, std::memory_order_acq_rel); }
+  Result<void> fill(const std::shared_ptr<FillJob>& job);
+  uint64_t gaps() const { return recorder_->gaps(); }  // any thread
   bool empty() const { return recorder_->empty(); }
   size_t pending_bytes() const { return recorder_->pending_bytes(); }
   void settle() { recorder_->settle(); }  // before the last commit

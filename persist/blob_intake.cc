@@ -33,20 +33,28 @@ Result<void> BlobIntake::load() {
   return rows->status();
 }
 
-Result<const BlobIntake::Known*> BlobIntake::known(const Hash& hash) {
+Result<BlobIntake::Known*> BlobIntake::known(const Hash& hash) {
   if (const auto found = known_.find(hash); found != known_.end()) return &found->second;
   TRY_ASSIGN(const auto row, get_row<BlobRow>(store_, Table::kRows, blob_key(hash), "a blob"));
   if (!row) return nullptr;
-  return &(known_[hash] = {row->length, 0});
+  TRY_ASSIGN(const auto loose, get_row<LooseRow>(store_, Table::kRows, loose_key(hash), "a blob"));
+  return &(known_[hash] = {row->length, 0, loose ? std::optional(loose->node) : std::nullopt});
 }
 
-Result<bool> BlobIntake::has(const BlobNeed& need) {
-  TRY_ASSIGN(const Known* found, known(need.hash));
-  return found != nullptr && found->length == need.length;
+Result<bool> BlobIntake::has(const BlobNeed& need, Batch& batch) {
+  TRY_ASSIGN(Known* const found, known(need.hash));
+  if (found == nullptr || found->length != need.length) return false;
+  if (found->loose) {
+    TRY(holdings_.load(*found->loose));
+    holdings_.blob_is_wanted(*found->loose, found->length);
+    batch.remove(Table::kRows, loose_key(need.hash));
+    found->loose.reset();
+  }
+  return true;
 }
 
 Result<std::string> BlobIntake::add(const PublicKey& node, const bus::BlobPiece& piece, Batch& batch, uint64_t commit) {
-  TRY_ASSIGN(const Known* already, known(piece.hash));
+  TRY_ASSIGN(const Known* const already, known(piece.hash));
   if (already != nullptr) return std::string();
   if (piece.length > kBlobMax) return str_cat("a blob of ", piece.length, " bytes; at most ", kBlobMax, " are taken");
 
@@ -77,7 +85,9 @@ Result<std::string> BlobIntake::add(const PublicKey& node, const bus::BlobPiece&
   }
   batch.put(Table::kRows, blob_key(piece.hash), encode_row(BlobRow{blob.row.number, blob.row.length}));
   batch.remove(Table::kRows, unfinished_key(node, piece.hash));
-  known_[piece.hash] = {blob.row.length, commit};
+  batch.put(Table::kRows, loose_key(piece.hash), encode_row(LooseRow{node, blob.row.length}));
+  holdings_.blob_came(node, blob.row.length);
+  known_[piece.hash] = {blob.row.length, commit, node};
   unfinished_.erase(key);
   return std::string();
 }

@@ -12,6 +12,7 @@
 
 #include "base/crypto.h"
 #include "bus/frame.h"
+#include "persist/holdings.h"
 #include "persist/references.h"
 #include "persist/rows.h"
 
@@ -23,14 +24,16 @@ inline constexpr size_t kUnfinishedMax = 128;
 
 class BlobIntake {
  public:
-  BlobIntake(const Store& store, uint64_t& next_blob) : store_(store), next_blob_(next_blob) {}
+  BlobIntake(const Store& store, uint64_t& next_blob, Holdings& holdings)
+      : store_(store), next_blob_(next_blob), holdings_(holdings) {}
 
   // What was in the making when the store was closed.
   Result<void> load();
 
   // Empty, or what is wrong with the piece. `commit` is the number of the commit that `batch` becomes.
   Result<std::string> add(const PublicKey& node, const bus::BlobPiece& piece, Batch& batch, uint64_t commit);
-  Result<bool> has(const BlobNeed& need);
+  // An event refers to it: from now on it is wanted.
+  Result<bool> has(const BlobNeed& need, Batch& batch);
 
   // Before a batch goes to the disk: how far the unfinished ones have come.
   void write_progress(Batch& batch);
@@ -47,15 +50,17 @@ class BlobIntake {
   };
   struct Known {
     uint64_t length = 0;
-    uint64_t commit = 0;  // that brought it; 0 if it was read from the store
+    uint64_t commit = 0;             // that brought it; 0 if it was read from the store
+    std::optional<PublicKey> loose;  // no event refers to it: who sent it
   };
 
-  Result<const Known*> known(const Hash& hash);  // null if it isn't here
+  Result<Known*> known(const Hash& hash);  // null if it isn't here
   Unfinished& begin(const Key& key, uint64_t length, Batch& batch);
   void drop(std::map<Key, Unfinished>::iterator at, Batch& batch);
 
   const Store& store_;
   uint64_t& next_blob_;
+  Holdings& holdings_;
   std::map<Key, Unfinished> unfinished_;
   std::unordered_map<Hash, Known> known_;
   uint64_t begun_ = 0;

@@ -40,16 +40,82 @@ class FrameCache {
   std::list<std::pair<uint64_t, FrameBytes>> kept_;
 };
 
+// The segments of a chain in order of sequence: those that came live stand in the table and then in deltas, those that
+// another auditor gave in rows of their own, and both are in order.
+class SegmentMerge {
+ public:
+  // `newest`: what stands in deltas. If that is older than the table, what it holds is there twice, and passed over.
+  SegmentMerge(const Store& store, uint64_t chain, Bytes newest)
+      : newest_(std::move(newest)),
+        live_(store.scan(Table::kSegments, segment_prefix(chain))),
+        fills_(store.scan(Table::kRows, fill_prefix(chain))) {}
+
+  // False at the end. An error's message is the reason alone.
+  Result<bool> next(Segment& segment) {
+    while (true) {
+      if (!live_next_ && !live_done_) TRY(read_live());
+      if (!fill_next_ && fills_->valid()) TRY(read_fill());
+      if (!fill_next_) TRY(fills_->status());
+      if (!live_next_ && !fill_next_) return false;
+      const bool is_fill = !live_next_ || (fill_next_ && fill_next_->first_sequence < live_next_->first_sequence);
+      std::optional<Segment>& from = is_fill ? fill_next_ : live_next_;
+      segment = std::move(*from);
+      from.reset();
+      const uint64_t end = segment.first_sequence + segment.events();
+      if (end <= end_) continue;
+      end_ = end;
+      return true;
+    }
+  }
+
+ private:
+  Result<void> read_live() {
+    Segment segment;
+    while (!reader_.next(segment)) {
+      if (!reader_.ok()) return Error{ErrorCode::kCorrupt, "its index row is damaged"};
+      if (in_newest_) {
+        live_done_ = true;
+        return Ok{};
+      }
+      if (in_rows_) live_->next();
+      in_rows_ = true;
+      if (live_->valid()) {
+        value_.assign(live_->value().begin(), live_->value().end());
+      } else {
+        TRY(live_->status());
+        value_ = std::move(newest_);
+        in_newest_ = true;
+      }
+      reader_ = SegmentReader(value_);
+    }
+    live_next_ = std::move(segment);
+    return Ok{};
+  }
+
+  Result<void> read_fill() {
+    Segment segment;
+    SegmentReader in(fills_->value());
+    if (!in.next(segment)) return Error{ErrorCode::kCorrupt, "its index row of what was filled in is damaged"};
+    fill_next_ = std::move(segment);
+    fills_->next();
+    return Ok{};
+  }
+
+  Bytes newest_;
+  std::unique_ptr<Cursor> live_, fills_;
+  bool in_rows_ = false, in_newest_ = false, live_done_ = false;
+  Bytes value_;
+  SegmentReader reader_{{}};
+  std::optional<Segment> live_next_, fill_next_;
+  uint64_t end_ = 0;  // of what was given
+};
+
 class StoreCursor final : public EventCursor {
  public:
   // `newest`: the segments that stand in deltas.
   StoreCursor(const Store& store, FrameCache& frames, const ActorId& actor, uint64_t chain, Bytes newest,
               uint64_t first_sequence)
-      : frames_(frames),
-        actor_(actor),
-        first_(first_sequence),
-        newest_(std::move(newest)),
-        rows_(store.scan(Table::kSegments, segment_prefix(chain))) {}
+      : frames_(frames), actor_(actor), first_(first_sequence), segments_(store, chain, std::move(newest)) {}
 
   Result<std::optional<Item>> next() override {
     while (true) {
@@ -82,25 +148,13 @@ class StoreCursor final : public EventCursor {
   // False at the end. Skips segments that lie before `first_` without reading their frames.
   Result<bool> next_segment() {
     while (true) {
-      while (reader_.next(segment_)) {
-        sequence_ = segment_.first_sequence;
-        if (sequence_ + segment_.events() <= first_) continue;
-        run_ = 0;
-        return read_frame();
-      }
-      if (!reader_.ok()) return corrupt("its index row is damaged");
-      if (in_newest_) return false;
-      if (in_rows_) rows_->next();
-      in_rows_ = true;
-      if (rows_->valid()) {
-        value_.assign(rows_->value().begin(), rows_->value().end());
-      } else {
-        const auto status = rows_->status();
-        if (!status.ok()) return corrupt(status.error().message);
-        value_ = std::move(newest_);
-        in_newest_ = true;
-      }
-      reader_ = SegmentReader(value_);
+      const auto more = segments_.next(segment_);
+      if (!more.ok()) return corrupt(more.error().message);
+      if (!*more) return false;
+      sequence_ = segment_.first_sequence;
+      if (sequence_ + segment_.events() <= first_) continue;
+      run_ = 0;
+      return read_frame();
     }
   }
 
@@ -117,11 +171,7 @@ class StoreCursor final : public EventCursor {
   FrameCache& frames_;
   const ActorId actor_;
   const uint64_t first_;
-  Bytes newest_;
-  std::unique_ptr<Cursor> rows_;
-  bool in_rows_ = false, in_newest_ = false;
-  Bytes value_;
-  SegmentReader reader_{{}};
+  SegmentMerge segments_;
   Segment segment_;
   size_t run_ = 0;
   FrameBytes row_;
@@ -300,6 +350,15 @@ Result<std::vector<StoredGap>> read_gaps(const Store& store, uint64_t chain) {
   }
   TRY(rows->status());
   return out;
+}
+
+Result<std::optional<Bytes>> read_event(const Store& store, const ActorId& actor, uint64_t chain, const Bytes& newest,
+                                        uint64_t sequence) {
+  FrameCache frames(store);
+  StoreCursor cursor(store, frames, actor, chain, newest, sequence);
+  TRY_ASSIGN(const auto item, cursor.next());
+  if (!item || item->sequence != sequence) return std::optional<Bytes>();
+  return std::optional<Bytes>(Bytes(item->bytes.begin(), item->bytes.end()));
 }
 
 Result<Bytes> read_blob(const Store& store, const Hash& hash) {

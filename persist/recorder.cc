@@ -15,8 +15,8 @@ void write_chain(Batch& out, uint64_t chain, const HeadRow& head, const Bytes& s
 
 }  // namespace
 
-Result<std::unique_ptr<Recorder>> Recorder::open(Store& store) {
-  std::unique_ptr<Recorder> recorder(new Recorder(store));
+Result<std::unique_ptr<Recorder>> Recorder::open(Store& store, HoldingLimits limits) {
+  std::unique_ptr<Recorder> recorder(new Recorder(store, limits));
   TRY_ASSIGN(const auto tip, get_row<StoreTip>(store, Table::kRows, tip_key(), "its tip"));
   if (!tip) {
     const auto rows = store.scan(Table::kRows, {});
@@ -32,6 +32,7 @@ Result<std::unique_ptr<Recorder>> Recorder::open(Store& store) {
     recorder->tip_ = *tip;
     TRY(recorder->blobs_.load());
     TRY(recorder->settle_what_was_left());
+    TRY(recorder->count_gaps());
   }
   recorder->durable(recorder->tip_.commit);
   return recorder;
@@ -47,6 +48,9 @@ Result<Recorder::Outcome> Recorder::add(const PublicKey& node, uint64_t received
                               " of its stream as this auditor holds it");
     return outcome;
   }
+  TRY(holdings_.load(node));
+  outcome.refused = holdings_.refuses(node, frame);
+  if (!outcome.refused.empty()) return outcome;
   std::vector<Hash> digests;
   digests.reserve(frame.items.size());
   bool has_pieces = false;
@@ -57,6 +61,7 @@ Result<Recorder::Outcome> Recorder::add(const PublicKey& node, uint64_t received
   if (!bus::verify_frame_digest(frame, digests)) {
     outcome.refused = str_cat("the body of frame ", frame.header.sequence, " isn't what its header says");
     refuse(node, received_ns, frame, outcome.refused);
+    outcome.for_good = true;
     return outcome;
   }
   for (const bus::ItemView& item : frame.items) {
@@ -65,6 +70,7 @@ Result<Recorder::Outcome> Recorder::add(const PublicKey& node, uint64_t received
     if (bus::verify_tip(node, frame.header, tip)) continue;
     outcome.refused = str_cat("the tip in frame ", frame.header.sequence, " isn't signed by this node");
     refuse(node, received_ns, frame, outcome.refused);
+    outcome.for_good = true;
     return outcome;
   }
   frame_ = tip_.next_frame++;
@@ -168,6 +174,7 @@ Prepared Recorder::take() {
     stream->second.commit = commit;
   }
   blobs_.write_progress(out);
+  holdings_.write(out);
   out.put(Table::kRows, tip_key(), encode_row(tip_));
   touched_.clear();
   marked_.clear();
@@ -245,12 +252,14 @@ Result<ChainEntry*> Recorder::find(const ActorId& actor) {
   TRY_ASSIGN(auto row, get_row<ChainRow>(store_, Table::kRows, chain_key(*number), "a chain"));
   TRY_ASSIGN(const auto head, get_row<HeadRow>(store_, Table::kHeads, head_key(*number), "a chain's head"));
   if (!row || !head) return Error{ErrorCode::kCorrupt, str_cat("the store lacks a row of chain ", actor.hex())};
+  TRY(holdings_.load(row->node));
   TRY_ASSIGN(auto stop, get_row<StopRow>(store_, Table::kRows, stop_key(*number), "a stopped chain"));
   last_ = &(entries_[actor] = entry_of(*number, std::move(*row), *head, std::move(stop)));
   return last_;
 }
 
 ChainEntry& Recorder::begin(ChainRow row) {
+  holdings_.chain_begun(row.node);
   const uint64_t number = tip_.next_chain++;
   batch().put(Table::kRows, actor_key(row.actor), encode_number(number));
   batch().put(Table::kRows, chain_key(number), encode_row(row));
@@ -273,6 +282,7 @@ void Recorder::taken(ChainEntry& entry, uint64_t sequence, uint32_t offset) {
   touch(entry);
   ++prepared_.events;
   segments_.add(entry, sequence, item_, offset);
+  if (entry.state.ended) holdings_.chain_over(entry.row.node);
 }
 
 void Recorder::close_segments() {
@@ -282,11 +292,14 @@ void Recorder::close_segments() {
 void Recorder::missing(ChainEntry& entry, uint64_t first, uint64_t last, const Hash& head) {
   touch(entry);
   SegmentBuilder::split(entry);
+  entry.gap_commit = tip_.commit + 1;
+  gaps_.fetch_add(1, std::memory_order_relaxed);
   batch().put(Table::kRows, gap_key(entry.number, first), encode_row(GapRow{last, head}));
 }
 
 void Recorder::stopped(ChainEntry& entry) {
   touch(entry);
+  if (!entry.state.ended) holdings_.chain_over(entry.row.node);
   batch().put(Table::kRows, stop_key(entry.number), encode_row(*entry.stop));
 }
 
@@ -301,7 +314,8 @@ void Recorder::evidence(const PublicKey& node, const ActorId& actor, uint64_t se
   row.sequence = sequence;
   row.reason = reason;
   batch().put(Table::kRows, evidence_key(tip_.next_evidence++), encode_row(row));
-  LogLine alarm(str_cat("EVIDENCE against node ", node.short_hex(), ": "));
+  LogLine alarm(str_cat("EVIDENCE against ", fill_ != nullptr && node == fill_->peer ? "auditor " : "node ",
+                        node.short_hex(), ": "));
   if (!actor.is_zero()) alarm.text += str_cat("chain ", actor.short_hex(), ", event ", sequence, ": ");
   alarm.text += reason;
   alarm.actor = actor;

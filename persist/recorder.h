@@ -10,9 +10,12 @@
 // Frames of one stream come in order. A frame that is already in an earlier batch, durable or on its way, is passed
 // over.
 //
-// Threads: one (verify), but for durable(), which any may call. Memory: about kEntriesMax chains' states, and those
-// that a batch on its way to the disk still holds. Errors of add() mean that the store can't be read, or isn't what it
-// should be: the recorder is of no use any more.
+// What another auditor gave (fill.h) goes into frames of the recorder's own, one stream for each such auditor. Segments
+// of those events have rows of their own, since they don't come in order: a reader merges the two.
+//
+// Threads: one (verify), but for durable() and gaps(), which any may call. Memory: about kEntriesMax chains' states,
+// and those that a batch on its way to the disk still holds. Errors of add() mean that the store can't be read, or
+// isn't what it should be: the recorder is of no use any more.
 #pragma once
 
 #include <atomic>
@@ -21,6 +24,7 @@
 
 #include "base/log.h"
 #include "persist/blob_intake.h"
+#include "persist/fill.h"
 #include "persist/rules.h"
 #include "persist/segments.h"
 #include "persist/stored_frame.h"
@@ -31,6 +35,7 @@ struct Prepared {  // for one commit
   std::unique_ptr<Batch> batch;
   TipNote tip;
   uint64_t frames = 0, events = 0, bytes = 0, evidence = 0;
+  uint64_t filled = 0;  // of the events: from other auditors
 };
 
 class Recorder final : private Rules {
@@ -42,13 +47,21 @@ class Recorder final : private Rules {
   static constexpr size_t kEvidencePerFrameMax = 16;
 
   // Makes the first rows if the store is empty; kInvalid if it is another version's.
-  static Result<std::unique_ptr<Recorder>> open(Store& store);
+  static Result<std::unique_ptr<Recorder>> open(Store& store, HoldingLimits limits = {});
 
   struct Outcome {
     std::string refused;          // not empty: nothing of the frame is stored, and the stream can't go on
+    bool for_good = false;        // trying again can't help
     std::vector<LogLine> alarms;  // what became evidence
   };
   Result<Outcome> add(const PublicKey& node, uint64_t received_ns, const bus::FrameView& frame);
+
+  // One at a time: what came of the last one is durable before the next. `outcome.refused`: the rest isn't taken.
+  struct Filled {
+    FillOutcome outcome;
+    std::vector<LogLine> alarms;
+  };
+  Result<Filled> fill(const Fill& fill, uint64_t received_ns);
 
   bool empty() const { return prepared_.batch == nullptr; }
   size_t pending_bytes() const { return prepared_.batch ? prepared_.batch->bytes() : 0; }
@@ -57,9 +70,12 @@ class Recorder final : private Rules {
 
   // Everything up to this commit is on disk. Any thread.
   void durable(uint64_t commit) { durable_.store(commit, std::memory_order_release); }
+  // Rows of gaps: chains joined late, and events that were dropped. Any thread.
+  uint64_t gaps() const { return gaps_.load(std::memory_order_relaxed); }
 
  private:
-  explicit Recorder(Store& store) : store_(store), blobs_(store, tip_.next_blob) {}
+  Recorder(Store& store, HoldingLimits limits)
+      : store_(store), holdings_(store, limits), blobs_(store, tip_.next_blob, holdings_) {}
 
   struct StreamKey {
     PublicKey node;
@@ -75,6 +91,13 @@ class Recorder final : private Rules {
   Result<void> add_items(const PublicKey& node, const bus::FrameView& frame, const std::vector<Hash>& digests,
                          BytesView stored);
   void refuse(const PublicKey& node, uint64_t received_ns, const bus::FrameView& frame, const std::string& reason);
+  // For fills: a frame of this recorder's in the stream of `fill_->peer`.
+  using Builder = bus::FrameBuilder;
+  Result<std::string> fill_events(std::span<const FillEvent> events);
+  Result<void> fill_part(const Fill::Part& part);
+  Result<void> put_filled(Builder& builder);
+  void refuse_fill(std::span<const FillEvent> events, const std::string& reason);
+  Result<void> count_gaps();
   Batch& batch();
   void touch(ChainEntry& entry);
   void close_segments();
@@ -85,14 +108,22 @@ class Recorder final : private Rules {
 
   Result<ChainEntry*> find(const ActorId& actor) override;
   ChainEntry& begin(ChainRow row) override;
-  Result<bool> has_blob(const BlobNeed& need) override { return blobs_.has(need); }
+  Result<bool> has_blob(const BlobNeed& need) override { return blobs_.has(need, batch()); }
   void taken(ChainEntry& entry, uint64_t sequence, uint32_t offset) override;
   void missing(ChainEntry& entry, uint64_t first, uint64_t last, const Hash& head) override;
   void stopped(ChainEntry& entry) override;
+  Result<std::optional<OpenGap>> gap_around(const ChainEntry& entry, uint64_t sequence) override;
+  Result<std::string> fits(const ChainEntry& entry, const OpenGap& gap, const FillEvent& first,
+                           const ChainState& last) override;
+  void narrowed(ChainEntry& entry, const OpenGap& gap) override;
+  Result<bool> closed(ChainEntry& entry, const OpenGap& gap) override;
+  void filled(ChainEntry& entry, uint64_t first, uint32_t count) override;
+  void identified(ChainEntry& entry) override;
   void evidence(const PublicKey& node, const ActorId& actor, uint64_t sequence, const std::string& reason) override;
 
   Store& store_;
   StoreTip tip_;
+  Holdings holdings_;
   BlobIntake blobs_;
   std::atomic<uint64_t> durable_{0};
 
@@ -110,6 +141,11 @@ class Recorder final : private Rules {
   std::vector<uint64_t> deltas_;  // commits
   size_t delta_bytes_ = 0;
   bool settle_now_ = false;
+
+  // Of the fill in hand, and what it did to gaps: their rows in the store aren't changed yet.
+  const Fill* fill_ = nullptr;
+  std::map<uint64_t, std::optional<OpenGap>> gaps_changed_;  // by first sequence
+  std::atomic<uint64_t> gaps_{0};
 
   // Of the frame in hand.
   uint64_t frame_ = 0, received_ns_ = 0;

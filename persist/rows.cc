@@ -156,11 +156,20 @@ Bytes gap_key(uint64_t chain, uint64_t first) {
   return key;
 }
 
+Bytes fill_prefix(uint64_t chain) { return tagged(kFillTag, chain); }
+Bytes fill_key(uint64_t chain, uint64_t first) {
+  Bytes key = fill_prefix(chain);
+  put_be64(key, first);
+  return key;
+}
+
 Bytes mark_key(const PublicKey& node, const bus::StreamId& stream) { return stream_key(kMarkTag, node, stream); }
 Bytes signed_tip_key(const PublicKey& node, const bus::StreamId& stream) {
   return stream_key(kSignedTipTag, node, stream);
 }
 
+Bytes holding_key(const PublicKey& node) { return tagged('h', node); }
+Bytes loose_key(const Hash& blob) { return tagged('l', blob); }
 Bytes blob_key(const Hash& hash) { return tagged(kBlobTag, hash); }
 Bytes unfinished_key(const PublicKey& node, const Hash& hash) {
   Bytes key = tagged(kUnfinishedTag, node);
@@ -335,6 +344,36 @@ Result<TipRow> decode_row(BytesView bytes) {
   row.link_hash = in.id<Hash>();
   const BytesView signature = in.take(row.signature.size());
   std::copy(signature.begin(), signature.end(), row.signature.begin());
+  return whole(in, row);
+}
+
+Bytes encode_row(const HoldingRow& row) {
+  Bytes out;
+  put_u64(out, row.open_chains);
+  put_u64(out, row.loose_bytes);
+  return out;
+}
+template <>
+Result<HoldingRow> decode_row(BytesView bytes) {
+  RowReader in(bytes);
+  HoldingRow row;
+  row.open_chains = in.u64();
+  row.loose_bytes = in.u64();
+  return whole(in, row);
+}
+
+Bytes encode_row(const LooseRow& row) {
+  Bytes out;
+  put_id(out, row.node);
+  put_u64(out, row.length);
+  return out;
+}
+template <>
+Result<LooseRow> decode_row(BytesView bytes) {
+  RowReader in(bytes);
+  LooseRow row;
+  row.node = in.id<PublicKey>();
+  row.length = in.u64();
   return whole(in, row);
 }
 

@@ -113,6 +113,14 @@ struct TipRow {  // a node's newest signature under a stream (bus/frame.h)
   Hash link_hash;
   Signature signature{};
 };
+struct HoldingRow {  // what a node makes the auditor hold: persist/holdings.h
+  uint64_t open_chains = 0;
+  uint64_t loose_bytes = 0;
+};
+struct LooseRow {  // a blob that no event refers to yet
+  PublicKey node;  // that sent it
+  uint64_t length = 0;
+};
 struct EvidenceRow {
   uint64_t received_ns = 0;
   PublicKey peer;
@@ -134,13 +142,17 @@ Bytes name_key(std::string_view name, uint64_t chain);  // → nothing
 Bytes name_prefix(std::string_view name);
 Bytes gap_key(uint64_t chain, uint64_t first);  // → GapRow
 Bytes gap_prefix(uint64_t chain);
+Bytes fill_key(uint64_t chain, uint64_t first);  // → Segment, of events that another auditor gave
+Bytes fill_prefix(uint64_t chain);
 Bytes mark_key(const PublicKey& node, const bus::StreamId& stream);        // → bus::StreamMark
 Bytes signed_tip_key(const PublicKey& node, const bus::StreamId& stream);  // → TipRow
+Bytes holding_key(const PublicKey& node);                                  // → HoldingRow
+Bytes loose_key(const Hash& blob);                                         // → LooseRow
 Bytes blob_key(const Hash& hash);                                          // → BlobRow
 Bytes unfinished_key(const PublicKey& node, const Hash& hash);             // → PieceRow
 Bytes evidence_key(uint64_t number);                                       // → EvidenceRow
 inline constexpr char kActorTag = 'a', kChainTag = 'c', kBlobTag = 'b', kEvidenceTag = 'e', kMarkTag = 'w',
-                      kGapTag = 'g', kDeltaTag = 'd', kUnfinishedTag = 'u', kSignedTipTag = 't';
+                      kGapTag = 'g', kDeltaTag = 'd', kUnfinishedTag = 'u', kSignedTipTag = 't', kFillTag = 'f';
 Bytes tag_prefix(char tag);
 
 Bytes encode_row(const StoreTip& row);
@@ -152,6 +164,8 @@ Bytes encode_row(const GapRow& row);
 Bytes encode_row(const BlobRow& row);
 Bytes encode_row(const PieceRow& row);
 Bytes encode_row(const TipRow& row);
+Bytes encode_row(const HoldingRow& row);
+Bytes encode_row(const LooseRow& row);
 Bytes encode_row(const EvidenceRow& row);
 Bytes encode_row(const bus::StreamMark& row);
 Bytes encode_number(uint64_t number);
@@ -175,6 +189,10 @@ template <>
 Result<PieceRow> decode_row(BytesView bytes);
 template <>
 Result<TipRow> decode_row(BytesView bytes);
+template <>
+Result<HoldingRow> decode_row(BytesView bytes);
+template <>
+Result<LooseRow> decode_row(BytesView bytes);
 template <>
 Result<EvidenceRow> decode_row(BytesView bytes);
 template <>

@@ -151,6 +151,79 @@ Result<void> Rules::on_gap(const PublicKey& node, const bus::Gap& gap) {
   return Ok{};
 }
 
+Result<std::string> Rules::on_fill(std::span<const FillEvent> events) {
+  CHECK(!events.empty());
+  const auto first = schema::check_event(events.front().bytes);
+  if (!first.ok()) return first.error().message;
+  const bool from_genesis = first->kind == schema::BodyKind::kGenesis;
+  const ActorId actor = from_genesis ? actor_id_of(events.front().hash) : first->header.actor;
+  TRY_ASSIGN(ChainEntry * entry, find(actor));
+  if (entry == nullptr) return str_cat("nothing of a chain ", actor.hex(), " is here that they could belong to");
+  if (entry->stop) return std::string("nothing is added to this chain any more");
+
+  ChainState state = from_genesis ? ChainState{} : joined_before(*first);
+  for (const FillEvent& event : events) {
+    const auto view = schema::check_event(event.bytes);
+    if (!view.ok()) return view.error().message;
+    if (view->kind == schema::BodyKind::kResumed) {
+      TRY_ASSIGN(const schema::Event decoded, schema::decode_event(event.bytes));
+      if (std::get<schema::Resumed>(decoded.body).node != entry->row.node) {
+        return str_cat("event ", view->header.sequence, " is resumed under another node's key");
+      }
+    }
+    const auto advanced = advance(state, *view, event.hash);
+    if (!advanced.ok()) return advanced.error().message;
+    TRY_ASSIGN(const std::string needs, missing_blob(event.bytes, view->kind));
+    if (!needs.empty()) return needs;
+  }
+  TRY_ASSIGN(const auto gap, gap_around(*entry, state.next_sequence - 1));
+  if (!gap || gap->last + 1 != state.next_sequence || first->header.sequence < gap->first) {
+    return str_cat("events ", first->header.sequence, " to ", state.next_sequence - 1, " aren't the end of a gap");
+  }
+  if (state.head != gap->head) {
+    return str_cat("event ", gap->last, " has the hash ", state.head.short_hex(), "; what came after it says ",
+                   gap->head.short_hex());
+  }
+  TRY_ASSIGN(std::string wrong, fits(*entry, *gap, events.front(), state));
+  if (!wrong.empty()) return wrong;
+  if (from_genesis) {
+    TRY_ASSIGN(const schema::Event decoded, schema::decode_event(events.front().bytes));
+    const auto& genesis = std::get<schema::Genesis>(decoded.body);
+    if (genesis.node != entry->row.node) {
+      stop(*entry, entry->row.node, gap->last + 1, "the chain's genesis names another node");
+      return std::string();
+    }
+    entry->row.name = genesis.name;
+    entry->row.first_time_ns = first->header.time_ns;
+    entry->row.has_genesis = true;
+    entry->row.is_node_chain = genesis.package.is_zero() && genesis.manifest.is_zero();
+    identified(*entry);
+  }
+  TRY(fill(*entry, *gap, *first, state, events.size()));
+  return std::string();
+}
+
+Result<void> Rules::fill(ChainEntry& entry, const OpenGap& gap, const schema::EventView& first, const ChainState& last,
+                         size_t count) {
+  const uint64_t sequence = first.header.sequence;
+  entry.events += count;
+  if (last.next_sequence == entry.state.next_sequence) {  // the gap was what came last
+    entry.state = last;
+    entry.state.actor = entry.row.actor;
+  }
+  filled(entry, sequence, static_cast<uint32_t>(count));
+  if (sequence > gap.first) {
+    narrowed(entry, {gap.first, sequence - 1, first.header.parent});
+    return Ok{};
+  }
+  TRY_ASSIGN(entry.gaps, closed(entry, gap));
+  if (sequence == 0) return Ok{};
+  // A gap below that nobody could say the end of, because the first that came of the chain was a gap record.
+  TRY_ASSIGN(const auto below, gap_around(entry, sequence - 1));
+  if (below && below->head.is_zero()) narrowed(entry, {below->first, below->last, first.header.parent});
+  return Ok{};
+}
+
 void Rules::stop(ChainEntry& entry, const PublicKey& node, uint64_t sequence, const std::string& reason) {
   entry.stop = StopRow{sequence, reason};
   evidence(node, entry.row.actor, sequence, reason);

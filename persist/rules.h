@@ -7,9 +7,15 @@
 //   more The same event once more                                        ignored The first event of a chain isn't
 //   genesis                        the chain is partial: joined late
 //
+// What is missing may come later, from another auditor (on_fill). A gap is filled from its end: the hash of its last
+// event is known from what came after, and by parents every event before that. So nothing has to be believed, however
+// little of the gap comes at a time.
+//
 // A chain belongs to the key in its genesis. If its first events came without genesis from another node, that node's
 // claim ends when the genesis comes.
 #pragma once
+
+#include <span>
 
 #include "bus/frame.h"
 #include "persist/references.h"
@@ -28,6 +34,7 @@ struct ChainEntry {
   std::optional<StopRow> stop;
 
   // For whoever implements Rules.
+  uint64_t gap_commit = 0;   // newest commit that brought a gap of it
   uint64_t touched = 0;      // newest commit that holds something of it
   uint64_t segment_run = 0;  // to which `segment` belongs
   size_t segment = 0;        // its open segment
@@ -44,6 +51,15 @@ struct ActorHash {
   size_t operator()(const ActorId& actor) const { return std::hash<ActorId>()(actor); }
 };
 
+struct FillEvent {
+  BytesView bytes;
+  Hash hash;
+};
+struct OpenGap {
+  uint64_t first = 0, last = 0;
+  Hash head;  // of the last missing event; zero if unknown
+};
+
 class Rules {
  public:
   virtual ~Rules() = default;
@@ -51,6 +67,10 @@ class Rules {
   // `hash` is the SHA-256 of `bytes`; `offset` is handed on. Errors only if the store can't be read.
   Result<void> on_event(const PublicKey& node, BytesView bytes, const Hash& hash, uint32_t offset);
   Result<void> on_gap(const PublicKey& node, const bus::Gap& gap);
+
+  // Consecutive events of one chain, in order, that end where one of its gaps ends. Empty, or what is wrong with them:
+  // then nothing has changed.
+  Result<std::string> on_fill(std::span<const FillEvent> events);
 
  protected:
   virtual Result<ChainEntry*> find(const ActorId& actor) = 0;  // null if there is none
@@ -61,6 +81,18 @@ class Rules {
   virtual void taken(ChainEntry& entry, uint64_t sequence, uint32_t offset) = 0;
   virtual void missing(ChainEntry& entry, uint64_t first, uint64_t last, const Hash& head) = 0;
   virtual void stopped(ChainEntry& entry) = 0;
+
+  // For on_fill: the gap that a missing event is in, or nothing.
+  virtual Result<std::optional<OpenGap>> gap_around(const ChainEntry& entry, uint64_t sequence) = 0;
+  // Whether `last`, the state after the new events, and `first`, the first of them, fit what is stored on both sides.
+  // Empty, or what is wrong.
+  virtual Result<std::string> fits(const ChainEntry& entry, const OpenGap& gap, const FillEvent& first,
+                                   const ChainState& last) = 0;
+  virtual void narrowed(ChainEntry& entry, const OpenGap& gap) = 0;        // the same gap, with another end
+  virtual Result<bool> closed(ChainEntry& entry, const OpenGap& gap) = 0;  // whether the chain has others
+  virtual void filled(ChainEntry& entry, uint64_t first, uint32_t count) = 0;
+  virtual void identified(ChainEntry& entry) = 0;  // its row has learned from genesis
+
   virtual void evidence(const PublicKey& node, const ActorId& actor, uint64_t sequence, const std::string& reason) = 0;
 
  private:
@@ -69,6 +101,9 @@ class Rules {
   Result<void> on_next(ChainEntry& entry, const PublicKey& node, BytesView bytes, const schema::EventView& view,
                        const Hash& hash, uint32_t offset);
   void stop(ChainEntry& entry, const PublicKey& node, uint64_t sequence, const std::string& reason);
+  // Takes what has been checked.
+  Result<void> fill(ChainEntry& entry, const OpenGap& gap, const schema::EventView& first, const ChainState& last,
+                    size_t count);
   // Empty, or what is missing.
   Result<std::string> missing_blob(BytesView bytes, schema::BodyKind kind);
 };

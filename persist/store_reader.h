@@ -15,6 +15,10 @@ struct StoredGap {
 };
 Result<std::vector<StoredGap>> read_gaps(const Store& store, uint64_t chain);
 
+// One event of a chain, if it is stored; `newest`: the chain's segments that aren't in the tables yet.
+Result<std::optional<Bytes>> read_event(const Store& store, const ActorId& actor, uint64_t chain, const Bytes& newest,
+                                        uint64_t sequence);
+
 // Verified against its hash.
 Result<Bytes> read_blob(const Store& store, const Hash& hash);
 

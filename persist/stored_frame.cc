@@ -2,12 +2,14 @@
 
 #include <algorithm>
 
+#include "base/crypto.h"
+
 namespace theater::persist {
 namespace {
 
 constexpr size_t kPrefixSize = 8 + PublicKey::kSize;
 // Offsets in a frame's header (docs/formats/frame.md).
-constexpr size_t kSequenceAt = 8, kItemsAt = 16, kPreviousAt = 32, kDigestAt = 64, kStreamAt = 96;
+constexpr size_t kFlagsAt = 6, kSequenceAt = 8, kItemsAt = 16, kPreviousAt = 32, kDigestAt = 64, kStreamAt = 96;
 constexpr size_t kStubSize = 32 + 32 + 3 * 8;
 
 size_t padded(size_t size) { return (size + 7) / 8 * 8; }
@@ -40,6 +42,7 @@ Result<StoredFrame> decode_stored_frame(BytesView row) {
   frame.received_ns = prefix.u64();
   frame.node = prefix.id<PublicKey>();
   frame.bytes = row.subspan(kPrefixSize);
+  frame.filled = frame.bytes[kFlagsAt] == kFilled && frame.bytes[kFlagsAt + 1] == 0;
   frame.sequence = RowReader(frame.bytes.subspan(kSequenceAt)).u64();
   frame.items = RowReader(frame.bytes.subspan(kItemsAt)).u32();
   frame.previous = RowReader(frame.bytes.subspan(kPreviousAt)).id<Hash>();
@@ -66,6 +69,11 @@ Bytes with_stubs(const bus::FrameView& frame, const std::vector<Hash>& digests) 
     append_item(out, kStubKind, stub);
   }
   return out;
+}
+
+Hash mark_filled(Bytes& frame) {
+  frame[kFlagsAt] = kFilled;
+  return sha256(BytesView(frame).first(bus::kFrameHeaderSize));
 }
 
 bool ItemWalk::next(StoredItem& item) {

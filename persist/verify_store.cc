@@ -1,6 +1,7 @@
 // Every chain of a store in one pass over the frames in order of arrival: each byte is read once and hashed once. The
 // pass runs the auditor's own rules again and compares what comes out with every row that was stored; it says which
 // chains don't agree, and verify_chain() then says where.
+#include <algorithm>
 #include <map>
 #include <set>
 #include <unordered_map>
@@ -43,6 +44,8 @@ class StorePass final : private Rules {
   // Empty if the frames and the rows agree about this chain.
   std::string fault(const ActorId& actor, const HeadRow& head) const;
   const std::string& store_fault() const { return store_fault_; }
+  // Its events didn't come in order, so that only a reader of the chain sees whether they follow each other.
+  bool out_of_order(const ActorId& actor) const { return filled_.contains(actor); }
 
   std::unordered_map<ActorId, ChainEntry, ActorHash> entries;
 
@@ -51,6 +54,7 @@ class StorePass final : private Rules {
   Result<void> on_frame(uint64_t number, BytesView row);
   std::string check_link(const StoredFrame& frame);
   std::string check_items(const StoredFrame& frame);
+  std::string gap_fault(const ActorId& actor, uint64_t number) const;
   std::string check_tip(const StoredFrame& frame, BytesView content);
   void bad_frame(uint64_t number, std::string why) { bad_frames_.emplace(number, std::move(why)); }
   void read_index();
@@ -64,6 +68,7 @@ class StorePass final : private Rules {
   }
   ChainEntry& begin(ChainRow row) override {
     if (entries.contains(row.actor)) flush_segments();  // as the recorder does
+    gaps_.erase(row.actor);
     const auto number = numbers_.find(row.actor);
     const ActorId actor = row.actor;
     last_ = &(entries[actor] = entry_of(number == numbers_.end() ? 0 : number->second, std::move(row), {}, {}));
@@ -80,8 +85,32 @@ class StorePass final : private Rules {
   void taken(ChainEntry& entry, uint64_t sequence, uint32_t offset) override {
     segments_.add(entry, sequence, item_, offset);
   }
-  void missing(ChainEntry& entry, uint64_t, uint64_t, const Hash&) override { SegmentBuilder::split(entry); }
+  void missing(ChainEntry& entry, uint64_t first, uint64_t last, const Hash& head) override {
+    SegmentBuilder::split(entry);
+    gaps_[entry.row.actor][first] = {first, last, head};
+  }
   void stopped(ChainEntry&) override {}
+  Result<std::optional<OpenGap>> gap_around(const ChainEntry& entry, uint64_t sequence) override {
+    const auto& gaps = gaps_[entry.row.actor];
+    auto after = gaps.upper_bound(sequence);
+    if (after == gaps.begin() || (--after)->second.last < sequence) return std::optional<OpenGap>();
+    return std::optional(after->second);
+  }
+  // Only a pass in order of sequence can say: verify_all() makes one.
+  Result<std::string> fits(const ChainEntry&, const OpenGap&, const FillEvent&, const ChainState&) override {
+    return std::string();
+  }
+  void narrowed(ChainEntry& entry, const OpenGap& gap) override { gaps_[entry.row.actor][gap.first] = gap; }
+  Result<bool> closed(ChainEntry& entry, const OpenGap& gap) override {
+    auto& gaps = gaps_[entry.row.actor];
+    gaps.erase(gap.first);
+    return !gaps.empty();
+  }
+  void filled(ChainEntry& entry, uint64_t first, uint32_t count) override {
+    entry.index_sum += sum_of({first, frame_, {{bus::kFrameHeaderSize / 8, count}}});
+    filled_.insert(entry.row.actor);
+  }
+  void identified(ChainEntry&) override {}
   void evidence(const PublicKey&, const ActorId&, uint64_t, const std::string&) override {}
 
   void flush_segments() {
@@ -103,7 +132,10 @@ class StorePass final : private Rules {
   SegmentBuilder segments_;
   std::vector<Hash> digests_;
   size_t item_ = 0;
-  std::vector<uint64_t> found_sums_;  // of the stored segment rows, by chain
+  uint64_t frame_ = 0;
+  std::unordered_map<ActorId, std::map<uint64_t, OpenGap>> gaps_;  // by first sequence
+  std::set<ActorId> filled_;                                       // got something from another auditor
+  std::vector<uint64_t> found_sums_;                               // of the stored segment rows, by chain
   std::map<uint64_t, std::string> bad_frames_;
   std::set<uint64_t> blamed_;                         // those of them that hold something of a chain
   std::unordered_map<uint64_t, std::string> faults_;  // by chain
@@ -137,6 +169,8 @@ Result<void> StorePass::on_frame(uint64_t number, BytesView row) {
   std::string wrong = check_link(*frame);
   digests_.clear();
   segments_.begin_frame(number);
+  frame_ = number;
+  std::vector<FillEvent> fill;
   ItemWalk walk(frame->bytes);
   StoredItem item;
   for (item_ = 0; walk.next(item); ++item_) {
@@ -146,7 +180,9 @@ Result<void> StorePass::on_frame(uint64_t number, BytesView row) {
       continue;
     }
     digests_.push_back(sha256(item.content));
-    if (item.kind == static_cast<uint8_t>(bus::ItemKind::kEvent)) {
+    if (frame->filled) {
+      fill.push_back({item.content, digests_.back()});
+    } else if (item.kind == static_cast<uint8_t>(bus::ItemKind::kEvent)) {
       TRY(on_event(frame->node, item.content, digests_.back(), item.offset));
     } else if (item.kind == static_cast<uint8_t>(bus::ItemKind::kGap)) {
       const auto gap = bus::parse_gap(item.content);
@@ -156,6 +192,10 @@ Result<void> StorePass::on_frame(uint64_t number, BytesView row) {
     }
   }
   flush_segments();
+  if (!fill.empty()) {
+    TRY_ASSIGN(const std::string unfit, on_fill(fill));
+    if (wrong.empty()) wrong = unfit;
+  }
   if (walk.broken()) wrong = "its items don't follow each other";
   if (wrong.empty()) wrong = check_items(*frame);
   if (!wrong.empty()) bad_frame(number, wrong);
@@ -199,6 +239,10 @@ void StorePass::read_index() {
   for (; rows->valid(); rows->next()) read_segments(RowReader(rows->key()).be64(), rows->value());
   const auto status = rows->status();
   if (!status.ok()) store_fault_ = str_cat("the segment index can't be read: ", status.error().message);
+  const auto fills = store_.scan(Table::kRows, tag_prefix(kFillTag));
+  for (; fills->valid(); fills->next()) read_segments(RowReader(fills->key().subspan(1)).be64(), fills->value());
+  if (!fills->status().ok())
+    store_fault_ = str_cat("the index of what was filled in can't be read: ", fills->status().error().message);
   deltas_.each([&](uint64_t chain, const Deltas::Chain& it) { read_segments(chain, it.segments); });
   for (const auto& [frame, why] : bad_frames_) {
     if (!blamed_.contains(frame)) store_fault_ = str_cat("frame ", frame, ", which holds no events, is damaged: ", why);
@@ -264,7 +308,19 @@ std::string StorePass::fault(const ActorId& actor, const HeadRow& head) const {
   }
   if (number >= found_sums_.size() || found_sums_[number] != entry.index_sum)
     return "its index isn't what its frames give";
-  return {};
+  return gap_fault(actor, number);
+}
+
+std::string StorePass::gap_fault(const ActorId& actor, uint64_t number) const {
+  const auto found = gaps_.find(actor);
+  if (found == gaps_.end()) return {};
+  const auto stored = read_gaps(store_, number);
+  if (!stored.ok()) return stored.error().message;
+  const auto same = [](const StoredGap& row, const auto& gap) {
+    return row.first == gap.first && row.last == gap.second.last && row.head == gap.second.head;
+  };
+  if (std::equal(stored->begin(), stored->end(), found->second.begin(), found->second.end(), same)) return {};
+  return "its rows of gaps aren't what its frames give";
 }
 
 // What verify_chain says about a chain that the pass found fault with.
@@ -310,7 +366,8 @@ Result<std::vector<VerifyReport>> verify_all(ChainReader& reader) {
   for (const ChainSummary& summary : summaries) {
     const std::string fault = pass.fault(summary.actor, heads[summary.actor]);
     VerifyReport report;
-    if (fault.empty() && summary.status != ChainStatus::kBroken && !promised.contains(summary.actor)) {
+    if (fault.empty() && summary.status != ChainStatus::kBroken && !promised.contains(summary.actor) &&
+        !pass.out_of_order(summary.actor)) {
       report.summary = summary;
       report.verified = summary.events;
     } else {

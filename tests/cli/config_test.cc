@@ -137,9 +137,10 @@ TEST(ConfigurationParsers, KnowExactlyTheKeysOfTheirTables) {
                                {{"auditor[]", auditor}, {"metrics", "listen = \"127.0.0.1:9464\"\n"}},
                                "[[auditor]]\n" + auditor},
                               [](const std::string& text) { return parse_node_config(text, "node.toml"); });
+  const auto peer = str_cat("name = \"a\"\nendpoint = \"tcp://h:1\"\nkey = \"", kAuditorKey, "\"\n");
   expect_parser_knows_exactly(
       auditor_config_keys(),
-      {"key = \"k\"\nauthorized_keys = \"a\"\n", {{"metrics", "listen = \"127.0.0.1:9464\"\n"}}, ""},
+      {"key = \"k\"\nauthorized_keys = \"a\"\n", {{"metrics", "listen = \"127.0.0.1:9464\"\n"}, {"peer[]", peer}}, ""},
       [](const std::string& text) { return parse_auditor_config(text, "auditor.toml"); });
   expect_parser_knows_exactly(context_keys(), {"", {{"context[]", "name = \"c\"\n"}}, ""},
                               [](const std::string& text) { return parse_contexts(text, "contexts.toml"); });
@@ -231,6 +232,29 @@ TEST(AuditorConfig, DefaultsAreThoseOfTheTable) {
   EXPECT_EQ(config->control, "tcp://127.0.0.1:7402");
   EXPECT_EQ(config->window_bytes, 8u << 20);
   EXPECT_EQ(config->batch_bytes, 1u << 20);
+  EXPECT_EQ(config->serve, "");
+  EXPECT_EQ(config->serve_tcp, "");
+  EXPECT_EQ(config->backfill_interval_ms, 5'000u);
+  EXPECT_TRUE(config->peers.empty());
+}
+
+TEST(AuditorConfig, PeersAreRead) {
+  const std::string top = "key = \"a.key\"\nauthorized_keys = \"nodes\"\nserve = \"unix:a.sock\"\n";
+  const auto peer = [](const std::string& name, const std::string& endpoint, const std::string& key) {
+    return str_cat("[[peer]]\nname = \"", name, "\"\nendpoint = \"", endpoint, "\"\nkey = \"", key, "\"\n");
+  };
+  const auto config = parse_auditor_config(top + peer("b", "tcp://h:7403", kAuditorKey), "dir/auditor.toml");
+  ASSERT_TRUE(config.ok()) << config.error().message;
+  EXPECT_EQ(config->serve, "unix:dir/a.sock");
+  ASSERT_EQ(config->peers.size(), 1u);
+  EXPECT_EQ(config->peers[0].endpoint, "tcp://h:7403");
+  EXPECT_EQ(config->peers[0].key.text(), kAuditorKey);
+  for (const auto& wrong : {peer("b", "h:7403", kAuditorKey), peer("b", "tcp://h:1", "tk1"), peer("", "tcp://h:1", "x"),
+                            peer("b", "tcp://h:1", kAuditorKey) + peer("b", "tcp://h:2", kAuditorKey)}) {
+    EXPECT_FALSE(parse_auditor_config(top + wrong, "auditor.toml").ok()) << wrong;
+  }
+  EXPECT_FALSE(parse_auditor_config("serve = \"tcp://h:1\"\n" + top, "auditor.toml").ok());
+  EXPECT_FALSE(parse_auditor_config("serve_tcp = \"unix:x\"\n" + top, "auditor.toml").ok());
 }
 
 // What the page and docker/ show is accepted.

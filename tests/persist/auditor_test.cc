@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <sys/mount.h>
+#include <future>
 #include <thread>
 
 #include "persist/auditor_on_store.h"
@@ -163,6 +164,43 @@ TEST(Auditor, AWriteErrorStopsAcknowledgingSaysSoAndIsTriedAgain) {
   EXPECT_EQ((*auditor)->status().last_error, "");
   auditor->reset();
   expect_whole(store, chain);
+}
+
+TEST(Auditor, AFloodingPeerFillsHalfOfTheQueueAndTheOthersAreServed) {
+  SystemClock clock;
+  TestChain chain({});
+  TestStream stream = busy_stream(chain, 3, 1);
+  TestLink link(stream);
+  auto store = std::make_shared<MemoryStore>();
+  std::promise<void> go_on;
+  store->on_commit = [held = go_on.get_future().share()]() -> Result<void> {
+    held.wait();
+    return Ok{};
+  };
+  std::thread lets_open([&] { go_on.set_value(); });  // the store's first rows
+  auto auditor = start_auditor_on(store, options_for(clock, {&link}));
+  lets_open.join();
+  ASSERT_TRUE(auditor.ok());
+  std::promise<void> later;
+  store->on_commit = [held = later.get_future().share()]() -> Result<void> {
+    held.wait();
+    return Ok{};
+  };
+  link.send(**auditor);  // its first frame is carried to the disk by the intake, which is held there
+  const auto message_of = [](uint8_t peer) {
+    bus::Inbound message;
+    message.peer.bytes.fill(peer);
+    const auto bytes = std::make_shared<const Bytes>(Bytes(8, 1));
+    message.bytes = *bytes;
+    message.owner = bytes;
+    return message;
+  };
+  size_t taken = 0;
+  while ((*auditor)->offer(message_of(7))) ++taken;
+  EXPECT_LE(taken, 4'200u);
+  for (int i = 0; i < 2'000; ++i) ASSERT_TRUE((*auditor)->offer(message_of(8))) << i;
+  later.set_value();
+  EXPECT_TRUE(link.deliver(**auditor)) << link.refused();
 }
 
 TEST(Auditor, StopsEvenIfTheStoreCannotBeWritten) {

@@ -1,0 +1,231 @@
+#include "persist/backfill.h"
+
+#include <algorithm>
+
+#include "base/crypto.h"
+#include "base/thread.h"
+#include "persist/blob_intake.h"
+
+namespace theater::persist {
+namespace {
+
+// Whether the events lead to the gap's end: only then anything is fetched for them.
+bool lead_to(const std::vector<Bytes>& events, const OpenGap& gap) {
+  Hash wanted = gap.head;
+  uint64_t sequence = gap.last;
+  for (auto at = events.rbegin(); at != events.rend(); ++at, --sequence) {
+    const auto view = schema::check_event(*at);
+    if (!view.ok() || view->header.sequence != sequence || sha256(*at) != wanted) return false;
+    wanted = view->header.parent;
+  }
+  return true;
+}
+
+}  // namespace
+
+Backfill::Backfill(Options options) : options_(std::move(options)) {
+  for (const auto& peer : options_.peers) {
+    State& state = states_.emplace_back();
+    state.peer = peer;
+    state.status.name = peer->name();
+  }
+}
+
+void Backfill::start() {
+  if (!states_.empty()) thread_ = start_thread("backfill", [this] { run(); });
+}
+
+void Backfill::stop() {
+  {
+    std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  wake_.notify_all();
+  if (thread_.joinable()) thread_.join();
+}
+
+void Backfill::now() {
+  {
+    std::lock_guard lock(mutex_);
+    now_ = true;
+  }
+  wake_.notify_all();
+}
+
+bool Backfill::stopping() const {
+  std::lock_guard lock(mutex_);
+  return stopping_;
+}
+
+std::vector<PeerStatus> Backfill::status() const {
+  std::lock_guard lock(mutex_);
+  std::vector<PeerStatus> out;
+  for (const State& state : states_) out.push_back(state.status);
+  return out;
+}
+
+void Backfill::run() {
+  while (true) {
+    const auto came = round();
+    if (!came.ok() && options_.log) options_.log(str_cat("nothing is backfilled now: ", came.error().message));
+    std::unique_lock lock(mutex_);
+    if (!came.ok() || !*came) {
+      wake_.wait_for(lock, std::chrono::milliseconds(options_.interval_ms), [&] { return stopping_ || now_; });
+    }
+    now_ = false;
+    if (stopping_) return;
+  }
+}
+
+Result<bool> Backfill::round() {
+  for (State& state : states_) state.away = false;
+  TRY_ASSIGN(auto places, next_places());
+  bool any = false;
+  for (Place& place : places) {
+    for (State& from : states_) {
+      if (stopping()) return false;
+      if (from.away || from.distrusted || from.barred.contains(place.actor)) continue;
+      const auto came = fill(from, place);
+      if (!came.ok()) {
+        from.away = true;
+        tell(from, came.error().message);
+        continue;
+      }
+      any = any || *came;
+      if (place.gap.first > place.gap.last) break;  // closed
+    }
+  }
+  return any;
+}
+
+Result<std::vector<Backfill::Place>> Backfill::next_places() {
+  std::vector<Place> places;
+  const auto rows = options_.store->scan(Table::kRows, tag_prefix(kGapTag), at_);
+  size_t seen = 0;
+  for (; rows->valid() && seen < kGapsARound; rows->next(), ++seen) {
+    RowReader key(rows->key().subspan(1));
+    const uint64_t chain = key.be64(), first = key.be64();
+    TRY_ASSIGN(const GapRow row, decode_row<GapRow>(rows->value()));
+    TRY_ASSIGN(auto place, place_of(chain, first, row));
+    if (place) places.push_back(std::move(*place));
+  }
+  at_ = rows->valid() ? Bytes(rows->key().begin(), rows->key().end()) : Bytes();
+  TRY(rows->status());
+  return places;
+}
+
+// Nothing where nothing can be filled: the gap's end isn't known, or the chain is stopped or not its actor's any more.
+Result<std::optional<Backfill::Place>> Backfill::place_of(uint64_t chain, uint64_t first, const GapRow& row) const {
+  if (row.head.is_zero()) return std::optional<Place>();
+  const Store& store = *options_.store;
+  TRY_ASSIGN(const auto stop, get_row<StopRow>(store, Table::kRows, stop_key(chain), "a stopped chain"));
+  if (stop) return std::optional<Place>();
+  TRY_ASSIGN(const auto of, get_row<ChainRow>(store, Table::kRows, chain_key(chain), "a chain"));
+  if (!of) return std::optional<Place>();
+  TRY_ASSIGN(const auto number, get_row<uint64_t>(store, Table::kRows, actor_key(of->actor), "an actor"));
+  if (!number || *number != chain) return std::optional<Place>();
+  return std::optional<Place>(Place{chain, of->actor, {first, row.last, row.head}});
+}
+
+Result<bool> Backfill::fill(State& from, Place& place) {
+  OpenGap& gap = place.gap;
+  bool any = false;
+  for (int answers = 0; answers < kAnswersAGap && gap.first <= gap.last && !stopping(); ++answers) {
+    const uint64_t first = gap.last - gap.first >= kRangeEventsMax ? gap.last - kRangeEventsMax + 1 : gap.first;
+    TRY_ASSIGN(auto events, from.peer->range(place.actor, first, gap.last));
+    if (events.empty()) {
+      if (!any) tell(from, str_cat("has no event ", gap.last, " of chain ", place.actor.short_hex()));
+      return any;
+    }
+    if (events.size() <= gap.last - gap.first + 1 && lead_to(events, gap)) {
+      TRY_ASSIGN(const size_t usable, fetch_blobs(from, place, events));
+      if (usable == 0) return any;
+      events.erase(events.begin(), events.end() - static_cast<ptrdiff_t>(usable));
+    }
+    const FillOutcome outcome = options_.submit({from.peer->identity(), place.actor, gap.first, std::move(events), {}});
+    {
+      std::lock_guard lock(mutex_);
+      from.status.events += outcome.events;
+    }
+    any = any || outcome.events > 0;
+    if (!outcome.refused.empty()) {
+      bar(from, place.actor);
+      tell(from, str_cat("gave something wrong for chain ", place.actor.short_hex(), ": ", outcome.refused));
+    } else if (outcome.events > 0) {
+      tell(from, str_cat("gave ", outcome.events, " events of chain ", place.actor.short_hex()));
+    }
+    TRY_ASSIGN(const auto left,
+               get_row<GapRow>(*options_.store, Table::kRows, gap_key(place.chain, gap.first), "a gap"));
+    if (!left) {
+      gap.last = gap.first - 1;  // closed; with a first of 0 the largest number there is
+      if (gap.first == 0) gap = {1, 0, {}};
+      return any;
+    }
+    gap = {gap.first, left->last, left->head};
+    if (outcome.events == 0 || from.barred.contains(place.actor)) return any;
+  }
+  return any;
+}
+
+Result<size_t> Backfill::fetch_blobs(State& from, const Place& place, const std::vector<Bytes>& events) {
+  for (size_t usable = 0; usable < events.size(); ++usable) {
+    const Bytes& event = events[events.size() - 1 - usable];
+    TRY_ASSIGN(const auto view, schema::check_event(event));
+    for (const BlobNeed& need : blobs_needed(event, view.kind)) {
+      TRY_ASSIGN(const bool here, fetch_blob(from, place, need));
+      if (!here) return usable;
+    }
+  }
+  return events.size();
+}
+
+// False if the peer can't give it.
+Result<bool> Backfill::fetch_blob(State& from, const Place& place, const BlobNeed& need) {
+  const auto is_here = [&]() -> Result<bool> {
+    TRY_ASSIGN(const auto row, get_row<BlobRow>(*options_.store, Table::kRows, blob_key(need.hash), "a blob"));
+    return row && row->length == need.length;
+  };
+  TRY_ASSIGN(const bool already, is_here());
+  if (already) return true;
+  if (need.length > kBlobMax) return false;
+  for (uint64_t offset = 0; !stopping();) {
+    TRY_ASSIGN(auto part, from.peer->blob(need.hash, offset));
+    const bool fits = part && part->length == need.length && part->bytes.size() <= need.length - offset &&
+                      (!part->bytes.empty() || need.length == 0);
+    if (!fits) {
+      tell(from,
+           str_cat("hasn't the blob sha256:", need.hash.hex(), " that chain ", place.actor.short_hex(), " refers to"));
+      return false;
+    }
+    const uint64_t size = part->bytes.size();
+    Fill fill{from.peer->identity(), place.actor, place.gap.first, {}, {}};
+    fill.part = Fill::Part{need.hash, need.length, offset, std::move(part->bytes)};
+    options_.submit(std::move(fill));
+    offset += size;
+    if (offset < need.length) continue;
+    TRY_ASSIGN(const bool whole, is_here());
+    if (whole) return true;
+    bar(from, place.actor);
+    tell(from, str_cat("gave other bytes than the blob sha256:", need.hash.hex()));
+    return false;
+  }
+  return false;
+}
+
+void Backfill::tell(State& from, std::string result) {
+  std::lock_guard lock(mutex_);
+  from.status.last_result = std::move(result);
+}
+
+void Backfill::bar(State& from, const ActorId& actor) {
+  {
+    std::lock_guard lock(mutex_);
+    ++from.status.refused;
+  }
+  from.barred.insert(actor);
+  if (from.barred.size() < kBarredMax) return;
+  from.distrusted = true;
+  from.barred.clear();
+}
+
+}  // namespace theater::persist

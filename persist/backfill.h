@@ -1,0 +1,83 @@
+// Gets from other auditors what is missing here. Every few seconds it walks on through the rows of gaps, and asks each
+// peer in turn for the end of the gap: what comes is known by its hash (rules.h), so a gap shrinks from its end, peer
+// by peer, and is closed when its first event fits the one before it. Blobs that the events refer to are fetched before
+// them.
+//
+// What isn't what the gap says becomes evidence, and that peer isn't asked for that chain again until the process ends.
+// Who can't be reached isn't asked again in the same walk.
+//
+// A thread of its own, "backfill", which waits for peers (at most 10 s to connect, then 5 s for an answer) and for what
+// it hands over to be durable; begun only if there are peers. stop() waits for the answer that is awaited.
+#pragma once
+
+#include <condition_variable>
+#include <mutex>
+#include <set>
+#include <thread>
+
+#include "base/log.h"
+#include "persist/fill.h"
+#include "persist/peer.h"
+#include "persist/references.h"
+#include "persist/rows.h"
+#include "persist/rules.h"
+
+namespace theater::persist {
+
+class Backfill {
+ public:
+  struct Options {
+    std::shared_ptr<Store> store;
+    std::vector<std::shared_ptr<Peer>> peers;
+    uint64_t interval_ms = 5'000;
+    Log log;
+    std::function<FillOutcome(Fill)> submit;  // returns when what came of it is durable, or the process stops
+  };
+  static constexpr size_t kGapsARound = 1'000;
+  static constexpr int kAnswersAGap = 64;  // from one peer, then the next gap has its turn
+  static constexpr size_t kBarredMax = 65'536;
+
+  explicit Backfill(Options options);
+  ~Backfill() { stop(); }
+  void start();
+  void stop();
+  void now();
+  std::vector<PeerStatus> status() const;
+
+ private:
+  struct Place {  // a gap, and whose it is
+    uint64_t chain = 0;
+    ActorId actor;
+    OpenGap gap;
+  };
+  struct State {
+    std::shared_ptr<Peer> peer;
+    PeerStatus status;  // mutex_
+    bool away = false;  // in this round
+    bool distrusted = false;
+    std::set<ActorId> barred;  // gave something wrong
+  };
+
+  void run();
+  bool stopping() const;
+  Result<bool> round();  // whether anything came
+  Result<std::vector<Place>> next_places();
+  Result<std::optional<Place>> place_of(uint64_t chain, uint64_t first, const GapRow& row) const;
+  Result<bool> fill(State& from, Place& place);
+  // The newest of them whose blobs are all here, or were fetched.
+  Result<size_t> fetch_blobs(State& from, const Place& place, const std::vector<Bytes>& events);
+  Result<bool> fetch_blob(State& from, const Place& place, const BlobNeed& need);
+  void tell(State& from, std::string result);
+  void bar(State& from, const ActorId& actor);
+
+  const Options options_;
+  std::vector<State> states_;
+  Bytes at_;  // key of the gap row where the next round goes on
+
+  mutable std::mutex mutex_;
+  std::condition_variable wake_;
+  bool stopping_ = false, now_ = false;
+  std::thread thread_;
+};
+
+}  // namespace theater::persist

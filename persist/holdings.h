@@ -1,0 +1,49 @@
+// What each node makes this auditor hold that nothing asks for yet: chains that haven't ended, and blobs that no event
+// refers to. Both are bounded for each node's key, so that one node can't fill the disk of an auditor with what looks
+// like the beginning of something. What a node has beyond its bound is refused until an operator raises it; other nodes
+// notice nothing.
+//
+// The counts stand in rows of the store and change in the same batch as what they count. One thread, the recorder's.
+#pragma once
+
+#include <map>
+
+#include "bus/frame.h"
+#include "persist/rows.h"
+
+namespace theater::persist {
+
+struct HoldingLimits {
+  uint64_t open_chains = 10'000'000;
+  uint64_t loose_bytes = uint64_t{4} << 30;  // of blobs that no event refers to
+};
+
+class Holdings {
+ public:
+  Holdings(const Store& store, HoldingLimits limits) : store_(store), limits_(limits) {}
+
+  // Before anything of `node` is counted, and before `node` is asked about. An error: the store can't be read.
+  Result<void> load(const PublicKey& node);
+  // Why the frame isn't taken; empty if it is.
+  std::string refuses(const PublicKey& node, const bus::FrameView& frame) const;
+
+  void chain_begun(const PublicKey& node) { change(node).open_chains += 1; }
+  void chain_over(const PublicKey& node);
+  void blob_came(const PublicKey& node, uint64_t length) { change(node).loose_bytes += length; }
+  void blob_is_wanted(const PublicKey& node, uint64_t length);
+
+  void write(Batch& batch);  // what changed
+
+ private:
+  struct Entry {
+    HoldingRow row;
+    bool dirty = false;
+  };
+  HoldingRow& change(const PublicKey& node);
+
+  const Store& store_;
+  const HoldingLimits limits_;
+  std::map<PublicKey, Entry> entries_;  // one for each node that has a key here
+};
+
+}  // namespace theater::persist

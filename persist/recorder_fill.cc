@@ -1,0 +1,213 @@
+// The recorder's other source: what another auditor gave.
+#include <algorithm>
+
+#include "base/crypto.h"
+#include "persist/recorder.h"
+#include "persist/store_reader.h"
+
+namespace theater::persist {
+namespace {
+
+constexpr size_t kPieceMax = 32u << 10;  // bytes of a blob in one item
+// One stream for each auditor that gives, for good: its mark says where it stands.
+constexpr bus::StreamId kFillStream = {'t', 'h', 'e', 'a', 't', 'e', 'r', '-', 'b', 'a', 'c', 'k', 'f', 'i', 'l', 'l'};
+
+}  // namespace
+
+Result<void> Recorder::count_gaps() {
+  const auto rows = store_.scan(Table::kRows, tag_prefix(kGapTag));
+  for (; rows->valid(); rows->next()) gaps_.fetch_add(1, std::memory_order_relaxed);
+  return rows->status();
+}
+
+Result<Recorder::Filled> Recorder::fill(const Fill& fill, uint64_t received_ns) {
+  TRY(holdings_.load(fill.peer));
+  fill_ = &fill;
+  gaps_changed_.clear();
+  received_ns_ = received_ns;
+  evidence_in_frame_ = 0;
+  Filled out;
+  const uint64_t before = prepared_.filled;
+  if (fill.part) TRY(fill_part(*fill.part));
+  std::vector<FillEvent> events;
+  events.reserve(fill.events.size());
+  for (const Bytes& bytes : fill.events) events.push_back({bytes, sha256(bytes)});
+  // From the end, a frame's worth at a time: each ends where the gap then ends.
+  for (std::span<const FillEvent> left = events; !left.empty();) {
+    size_t count = 0, body = 0;
+    while (count < left.size() && count < bus::kFrameItemsMax) {
+      body += bus::item_size(left[left.size() - 1 - count].bytes.size());
+      if (body > bus::kFrameBodyMax) break;
+      ++count;
+    }
+    if (count == 0) {
+      out.outcome.refused = "an event is larger than any event may be";
+      break;
+    }
+    TRY_ASSIGN(out.outcome.refused, fill_events(left.last(count)));
+    if (!out.outcome.refused.empty()) {
+      refuse_fill(left.last(count), out.outcome.refused);
+      break;
+    }
+    left = left.first(left.size() - count);
+  }
+  out.outcome.events = prepared_.filled - before;
+  out.alarms = std::exchange(alarms_, {});
+  fill_ = nullptr;
+  return out;
+}
+
+Result<std::string> Recorder::fill_events(std::span<const FillEvent> events) {
+  frame_ = tip_.next_frame;
+  const auto belongs = schema::check_event(events.back().bytes);
+  if (!belongs.ok()) return belongs.error().message;
+  const bool is_genesis = belongs->kind == schema::BodyKind::kGenesis;
+  if ((is_genesis ? actor_id_of(events.back().hash) : belongs->header.actor) != fill_->actor) {
+    return std::string("they are of another chain than was asked for");
+  }
+  TRY_ASSIGN(std::string wrong, on_fill(events));
+  if (!wrong.empty()) return wrong;
+  bus::FrameBuilder builder;
+  for (const FillEvent& event : events) builder.append_event(event.bytes, event.hash);
+  TRY(put_filled(builder));
+  return std::string();
+}
+
+Result<void> Recorder::fill_part(const Fill::Part& part) {
+  const BytesView all = part.bytes;
+  for (size_t at = 0; at < all.size() || all.empty(); at += kPieceMax) {
+    const BytesView bytes = all.subspan(at, std::min(kPieceMax, all.size() - at));
+    bus::FrameBuilder builder;
+    builder.append_blob(part.hash, part.length, part.offset + at, bytes);
+    frame_ = tip_.next_frame;
+    TRY(put_filled(builder));
+    TRY_ASSIGN(const std::string wrong,
+               blobs_.add(fill_->peer, {part.hash, part.length, part.offset + at, bytes}, batch(), tip_.commit + 1));
+    if (!wrong.empty()) evidence(fill_->peer, fill_->actor, 0, wrong);
+    if (all.empty() || !wrong.empty()) break;
+  }
+  return Ok{};
+}
+
+Result<void> Recorder::put_filled(Builder& builder) {
+  const StreamKey key{fill_->peer, kFillStream};
+  TRY_ASSIGN(Stream * stream, stream_of(key));
+  auto sealed = builder.seal(stream->mark.sequence + 1, received_ns_, stream->mark.link_hash, kFillStream);
+  const Hash link_hash = [&] {
+    Bytes& bytes = sealed.bytes;
+    const auto frame = bus::parse_frame(bytes);
+    CHECK(frame.ok(), "what was just built");
+    prepared_.bytes += frame->header.body_bytes;
+    const bool pieces = frame->items.front().kind == bus::ItemKind::kBlob;
+    if (pieces) bytes = with_stubs(*frame, {bus::item_digest(frame->items.front())});
+    return mark_filled(bytes);
+  }();
+  batch().put(Table::kFrames, frame_key(tip_.next_frame++), stored_frame_prefix(received_ns_, fill_->peer),
+              sealed.bytes);
+  stream->mark = {stream->mark.sequence + 1, link_hash, stream->mark.bytes + sealed.bytes.size()};
+  auto* slot = &*streams_.find(key);
+  if (std::find(marked_.begin(), marked_.end(), slot) == marked_.end()) marked_.push_back(slot);
+  ++prepared_.frames;
+  return Ok{};
+}
+
+void Recorder::refuse_fill(std::span<const FillEvent> events, const std::string& reason) {
+  bus::FrameBuilder builder;
+  for (const FillEvent& event : events) builder.append_event(event.bytes, event.hash);
+  auto sealed = builder.seal(1, received_ns_, Hash{}, kFillStream);
+  const auto view = schema::check_event(events.front().bytes);
+  EvidenceRow row;
+  row.received_ns = received_ns_;
+  row.peer = fill_->peer;
+  row.actor = fill_->actor;
+  row.sequence = view.ok() ? view->header.sequence : 0;
+  row.reason = str_cat("what this auditor gave for a gap is refused: ", reason);
+  row.bytes = std::move(sealed.bytes);
+  batch().put(Table::kRows, evidence_key(tip_.next_evidence++), encode_row(row));
+  ++prepared_.evidence;
+  LogLine alarm(str_cat("EVIDENCE against auditor ", fill_->peer.short_hex(), ": chain ", fill_->actor.short_hex(),
+                        ", event ", row.sequence, ": ", row.reason));
+  alarm.actor = fill_->actor;
+  alarms_.push_back(std::move(alarm));
+}
+
+// The gap that was asked about, or the first of the chain: no others are looked for here.
+Result<std::optional<OpenGap>> Recorder::gap_around(const ChainEntry& entry, uint64_t sequence) {
+  for (const uint64_t first : {fill_->gap_first, uint64_t{0}}) {
+    std::optional<OpenGap> gap;
+    if (const auto changed = gaps_changed_.find(first); changed != gaps_changed_.end()) {
+      gap = changed->second;
+    } else {
+      TRY_ASSIGN(const auto row, get_row<GapRow>(store_, Table::kRows, gap_key(entry.number, first), "a gap"));
+      if (row) gap = OpenGap{first, row->last, row->head};
+    }
+    if (gap && gap->first <= sequence && sequence <= gap->last) return gap;
+  }
+  return std::optional<OpenGap>();
+}
+
+// Reads the neighbours. One that can't be read, or is on its way to the disk, isn't looked at: that the new events are
+// the node's is known without it, and whoever verifies the chain looks at all of it.
+Result<std::string> Recorder::fits(const ChainEntry& entry, const OpenGap& gap, const FillEvent& first,
+                                   const ChainState& last) {
+  TRY_ASSIGN(const auto view, schema::check_event(first.bytes));
+  if (view.header.sequence == gap.first && gap.first > 0) {
+    const auto below = read_event(store_, entry.row.actor, entry.number, entry.segments, gap.first - 1);
+    const auto before = below.ok() && *below ? schema::check_event(**below)
+                                             : Result<schema::EventView>(Error{ErrorCode::kNotFound, {}});
+    if (before.ok()) {
+      ChainState state = before->kind == schema::BodyKind::kGenesis ? ChainState{} : joined_before(*before);
+      if (advance(state, *before, sha256(**below)).ok()) {
+        const auto advanced = advance(state, view, first.hash);
+        if (!advanced.ok()) return advanced.error().message;
+      }
+    }
+  }
+  const auto above = read_event(store_, entry.row.actor, entry.number, entry.segments, gap.last + 1);
+  const auto after =
+      above.ok() && *above ? schema::check_event(**above) : Result<schema::EventView>(Error{ErrorCode::kNotFound, {}});
+  if (!after.ok()) return std::string();
+  ChainState state = last;
+  const auto advanced = advance(state, *after, sha256(**above));
+  return advanced.ok() ? std::string()
+                       : str_cat("event ", gap.last + 1, " doesn't follow them: ", advanced.error().message);
+}
+
+void Recorder::narrowed(ChainEntry& entry, const OpenGap& gap) {
+  touch(entry);
+  gaps_changed_[gap.first] = gap;
+  batch().put(Table::kRows, gap_key(entry.number, gap.first), encode_row(GapRow{gap.last, gap.head}));
+}
+
+Result<bool> Recorder::closed(ChainEntry& entry, const OpenGap& gap) {
+  touch(entry);
+  gaps_changed_[gap.first] = std::nullopt;
+  gaps_.fetch_sub(1, std::memory_order_relaxed);
+  batch().remove(Table::kRows, gap_key(entry.number, gap.first));
+  // In this order: one that isn't durable when asked about is seen in the store otherwise.
+  if (entry.gap_commit > durable_.load(std::memory_order_acquire)) return true;
+  const auto rows = store_.scan(Table::kRows, gap_prefix(entry.number));
+  for (; rows->valid(); rows->next()) {
+    if (RowReader(rows->key().last(8)).be64() != gap.first) return true;
+  }
+  TRY(rows->status());
+  return false;
+}
+
+// All of them stand one after the other in a frame of their own.
+void Recorder::filled(ChainEntry& entry, uint64_t first, uint32_t count) {
+  touch(entry);
+  prepared_.events += count;
+  prepared_.filled += count;
+  Bytes value;
+  append_segment(value, {first, frame_, {{bus::kFrameHeaderSize / 8, count}}});
+  batch().put(Table::kRows, fill_key(entry.number, first), value);
+}
+
+void Recorder::identified(ChainEntry& entry) {
+  touch(entry);
+  batch().put(Table::kRows, chain_key(entry.number), encode_row(entry.row));
+  if (!entry.row.name.empty()) batch().put(Table::kRows, name_key(entry.row.name, entry.number), {});
+}
+
+}  // namespace theater::persist

@@ -1,0 +1,73 @@
+// An auditor's control endpoint: what it tells about itself, and what it gives to other auditors. Every answer comes
+// from what is durable. docs/formats/control.md lists the verbs.
+//
+// handle() is called on the bus thread and only enqueues; a thread of its own, "answer", reads the store, one request
+// at a time, so that whoever asks much waits for himself and never holds up the intake. The queue holds kRequestsMax;
+// more are answered with kUnavailable at once, as is everything after stop(). The service outlives the loop that calls
+// it.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <span>
+#include <string_view>
+#include <thread>
+
+#include "base/bounded_queue.h"
+#include "bus/control.h"
+#include "persist/auditor.h"
+#include "persist/chain_reader.h"
+
+namespace theater::persist {
+
+class StoreService final : public bus::ControlHandler {
+ public:
+  struct Options {
+    std::shared_ptr<Store> store;
+    Clock* clock = nullptr;
+    std::function<AuditorStatus()> status;  // any thread
+  };
+  static constexpr size_t kRequestsMax = 64;
+  static constexpr uint64_t kChainsMax = 1'000;  // of one answer
+
+  explicit StoreService(Options options) : options_(std::move(options)) {}
+  ~StoreService() override { stop(); }
+  void start();
+  void stop();
+
+  void handle(const bus::ControlPeer& peer, bus::ControlRequest request,
+              std::shared_ptr<bus::Responder> responder) override;
+
+ private:
+  struct Verb {
+    std::string_view name;
+    std::string_view roles;  // as the page shows them: any of them will do
+    bus::Role role, other;
+    Result<schema::Value> (StoreService::*run)(const schema::Value& args);
+  };
+  struct Asked {
+    const Verb* verb = nullptr;
+    bus::ControlRequest request;
+    std::shared_ptr<bus::Responder> responder;
+  };
+  friend std::vector<std::pair<std::string_view, std::string_view>> service_verbs();
+  static std::span<const Verb> verbs();
+
+  void run();
+  Result<ChainReader*> reader();
+  Result<schema::Value> status(const schema::Value& args);
+  Result<schema::Value> list(const schema::Value& args);
+  Result<schema::Value> range(const schema::Value& args);
+  Result<schema::Value> blob(const schema::Value& args);
+
+  const Options options_;
+  BoundedQueue<Asked> asked_{kRequestsMax};
+  std::unique_ptr<ChainReader> reader_;
+  uint64_t read_ns_ = 0;  // when
+  std::thread thread_;
+};
+
+// Each verb with its roles, for whoever checks the page.
+std::vector<std::pair<std::string_view, std::string_view>> service_verbs();
+
+}  // namespace theater::persist

@@ -1,0 +1,130 @@
+// What one node can make an auditor hold is bounded, and costs other nodes nothing.
+#include <gmock/gmock.h>
+
+#include "persist/holdings.h"
+#include "persist/memory_store.h"
+#include "persist/store_reader.h"
+#include "test_node.h"
+
+namespace theater::persist {
+namespace {
+
+using testing::HasSubstr;
+
+class HoldingsTest : public testing::Test {
+ protected:
+  HoldingsTest() { open(); }
+  void open() { recorder_ = Recorder::open(*store_, {.open_chains = 3, .loose_bytes = 10'000}).value(); }
+
+  // What the recorder says to the stream's newest frames, those it hasn't seen.
+  std::string offer(TestStream& stream) {
+    std::string refused;
+    for (size_t& seen = seen_[stream.node]; seen < stream.frames.size() && refused.empty(); ++seen) {
+      const auto frame = bus::parse_frame(stream.frames[seen]).value();
+      const auto outcome = recorder_->add(stream.node, 1, frame).value();
+      EXPECT_FALSE(outcome.for_good);
+      refused = outcome.refused;
+      if (!refused.empty()) break;
+    }
+    commit();
+    return refused;
+  }
+  void commit() {
+    if (recorder_->empty()) return;
+    Prepared prepared = recorder_->take();
+    ASSERT_TRUE(store_->commit(*prepared.batch, prepared.tip).ok());
+    recorder_->durable(prepared.tip.commit);
+  }
+  TestChain chain(uint8_t nonce, uint8_t node = 1) {
+    TestChain::Options options;
+    options.node = test_key(node);
+    options.nonce = nonce;
+    return TestChain(options);
+  }
+  HoldingRow held(uint8_t node = 1) {
+    return get_row<HoldingRow>(*store_, Table::kRows, holding_key(test_key(node)), "it").value().value_or(HoldingRow{});
+  }
+
+  std::shared_ptr<MemoryStore> store_ = std::make_shared<MemoryStore>();
+  std::unique_ptr<Recorder> recorder_;
+  std::map<PublicKey, size_t> seen_;
+};
+
+TEST_F(HoldingsTest, OpenChainsAreBoundedForEachNode) {
+  TestStream first(1), second(2, test_key(2));
+  std::vector<TestChain> chains;
+  for (uint8_t i = 0; i < 4; ++i) chains.push_back(chain(i));
+  for (int i = 0; i < 3; ++i) first.put(chains[i].genesis());
+  first.seal();
+  EXPECT_EQ(offer(first), "");
+  EXPECT_EQ(held().open_chains, 3u);
+  first.put(chains[0].log("goes on"));
+  first.seal();
+  EXPECT_EQ(offer(first), "") << "what has begun goes on";
+  first.put(chains[3].genesis());
+  first.seal();
+  EXPECT_THAT(offer(first), HasSubstr("limits.open_chains"));
+  TestChain other = chain(9, 2);
+  second.put(other.genesis());
+  second.seal();
+  EXPECT_EQ(offer(second), "") << "another node notices nothing";
+}
+
+TEST_F(HoldingsTest, AnEndMakesRoomAndSoDoesAStop) {
+  TestStream stream(1);
+  std::vector<TestChain> chains;
+  for (uint8_t i = 0; i < 5; ++i) chains.push_back(chain(i));
+  for (int i = 0; i < 3; ++i) stream.put(chains[i].genesis());
+  stream.put(chains[0].end());
+  chains[1].log("left out");
+  stream.put(chains[1].log("after a hole"));
+  stream.seal();
+  EXPECT_EQ(offer(stream), "");
+  EXPECT_EQ(held().open_chains, 1u);
+  open();  // as after a restart
+  stream.put(chains[3].genesis());
+  stream.put(chains[4].genesis());
+  stream.seal();
+  EXPECT_EQ(offer(stream), "");
+  EXPECT_EQ(held().open_chains, 3u);
+}
+
+TEST_F(HoldingsTest, BlobsThatNoEventRefersToAreBounded) {
+  TestStream stream(1);
+  Bytes content(6'000);
+  SeededRandom random(1);
+  for (int i = 0; i < 2; ++i) {
+    random.fill(content);
+    stream.blob(content);
+    EXPECT_EQ(offer(stream), "");
+  }
+  EXPECT_EQ(held().loose_bytes, 12'000u);
+  open();
+  random.fill(content);
+  stream.blob(content);
+  EXPECT_THAT(offer(stream), HasSubstr("limits.unreferenced"));
+}
+
+TEST_F(HoldingsTest, AnEventThatRefersToABlobTakesItOffTheCount) {
+  TestStream stream(1);
+  const Bytes package = to_bytes(std::string(9'000, 'p')), manifest = to_bytes(std::string(900, 'm'));
+  TestChain::Options options;
+  options.package = sha256(package);
+  options.package_length = package.size();
+  options.manifest = sha256(manifest);
+  options.manifest_length = manifest.size();
+  TestChain chain(options);
+  stream.blob(package);
+  stream.blob(manifest);
+  EXPECT_EQ(offer(stream), "");
+  EXPECT_EQ(held().loose_bytes, 9'900u);
+  open();
+  stream.put(chain.genesis());
+  stream.seal();
+  EXPECT_EQ(offer(stream), "");
+  EXPECT_EQ(held().loose_bytes, 0u);
+  EXPECT_FALSE(store_->get(Table::kRows, loose_key(sha256(package))).value().has_value());
+}
+
+}  // namespace
+}  // namespace theater::persist
