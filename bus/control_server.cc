@@ -228,8 +228,8 @@ Result<std::unique_ptr<ControlServer>> ControlServer::make(const Surroundings& a
       return Error{ErrorCode::kInvalid,
                    str_cat("a control endpoint on ", options.endpoint, " needs a key file (`theater keys new`)")};
     }
-    TRY_ASSIGN(KeyGate gate,
-               KeyGate::open(options.authorized_keys_file, {Role::kOperator, Role::kReader, Role::kAuditor}));
+    TRY_ASSIGN(KeyGate gate, KeyGate::open(options.authorized_keys_file,
+                                           {Role::kOperator, Role::kReader, Role::kAuditor}, options.on_key));
     server->gate_ = std::make_unique<KeyGate>(std::move(gate));
     security.keys = around.options.keys;
     security.domain = str_cat("control-", index);

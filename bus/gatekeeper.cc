@@ -28,13 +28,27 @@ bool SlowLog::due(const std::string& kind, uint64_t now_ns) {
   return true;
 }
 
-Result<KeyGate> KeyGate::open(const std::string& path, std::vector<Role> roles) {
+Result<KeyGate> KeyGate::open(const std::string& path, std::vector<Role> roles, KeyNews on_key) {
   KeyGate gate;
+  gate.on_key_ = std::move(on_key);
   gate.path_ = path;
   gate.roles_ = std::move(roles);
   gate.modified_ns_ = modified_ns(path);
   TRY_ASSIGN(gate.keys_, AuthorizedKeys::load(path));
+  gate.tell({}, gate.keys_);
   return gate;
+}
+
+void KeyGate::tell(const AuthorizedKeys& before, const AuthorizedKeys& now) const {
+  if (!on_key_) return;
+  const auto tell_those_of = [this](const AuthorizedKeys& these, const AuthorizedKeys& others, bool added) {
+    for (const auto& [curve, key] : these.all()) {
+      const AuthorizedKey* other = others.find(curve);
+      if (fits(key) && (other == nullptr || !(*other == key))) on_key_(key, added);
+    }
+  };
+  tell_those_of(before, now, false);
+  tell_those_of(now, before, true);
 }
 
 void KeyGate::refresh(const Now& now, const Surroundings& around) {
@@ -48,17 +62,19 @@ void KeyGate::refresh(const Now& now, const Surroundings& around) {
     around.log(str_cat("the authorized keys stay as they were: ", keys.error().message));
     return;
   }
+  tell(keys_, *keys);
   keys_ = std::move(*keys);
   around.log(str_cat("read ", keys_.size(), " authorized keys from ", path_));
 }
 
 const AuthorizedKey* KeyGate::admit(const CurveKey& curve) const {
   const AuthorizedKey* key = keys_.find(curve);
-  if (key == nullptr) return nullptr;
-  const bool fits = std::any_of(roles_.begin(), roles_.end(), [&](Role role) {
-    return std::find(key->roles.begin(), key->roles.end(), role) != key->roles.end();
-  });
-  return fits ? key : nullptr;
+  return key != nullptr && fits(*key) ? key : nullptr;
+}
+
+bool KeyGate::fits(const AuthorizedKey& key) const {
+  return std::any_of(roles_.begin(), roles_.end(),
+                     [&](Role role) { return std::find(key.roles.begin(), key.roles.end(), role) != key.roles.end(); });
 }
 
 Result<std::unique_ptr<Gatekeeper>> Gatekeeper::make(const Surroundings& around) {

@@ -57,6 +57,7 @@ struct AuthorizedKey {
   PublicKeys keys;
   std::vector<Role> roles;
   std::string name;
+  bool operator==(const AuthorizedKey&) const = default;
 };
 
 class AuthorizedKeys {
@@ -66,6 +67,7 @@ class AuthorizedKeys {
   const AuthorizedKey* find(const CurveKey& curve) const;
   bool has_role(const CurveKey& curve, Role role) const;
   size_t size() const { return by_curve_.size(); }
+  const std::map<CurveKey, AuthorizedKey>& all() const { return by_curve_; }
 
  private:
   std::map<CurveKey, AuthorizedKey> by_curve_;

@@ -39,9 +39,14 @@ struct ListenOptions {
   std::string authorized_keys_file;  // role node; required for tcp
 };
 
+// A key that may come in, or may not any more: those that are there at the beginning, then what changes. Called on the
+// bus thread; only enqueues. One whose roles change goes and comes.
+using KeyNews = std::function<void(const AuthorizedKey& key, bool added)>;
+
 struct ServeOptions {
   std::string endpoint;              // "unix:/path" (mode 0600) or tcp://host:port
   std::string authorized_keys_file;  // required for tcp
+  KeyNews on_key = {};
 };
 
 // One message from a node to the auditor. The bytes live as long as the object.

@@ -54,7 +54,7 @@ class SlowLog {
 // The keys that may come in by one door, read again when their file changes.
 class KeyGate {
  public:
-  static Result<KeyGate> open(const std::string& path, std::vector<Role> roles);
+  static Result<KeyGate> open(const std::string& path, std::vector<Role> roles, KeyNews on_key = {});
   // Checks the file at most once a second. A file that can't be read any more keeps the keys as they were.
   void refresh(const Now& now, const Surroundings& around);
   // The key if it has one of the roles.
@@ -62,8 +62,12 @@ class KeyGate {
   const std::string& path() const { return path_; }
 
  private:
+  void tell(const AuthorizedKeys& before, const AuthorizedKeys& now) const;
+  bool fits(const AuthorizedKey& key) const;
+
   std::string path_;
   std::vector<Role> roles_;
+  KeyNews on_key_;
   AuthorizedKeys keys_;
   uint64_t checked_ns_ = 0;
   int64_t modified_ns_ = 0;

@@ -1,6 +1,7 @@
 // theater node start|check, and the noun.
 #include <atomic>
 #include <memory>
+#include <mutex>
 #include <set>
 
 #include "base/clock.h"
@@ -36,7 +37,18 @@ struct Options {
 // runtime is up it says so.
 class FrontDoor final : public bus::ControlHandler {
  public:
-  void open(bus::ControlHandler& inside) { inside_ = &inside; }
+  void open(bus::ControlHandler& inside, node::Runtime& runtime) {
+    inside_ = &inside;
+    std::lock_guard lock(mutex_);
+    runtime_ = &runtime;
+    for (const auto& [key, added] : keys_) runtime.note_key(key, added);
+    keys_.clear();
+  }
+  void on_key(const bus::AuthorizedKey& key, bool added) {
+    std::lock_guard lock(mutex_);
+    if (runtime_ != nullptr) return runtime_->note_key(key, added);
+    keys_.emplace_back(key, added);
+  }
   void handle(const bus::ControlPeer& peer, bus::ControlRequest request,
               std::shared_ptr<bus::Responder> responder) override {
     if (auto* inside = inside_.load()) return inside->handle(peer, std::move(request), std::move(responder));
@@ -47,6 +59,9 @@ class FrontDoor final : public bus::ControlHandler {
 
  private:
   std::atomic<bus::ControlHandler*> inside_{nullptr};
+  std::mutex mutex_;  // guards what follows
+  node::Runtime* runtime_ = nullptr;
+  std::vector<std::pair<bus::AuthorizedKey, bool>> keys_;  // to be told; bounded by the file's size
 };
 
 // Everything that runs in a node's process. The bus thread calls the handler, which calls the runtime: they go in the
@@ -111,8 +126,10 @@ Result<void> begin(Running& running, const NodeConfig& config, const bus::Secret
   TRY_ASSIGN(running.loop, bus::make_loop(std::move(looping)));
   TRY(running.loop->serve({.endpoint = config.control, .authorized_keys_file = ""}, running.door));
   if (!config.control_tcp.empty()) {
-    TRY(running.loop->serve({.endpoint = config.control_tcp, .authorized_keys_file = config.authorized_keys},
-                            running.door));
+    const auto on_key = [&door = running.door](const bus::AuthorizedKey& key, bool added) { door.on_key(key, added); };
+    TRY(running.loop->serve(
+        {.endpoint = config.control_tcp, .authorized_keys_file = config.authorized_keys, .on_key = on_key},
+        running.door));
   }
   node::RuntimeOptions options;
   TRY_ASSIGN(options.auditors, dial_auditors(*running.loop, config, receipts));
@@ -137,7 +154,7 @@ Result<void> begin(Running& running, const NodeConfig& config, const bus::Secret
   options.environment = process_environment();
   TRY_ASSIGN(running.runtime, node::start_runtime(std::move(options)));
   running.handler = node::make_control_handler(*running.runtime);
-  running.door.open(*running.handler);
+  running.door.open(*running.handler, *running.runtime);
   return Ok{};
 }
 

@@ -35,7 +35,8 @@ std::unique_ptr<schema::Secrets> secrets_of(const Manifest& manifest,
 
 // What both ways of making one have in common.
 Actor::Actor(std::shared_ptr<ActorContext> context, std::shared_ptr<const Manifest> manifest,
-             std::shared_ptr<wasm::Module> module, std::unique_ptr<const Parentage> parent)
+             std::shared_ptr<wasm::Module> module, std::unique_ptr<const Parentage> parent,
+             std::shared_ptr<AuditLinks> links)
     : Task(context->scheduler),
       context_(std::move(context)),
       manifest_(std::move(manifest)),
@@ -43,7 +44,8 @@ Actor::Actor(std::shared_ptr<ActorContext> context, std::shared_ptr<const Manife
       parent_(std::move(parent)),
       answers_later_(module_ != nullptr &&
                      imports(*module_, "theater:simple/message-server-host@0.1.0/respond-to-request")),
-      links_(std::make_shared<AuditLinks>(manifest_->audit_mode, manifest_->quorum)),
+      links_(links != nullptr ? std::move(links)
+                              : std::make_shared<AuditLinks>(manifest_->audit_mode, manifest_->quorum)),
       chain_(*context_->clock, [this] { return waker(); }) {
   // NOLINTNEXTLINE(clang-analyzer-cplusplus.NewDeleteLeaks): the chain has it then
   chain_.keep_from_record(secrets_of(*manifest_, context_->environment));
@@ -64,7 +66,8 @@ Actor::Actor(std::shared_ptr<ActorContext> context, std::shared_ptr<wasm::Module
 }
 
 Actor::Actor(std::shared_ptr<ActorContext> context, const ActorId& id, Resting resting)
-    : Actor(std::move(context), std::move(resting.manifest), std::move(resting.module), std::move(resting.parent)) {
+    : Actor(std::move(context), std::move(resting.manifest), std::move(resting.module), std::move(resting.parent),
+            std::move(resting.links)) {
   chain_.go_on(id, resting.tip);
   auditors_step_ = resting.auditors_step;
   if (resting.gate != nullptr) gate_ = std::move(resting.gate);

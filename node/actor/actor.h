@@ -166,7 +166,8 @@ class Actor final : public Task, private wasm::Host, private Services, private H
 
  private:
   Actor(std::shared_ptr<ActorContext> context, std::shared_ptr<const Manifest> manifest,
-        std::shared_ptr<wasm::Module> module, std::unique_ptr<const Parentage> parent);
+        std::shared_ptr<wasm::Module> module, std::unique_ptr<const Parentage> parent,
+        std::shared_ptr<AuditLinks> links = nullptr);
 
   enum class Phase : uint8_t { kBirth, kGenesis, kCall, kRunning, kResult, kIdle, kTerminal, kEnded };
   enum class Turn : uint8_t { kChildEvent, kTick, kMessage };

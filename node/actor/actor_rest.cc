@@ -135,6 +135,7 @@ bool Actor::lay_down() {
     resting.fuel = life_fuel_;
     resting.auditors_step = auditors_step_;
     resting.gate = gate_;
+    if (manifest_->audit_mode == schema::AuditMode::kQuorum) resting.links = links_;
     resting.parent = std::move(parent_);
     resting.relations = std::move(relations_);
     resting.timers = std::move(timers_);

@@ -15,6 +15,7 @@
 #include "node/actor/gate.h"
 #include "node/actor/life.h"
 #include "node/actor/relations.h"
+#include "node/chain/audit_links.h"
 #include "node/chain/chain.h"
 #include "node/handlers/content.h"
 
@@ -30,12 +31,13 @@ struct Resting {
   uint64_t auditors_step = 0;  // that its links were at
   // Most have none of these.
   std::shared_ptr<Gate> gate;
+  std::shared_ptr<AuditLinks> links;  // of the mode quorum: who has missed what. All others' are found again
   std::unique_ptr<const Parentage> parent;
   std::unique_ptr<Relations> relations;
   std::unique_ptr<ActorTimers> timers;  // none that is set: the numbers that were given
   std::unique_ptr<std::map<uint64_t, std::shared_ptr<Channel>>> channels;
   std::unique_ptr<Labels> labels;
-  // Beside the auditors' links, which are found again.
+  // Beside the auditors' links.
   std::unique_ptr<std::vector<std::shared_ptr<Subscriber>>> subscribers;
 };
 

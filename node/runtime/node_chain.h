@@ -24,6 +24,8 @@ namespace theater::node {
 inline constexpr std::string_view kFactBoot = "node/boot";
 inline constexpr std::string_view kFactSpawn = "node/spawn";
 inline constexpr std::string_view kFactEnd = "node/end";
+inline constexpr std::string_view kFactKeyAdded = "node/key-added";  // of who may command the node, or look
+inline constexpr std::string_view kFactKeyRemoved = "node/key-removed";
 inline constexpr std::string_view kFactSubscriptionAdded = "node/subscription-added";
 inline constexpr std::string_view kFactSubscriptionRemoved = "node/subscription-removed";
 inline constexpr std::string_view kFactSubscriptionDemoted = "node/subscription-demoted";

@@ -181,6 +181,15 @@ std::vector<AuditorInfo> RuntimeImpl::auditors() const {
   return infos;
 }
 
+void RuntimeImpl::note_key(const bus::AuthorizedKey& key, bool added) {
+  using schema::Value;
+  std::vector<Value> roles;
+  for (const auto role : key.roles) roles.push_back(Value::string(bus::role_name(role)));
+  node_chain_->add(added ? kFactKeyAdded : kFactKeyRemoved, Value::record({{"key", Value::string(key.keys.text())},
+                                                                           {"name", Value::string(key.name)},
+                                                                           {"roles", Value::list(std::move(roles))}}));
+}
+
 void RuntimeImpl::when_ended(const ActorId& actor, Callback<ActorInfo> done) {
   if (find(actor) == nullptr) {
     if (auto ended = context_->directory.find_ended(actor)) return done(std::move(*ended));

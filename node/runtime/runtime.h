@@ -166,6 +166,9 @@ class Runtime {
   virtual void remove_auditor(const std::string& name, schema::Operator by, Callback<RemovedAuditor> done) = 0;
   virtual void demote_auditor(const std::string& name, bool demoted, schema::Operator by, Callback<bool> done) = 0;
 
+  // Who may command this node or look at it, and no longer may: facts on its chain.
+  virtual void note_key(const bus::AuthorizedKey& key, bool added) = 0;
+
   virtual const ActorId& node_chain() const = 0;
   // Looks at every living actor: some microseconds for a hundred of them. Not for a loop.
   virtual RuntimeMetrics metrics() const = 0;

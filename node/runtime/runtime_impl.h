@@ -49,6 +49,7 @@ class RuntimeImpl final : public Runtime, private ActorListener {
   void demote_auditor(const std::string& name, bool demoted, schema::Operator by, Callback<bool> done) override {
     subscriptions_->demote(name, demoted, by, std::move(done));
   }
+  void note_key(const bus::AuthorizedKey& key, bool added) override;
   const ActorId& node_chain() const override { return node_chain_->id(); }
   RuntimeMetrics metrics() const override;
   void defer(std::function<void()> work) override { context_->commands.push(std::move(work)); }

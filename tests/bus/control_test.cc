@@ -272,6 +272,34 @@ TEST_F(ControlTest, over_tcp_a_key_has_its_role_and_a_stranger_none) {
   EXPECT_EQ(misled.error().code, ErrorCode::kRefused);
 }
 
+TEST_F(ControlTest, keys_that_come_and_go_are_told) {
+  const std::string path = directory_ + "/authorized";
+  std::mutex mutex;
+  std::vector<std::string> told;
+  const auto wait_for = [&](size_t count) {
+    const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+    while (std::chrono::steady_clock::now() < until) {
+      std::lock_guard lock(mutex);
+      if (told.size() >= count) break;
+    }
+    std::lock_guard lock(mutex);
+    return told;
+  };
+  const auto line = [](const char* role, const SecretKeys& keys, const char* name) {
+    return str_cat(role, " ", keys.public_keys().text(), " ", name, "\n");
+  };
+  std::ofstream(path) << line("reader", reader_, "rita") << line("node", stranger_, "a-node");
+  const auto on_key = [&](const AuthorizedKey& key, bool added) {
+    std::lock_guard lock(mutex);
+    told.push_back(str_cat(added ? "+" : "-", key.name, " ", role_name(key.roles[0])));
+  };
+  ASSERT_TRUE(loop_->serve({"tcp://127.0.0.1:*", path, on_key}, handler_).ok());
+  EXPECT_EQ(wait_for(1), std::vector<std::string>({"+rita reader"})) << "who may not come in here isn't told of";
+  std::ofstream(path) << line("operator", reader_, "rita");
+  EXPECT_EQ(wait_for(3), std::vector<std::string>({"+rita reader", "-rita reader", "+rita operator"}));
+  loop_.reset();  // it calls on_key
+}
+
 // A port with a listener that never takes a connection, or without one.
 class DeafPort {
  public:

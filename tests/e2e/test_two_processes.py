@@ -182,6 +182,32 @@ class OverTcp(house.Case):
         self.assertIn("public key", self.actor_as("operator", "list", server="stranger", code=8).stderr)
         self.theater("actor", "list", "--node", self.endpoint, code=1)  # no keys given
 
+    def test_who_may_command_and_who_demoted_an_auditor_stands_on_the_nodes_chain(self):
+        def subscription(who, *words, **more):
+            return self.theater("subscription", *words, "--node", self.endpoint, "--node-key", self.pair.public_key("node"),
+                                "--key", f"keys/{who}.key", **more)
+
+        self.assertIn("auditor-a", subscription("reader", "list").stdout)
+        self.assertIn("may not subscription.demote", subscription("reader", "demote", "auditor-a", code=8).stderr)
+        subscription("operator", "demote", "auditor-a")
+        subscription("operator", "promote", "auditor-a")
+        self.pair.write("keys/operators", f"operator {self.pair.public_key('operator')} operator\n"
+                                          f"reader {self.pair.public_key('stranger')} stranger\n")
+
+        def facts():
+            node = next(each for each in self.theater_json("chain", "list", "--store", "store") if each["node_chain"])
+            return {(each["type"], who): str(each) for each in self.events(node["actor"], "--store", "store")
+                    for who in ("operator", "reader", "stranger", "auditor-a") if f"'{who}'" in str(each)
+                    or f'"{who}"' in str(each)}
+
+        house.wait_until(lambda: {("node/key-added", "operator"), ("node/key-added", "reader"),
+                                  ("node/key-removed", "reader"), ("node/key-added", "stranger")} <= set(facts()),
+                         "keys that come and go are recorded")
+        self.assertNotIn(("node/key-removed", "operator"), facts())
+        identity = self.theater_json("keys", "show", "keys/operator.key")[0]["identity"]
+        for change in ("demoted", "promoted"):
+            self.assertIn(identity, facts()[f"node/subscription-{change}", "auditor-a"])
+
     def test_a_context_holds_it_all(self):
         self.theater("context", "add", "lab", "--node", self.endpoint, "--node-key", self.pair.public_key("node"), "--key",
                      "keys/operator.key")

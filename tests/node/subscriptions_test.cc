@@ -170,6 +170,28 @@ TEST_F(SubscriptionsTest, AnActorThatRestsCatchesUpWhenItComesBack) {
   expect_all_replay(node_);
 }
 
+// Its effects wait for what isn't durable yet, and that may be from before it rested: who had that must not be
+// forgotten.
+TEST_F(SubscriptionsTest, AQuorumThatRestedNeedsNoMoreThanBefore) {
+  auto& second = node_.auditor("b");
+  const auto actor = node_.spawn("worker",
+                                 "[limits]\npassivate_after = \"1 ms\"\n[audit]\nmode = \"quorum\"\nquorum = 1\n"
+                                 "effects = \"gated\"\n");
+  for (int i = 0; i < 2; ++i) {
+    const auto until = std::chrono::steady_clock::now() + kLong;
+    while (runtime().counts().laid_down == 0 && std::chrono::steady_clock::now() < until) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    std::promise<void> answered;
+    runtime().request(actor, to_bytes("hello"), schema::Operator{}, 0, false,
+                      [&](const Result<std::optional<Bytes>>&) { answered.set_value(); });
+    auto answer = answered.get_future();
+    while (second.waiting_for_durable() == 0) std::this_thread::yield();
+    second.make_durable();
+    EXPECT_EQ(answer.wait_for(kLong), std::future_status::ready) << "one of the two is enough";
+  }
+}
+
 TEST_F(SubscriptionsTest, NobodyWaitsForWhoIsDemotedAndAllHearOfIt) {
   auto& second = node_.auditor("b");
   const auto actor = node_.spawn();
