@@ -24,8 +24,8 @@ Result<void> check(const DialOptions& options, const LoopOptions& loop) {
   }
   if (!local && !options.server) return bad("its public key is missing (`theater keys show` on the auditor prints it)");
   if (!local && loop.keys == nullptr) return bad("this node has no key file, and tcp needs one (`theater keys new`)");
-  if (options.window_bytes < Window::kWindowMin)
-    return bad(str_cat("the window is less than ", Window::kWindowMin, " bytes"));
+  if (options.window_bytes < Outbox::kWindowMin)
+    return bad(str_cat("the window is less than ", Outbox::kWindowMin, " bytes"));
   return Ok{};
 }
 

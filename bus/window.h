@@ -32,8 +32,6 @@ class Window final : public Outbox {
     size_t blobs_known_max = 64 * 1024;
     std::function<void()> wake;
   };
-  // Smaller windows would make an actor with one large event wait for ever.
-  static constexpr uint64_t kWindowMin = 512 * 1024;
 
   explicit Window(Options options);
 

@@ -134,6 +134,7 @@ Result<void> begin(Running& running, const NodeConfig& config, const bus::Secret
   node::RuntimeOptions options;
   TRY_ASSIGN(options.auditors, dial_auditors(*running.loop, config, receipts));
   options.bus = running.loop.get();
+  options.kept_receipts = [&receipts](const std::string& auditor) { return receipts.read(auditor); };
   options.engine = running.engine.get();
   options.clock = &clock;
   options.random = &random;

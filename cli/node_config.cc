@@ -63,7 +63,7 @@ AuditorLink read_auditor(const Config::Table& table, const std::string& path) {
   link.name = table.required_text("name");
   link.data = table.required_text("data");
   link.control = table.required_text("control");
-  link.window_bytes = table.size_bytes("window", 8u << 20, 256u << 10, uint64_t{1} << 30);
+  link.window_bytes = table.size_bytes("window", 8u << 20, bus::Outbox::kWindowMin, uint64_t{1} << 30);
   const auto actors = node::ActorFilter::parse(table.text("actors", "all"));
   if (!actors.ok()) {
     table.fail("actors", actors.error().message);

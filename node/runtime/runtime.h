@@ -38,6 +38,9 @@ using Callback = std::function<void(Result<T>)>;
 inline constexpr uint64_t kPassivateAfterMs = 5 * 60'000;
 inline constexpr uint64_t kActorsMax = 1'000'000;
 
+// What an auditor of that name signed before. Called on the command thread, and reads a disk.
+using KeptReceipts = std::function<Result<std::optional<bus::KeptReceipt>>(const std::string& auditor)>;
+
 struct RuntimeOptions {
   wasm::Engine* engine = nullptr;  // required, as are clock and random
   Clock* clock = nullptr;
@@ -53,6 +56,7 @@ struct RuntimeOptions {
   uint64_t actors_max = kActorsMax;                // registered at once, passivated ones included
   std::vector<Auditor> auditors;                   // at least one takes all chains, if there are any
   bus::Loop* bus = nullptr;                        // for changes of the auditors; null: there are none
+  KeptReceipts kept_receipts;                      // may be null: nothing is held against an auditor that is added
   Log log;                                         // any thread
   std::map<std::string, std::string> environment;  // variables that manifests may grant
 };

@@ -57,7 +57,7 @@ RuntimeImpl::RuntimeImpl(RuntimeOptions options)
   const auto links = std::make_shared<AuditLinks>(schema::AuditMode::kStrict, 0, node_auditors(options_.auditors));
   node_chain_ = std::make_shared<NodeChain>(context_, context_->scheduler, *options_.clock, node_genesis(links->size()),
                                             std::vector<std::shared_ptr<Subscriber>>{links});
-  subscriptions_ = std::make_shared<Subscriptions>(context_, *node_chain_, links, options_.bus);
+  subscriptions_ = std::make_shared<Subscriptions>(context_, *node_chain_, links, options_.bus, options_.kept_receipts);
   node_chain_->wake();
   refusals_ = std::make_unique<Refusals>(*node_chain_, context_->timers, *options_.clock);
   modules_ = std::make_unique<ModuleCache>(*options_.engine, *options_.clock, options_.module_files,

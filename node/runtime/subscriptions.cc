@@ -26,8 +26,12 @@ struct Subscriptions::Asked {
 };
 
 Subscriptions::Subscriptions(std::shared_ptr<ActorContext> context, NodeChain& chain, std::shared_ptr<AuditLinks> links,
-                             bus::Loop* bus)
-    : context_(std::move(context)), chain_(chain), links_(std::move(links)), bus_(bus) {}
+                             bus::Loop* bus, KeptReceipts kept_receipts)
+    : context_(std::move(context)),
+      chain_(chain),
+      links_(std::move(links)),
+      bus_(bus),
+      kept_receipts_(std::move(kept_receipts)) {}
 
 template <typename T>
 std::shared_ptr<Subscriptions::Asked<T>> Subscriptions::ask(Callback<T> done) {
@@ -123,6 +127,20 @@ void Subscriptions::add(Auditor auditor, const schema::Operator& by, Callback<bo
   if (!begun.ok() || !*begun) return done(std::move(begun));
   auditor.configured = false;
   auto asked = ask(std::move(done));
+  context_->commands.push([weak = weak_from_this(), auditor = std::move(auditor), by, asked]() mutable {
+    if (const auto self = weak.lock()) self->dial(std::move(auditor), by, asked);
+  });
+}
+
+void Subscriptions::dial(Auditor auditor, const schema::Operator& by, const std::shared_ptr<Asked<bool>>& asked) {
+  if (kept_receipts_) {
+    auto kept = kept_receipts_(auditor.link.name);
+    if (!kept.ok()) {
+      give_back(auditor.link.name);
+      return asked->answer(std::move(kept).error());
+    }
+    auditor.link.kept_receipt = std::move(*kept);
+  }
   const auto dialing = auditor.link;
   bus_->dial(dialing, [weak = weak_from_this(), auditor = std::move(auditor), by,
                        asked](Result<std::shared_ptr<bus::Outbox>> outbox) {
@@ -153,18 +171,27 @@ void Subscriptions::dialed(Auditor auditor, const schema::Operator& by, const st
   asked->answer(Error{ErrorCode::kUnavailable, "the node is stopping"});
 }
 
+// With the lock: without it nobody would have to have the node's own chain. One whose turn to come is held up by this
+// very auditor counts.
+bool Subscriptions::is_last(const AuditorPtr& auditor) const {
+  const auto all = context_->auditors.all();
+  const auto is_other = [&](const AuditorPtr& each) {
+    return each != auditor && each->actors.takes_all() && !each->outbox->demoted() &&
+           !changing_.contains(each->link.name);
+  };
+  const auto comes = [&](const std::string& name) { return find(name) == nullptr; };
+  return auditor->actors.takes_all() && std::ranges::none_of(all, is_other) && std::ranges::none_of(changing_, comes);
+}
+
 Result<Subscriptions::AuditorPtr> Subscriptions::begin_to_remove(const std::string& name) {
   std::lock_guard lock(mutex_);
   const auto found = find(name);
   if (found == nullptr) return found;
-  const auto all = context_->auditors.all();
-  const auto is_other = [&](const AuditorPtr& each) {
-    return each != found && each->actors.takes_all() && !changing_.contains(each->link.name);
-  };
-  if (found->actors.takes_all() && std::ranges::none_of(all, is_other)) {
-    return Error{ErrorCode::kRefused, str_cat("'", name,
-                                              "' is the last auditor that takes all chains, and the node's own must go "
-                                              "to one; add another one first")};
+  if (is_last(found)) {
+    return Error{ErrorCode::kRefused,
+                 str_cat("'", name,
+                         "' is the last auditor that takes all chains and that actors wait for; add "
+                         "another one first")};
   }
   TRY(reserve(name));
   return found;
@@ -210,6 +237,12 @@ Result<Subscriptions::AuditorPtr> Subscriptions::set_demoted(const std::string& 
     return Error{ErrorCode::kNotFound, str_cat("there is no auditor ", quote(name), "; see theater subscription list")};
   }
   if (found->outbox->demoted() == demoted) return AuditorPtr();
+  if (demoted && is_last(found)) {
+    return Error{ErrorCode::kRefused,
+                 str_cat("'", name,
+                         "' is the last auditor that takes all chains and that actors wait for, and "
+                         "nobody would have their record; add another one first")};
+  }
   found->outbox->demote(demoted);
   return found;
 }

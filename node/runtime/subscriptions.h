@@ -32,7 +32,7 @@ class Subscriptions : public std::enable_shared_from_this<Subscriptions> {
 
   // `chain` gives its events to `links`. `bus` may be null: then nobody is added or removed.
   Subscriptions(std::shared_ptr<ActorContext> context, NodeChain& chain, std::shared_ptr<AuditLinks> links,
-                bus::Loop* bus);
+                bus::Loop* bus, KeptReceipts kept_receipts);
 
   void add(Auditor auditor, const schema::Operator& by, Callback<bool> done);
   void remove(const std::string& name, const schema::Operator& by, Callback<RemovedAuditor> done);
@@ -48,6 +48,8 @@ class Subscriptions : public std::enable_shared_from_this<Subscriptions> {
   Result<AuditorPtr> begin_to_remove(const std::string& name);
   Result<void> reserve(const std::string& name);  // with the lock: nobody else changes it meanwhile
   void give_back(const std::string& name);
+  bool is_last(const AuditorPtr& auditor) const;
+  void dial(Auditor auditor, const schema::Operator& by, const std::shared_ptr<Asked<bool>>& asked);
   void dialed(Auditor auditor, const schema::Operator& by, const std::shared_ptr<Asked<bool>>& asked);
   Result<AuditorPtr> set_demoted(const std::string& name, bool demoted);
   void set_changed();
@@ -61,6 +63,7 @@ class Subscriptions : public std::enable_shared_from_this<Subscriptions> {
   NodeChain& chain_;
   const std::shared_ptr<AuditLinks> links_;
   bus::Loop* const bus_;
+  const KeptReceipts kept_receipts_;
   std::mutex mutex_;
   std::set<std::string> changing_;
 };

@@ -203,6 +203,7 @@ TEST_F(SubscriptionsTest, NobodyWaitsForWhoIsDemotedAndAllHearOfIt) {
   EXPECT_THAT(demote("nobody").error().message, HasSubstr("subscription list"));
   EXPECT_EQ(demote("b").value(), true);
   EXPECT_EQ(demote("b").value(), false);
+  EXPECT_THAT(demote("a").error().message, HasSubstr("nobody would have their record"));
   while (first_.waiting_for_durable() == 0) std::this_thread::yield();
   first_.make_durable();
   EXPECT_TRUE(answered.get_future().get());
