@@ -14,6 +14,7 @@
 // store that can't be written (disk full, i/o error) stops acknowledging, says so, and tries again.
 #pragma once
 
+#include <array>
 #include <functional>
 #include <memory>
 #include <string>
@@ -22,6 +23,7 @@
 #include "base/log.h"
 #include "base/result.h"
 #include "bus/loop.h"
+#include "persist/evidence_kind.h"
 
 namespace theater::persist {
 
@@ -43,6 +45,7 @@ struct AuditorStatus {
   uint64_t frames = 0, events = 0, bytes = 0;  // durable since start
   uint64_t commits = 0;                        // synced writes
   uint64_t evidence = 0;                       // records of something wrong, since start
+  std::array<uint64_t, kEvidenceKinds> evidence_by_kind{};
   uint64_t dropped = 0;    // inbound messages refused because the queue was full; resent by the node
   std::string last_error;  // why nothing is acknowledged right now; empty if all is well
 };

@@ -15,7 +15,9 @@
 // should be: the recorder is of no use any more.
 #pragma once
 
+#include <array>
 #include <atomic>
+#include <deque>
 #include <memory>
 #include <unordered_map>
 
@@ -31,6 +33,7 @@ struct Prepared {  // for one commit
   std::unique_ptr<Batch> batch;
   TipNote tip;
   uint64_t frames = 0, events = 0, bytes = 0, evidence = 0;
+  std::array<uint64_t, kEvidenceKinds> evidence_by_kind{};
 };
 
 class Recorder final : private Rules {
@@ -74,7 +77,10 @@ class Recorder final : private Rules {
   Result<Stream*> stream_of(const StreamKey& key);
   Result<void> add_items(const PublicKey& node, const bus::FrameView& frame, const std::vector<Hash>& digests,
                          BytesView stored);
-  void refuse(const PublicKey& node, uint64_t received_ns, const bus::FrameView& frame, const std::string& reason);
+  void refuse(const PublicKey& node, uint64_t received_ns, const bus::FrameView& frame, EvidenceKind kind,
+              const std::string& reason);
+  void keep(const EvidenceRow& row);
+  void count(EvidenceKind kind);
   Batch& batch();
   void touch(ChainEntry& entry);
   void close_segments();
@@ -89,7 +95,15 @@ class Recorder final : private Rules {
   void taken(ChainEntry& entry, uint64_t sequence, uint32_t offset) override;
   void missing(ChainEntry& entry, uint64_t first, uint64_t last, const Hash& head) override;
   void stopped(ChainEntry& entry) override;
-  void evidence(const PublicKey& node, const ActorId& actor, uint64_t sequence, const std::string& reason) override;
+  Result<void> evidence(const PublicKey& node, const ActorId& actor, uint64_t sequence,
+                        const Finding& finding) override;
+  Result<std::optional<StoredEvent>> stored(const ChainEntry& entry, uint64_t sequence) override;
+
+  // Events that the store doesn't show yet.
+  struct Recent {
+    uint64_t chain = 0, sequence = 0;
+    StoredEvent event;
+  };
 
   Store& store_;
   StoreTip tip_;
@@ -104,6 +118,9 @@ class Recorder final : private Rules {
   Prepared prepared_;
   std::vector<ChainEntry*> touched_;
   std::vector<std::pair<const StreamKey, Stream>*> marked_;
+  std::vector<Recent> recent_now_;
+
+  std::deque<std::pair<uint64_t, std::vector<Recent>>> recent_;  // by commit, until that is durable
 
   // Since settling.
   std::vector<ChainEntry*> unsettled_;
@@ -114,6 +131,7 @@ class Recorder final : private Rules {
   // Of the frame in hand.
   uint64_t frame_ = 0, received_ns_ = 0;
   size_t item_ = 0, evidence_in_frame_ = 0;
+  uint32_t offset_ = 0;  // of the item
   SegmentBuilder segments_;
   std::vector<LogLine> alarms_;
 };

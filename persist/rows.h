@@ -14,6 +14,7 @@
 #include <string>
 
 #include "bus/messages.h"
+#include "persist/evidence_kind.h"
 #include "persist/store.h"
 
 namespace theater::persist {
@@ -113,6 +114,10 @@ struct TipRow {  // a node's newest signature under a stream (bus/frame.h)
   Hash link_hash;
   Signature signature{};
 };
+struct EventPlace {    // of one item
+  uint64_t frame = 0;  // its number; 0: none
+  uint32_t item = 0;   // offset of its head in the stored frame's bytes, in units of 8
+};
 struct EvidenceRow {
   uint64_t received_ns = 0;
   PublicKey peer;
@@ -120,7 +125,10 @@ struct EvidenceRow {
   uint64_t frame = 0;     // where it is stored; 0: the frame isn't
   uint64_t sequence = 0;  // as claimed
   std::string reason;
-  Bytes bytes;  // what failed, if it stands in no stored frame; else empty
+  EvidenceKind kind = EvidenceKind::kUnsorted;
+  uint32_t item = 0;  // in `frame`, as in EventPlace; 0: not known
+  EventPlace beside;  // of the event that this one contradicts
+  Bytes bytes;        // what failed, if it stands in no stored frame; else empty
 };
 
 Bytes meta_key(std::string_view name);

@@ -3,8 +3,8 @@
 // everything that is stored, and compares.
 //
 //   An event that isn't one, or belongs to another node's chain     evidence against the sender; no chain is touched
-//   An event of this node's chain that breaks a rule                evidence; the chain stops: nothing is added any
-//   more The same event once more                                        ignored The first event of a chain isn't
+//   An event of this node's chain that breaks a rule                evidence; the chain stops, nothing is added any
+//   more An event that the chain has already, the same bytes             ignored The first event of a chain isn't
 //   genesis                        the chain is partial: joined late
 //
 // A chain belongs to the key in its genesis. If its first events came without genesis from another node, that node's
@@ -13,7 +13,7 @@
 
 #include "bus/frame.h"
 #include "persist/references.h"
-#include "persist/rows.h"
+#include "persist/stored_event.h"
 #include "persist/verifier.h"
 
 namespace theater::persist {
@@ -44,6 +44,14 @@ struct ActorHash {
   size_t operator()(const ActorId& actor) const { return std::hash<ActorId>()(actor); }
 };
 
+// What is wrong, in words, and the stored event that it contradicts: `beside` of `chain`.
+struct Finding {
+  EvidenceKind kind;
+  std::string reason;
+  ChainEntry* chain = nullptr;  // none: it speaks for itself
+  uint64_t beside = 0;
+};
+
 class Rules {
  public:
   virtual ~Rules() = default;
@@ -61,14 +69,18 @@ class Rules {
   virtual void taken(ChainEntry& entry, uint64_t sequence, uint32_t offset) = 0;
   virtual void missing(ChainEntry& entry, uint64_t first, uint64_t last, const Hash& head) = 0;
   virtual void stopped(ChainEntry& entry) = 0;
-  virtual void evidence(const PublicKey& node, const ActorId& actor, uint64_t sequence, const std::string& reason) = 0;
+  virtual Result<void> evidence(const PublicKey& node, const ActorId& actor, uint64_t sequence,
+                                const Finding& finding) = 0;
+  // What the chain has at a sequence below its next one; nothing if that is missing. Rare.
+  virtual Result<std::optional<StoredEvent>> stored(const ChainEntry& entry, uint64_t sequence) = 0;
 
  private:
   Result<void> on_genesis(const PublicKey& node, BytesView bytes, const schema::EventView& view, const Hash& hash,
                           uint32_t offset);
   Result<void> on_next(ChainEntry& entry, const PublicKey& node, BytesView bytes, const schema::EventView& view,
                        const Hash& hash, uint32_t offset);
-  void stop(ChainEntry& entry, const PublicKey& node, uint64_t sequence, const std::string& reason);
+  Result<void> on_older(ChainEntry& entry, const PublicKey& node, const schema::EventView& view, const Hash& hash);
+  Result<void> stop(ChainEntry& entry, const PublicKey& node, uint64_t sequence, const Finding& finding);
   // Empty, or what is missing.
   Result<std::string> missing_blob(BytesView bytes, schema::BodyKind kind);
 };
