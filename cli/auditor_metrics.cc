@@ -7,7 +7,11 @@ void add_auditor_metrics(Metrics& metrics, const persist::AuditorStatus& status)
   metrics.counter("theater_store_events_total", "Events made durable.", status.events);
   metrics.counter("theater_store_bytes_total", "Bytes of frames made durable.", status.bytes);
   metrics.counter("theater_store_commits_total", "Synced writes to the store.", status.commits);
-  metrics.counter("theater_store_evidence_total", "Records of something wrong.", status.evidence);
+  metrics.family(Metric::Kind::kCounter, "theater_store_evidence_total", "Records of something wrong, by kind.");
+  for (size_t kind = 0; kind < persist::kEvidenceKinds; ++kind) {
+    const auto name = persist::evidence_kind_name(persist::EvidenceKind{static_cast<uint8_t>(kind)});
+    metrics.add({{"kind", name}}, status.evidence_by_kind[kind]);
+  }
   metrics.counter("theater_backfilled_events_total", "Of the events: got from other auditors.", status.backfilled);
   metrics.gauge("theater_store_gaps", "Places where events are missing.", status.gaps);
   metrics.counter("theater_intake_dropped_total", "Messages that found the intake full; nodes send them again.",

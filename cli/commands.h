@@ -14,9 +14,10 @@ void add_chain_list(Command& noun);
 void add_chain_show(Command& noun);
 void add_chain_verify(Command& noun);
 void add_chain_tail(Command& noun);
-void add_evidence_commands(Command& root);  // evidence list|show
 void add_dump_command(Command& root);
-void add_keys_commands(Command& root);  // keys new|show
+void add_evidence_commands(Command& root);       // evidence list|show, and the one below
+void add_evidence_file_commands(Command& noun);  // evidence export|check|compare
+void add_keys_commands(Command& root);           // keys new|show
 void add_version_command(Command& root, const std::string& engine);
 
 // In theater only.

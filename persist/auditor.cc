@@ -300,6 +300,9 @@ bool StoreAuditor::try_write(Commit& next) {
     status_.bytes += next.prepared.bytes;
     status_.evidence += next.prepared.evidence;
     status_.backfilled += next.prepared.filled;
+    for (size_t kind = 0; kind < kEvidenceKinds; ++kind) {
+      status_.evidence_by_kind[kind] += next.prepared.evidence_by_kind[kind];
+    }
     ++status_.commits;
     recovered = !status_.last_error.empty();
     status_.last_error.clear();

@@ -16,6 +16,7 @@
 // store that can't be written (disk full, i/o error) stops acknowledging, says so, and tries again.
 #pragma once
 
+#include <array>
 #include <functional>
 #include <memory>
 #include <string>
@@ -24,6 +25,7 @@
 #include "base/log.h"
 #include "base/result.h"
 #include "bus/loop.h"
+#include "persist/evidence_kind.h"
 #include "persist/holdings.h"
 #include "persist/peer.h"
 
@@ -53,6 +55,7 @@ struct AuditorStatus {
   uint64_t backfilled = 0;                     // of the events: from other auditors
   uint64_t gaps = 0;                           // places where events are missing: in chains joined late, or dropped
   std::vector<PeerStatus> peers;
+  std::array<uint64_t, kEvidenceKinds> evidence_by_kind{};
   uint64_t dropped = 0;    // inbound messages refused because the queue was full; resent by the node
   std::string last_error;  // why nothing is acknowledged right now; empty if all is well
 };

@@ -16,6 +16,9 @@ namespace theater::persist {
 Result<void> walk_evidence(const Store& store,
                            const std::function<bool(uint64_t number, const EvidenceRow& row)>& each);
 
+// The record with this number, as typed. kNotFound.
+Result<EvidenceRow> find_evidence(const Store& store, const std::string& number);
+
 struct EvidenceBytes {
   Bytes frame;
   bool as_sent = true;  // false: pieces of blobs are replaced by stubs, see docs/formats/store.md

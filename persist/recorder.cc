@@ -60,7 +60,7 @@ Result<Recorder::Outcome> Recorder::add(const PublicKey& node, uint64_t received
   }
   if (!bus::verify_frame_digest(frame, digests)) {
     outcome.refused = str_cat("the body of frame ", frame.header.sequence, " isn't what its header says");
-    refuse(node, received_ns, frame, outcome.refused);
+    refuse(node, received_ns, frame, EvidenceKind::kBadFrame, outcome.refused);
     outcome.for_good = true;
     return outcome;
   }
@@ -69,7 +69,7 @@ Result<Recorder::Outcome> Recorder::add(const PublicKey& node, uint64_t received
     TRY_ASSIGN(const bus::Tip tip, bus::parse_tip(item.content));
     if (bus::verify_tip(node, frame.header, tip)) continue;
     outcome.refused = str_cat("the tip in frame ", frame.header.sequence, " isn't signed by this node");
-    refuse(node, received_ns, frame, outcome.refused);
+    refuse(node, received_ns, frame, EvidenceKind::kFalseTip, outcome.refused);
     outcome.for_good = true;
     return outcome;
   }
@@ -99,12 +99,13 @@ Result<void> Recorder::add_items(const PublicKey& node, const bus::FrameView& fr
   for (item_ = 0; item_ < frame.items.size(); ++item_) {
     CHECK(walk.next(place));
     const bus::ItemView& item = frame.items[item_];
+    offset_ = place.offset;
     switch (item.kind) {
       case bus::ItemKind::kEvent: TRY(on_event(node, item.content, digests[item_], place.offset)); break;
       case bus::ItemKind::kBlob: {
         TRY_ASSIGN(const bus::BlobPiece piece, bus::parse_blob_piece(item.content));
         TRY_ASSIGN(const std::string wrong, blobs_.add(node, piece, batch(), tip_.commit + 1));
-        if (!wrong.empty()) evidence(node, ActorId{}, 0, wrong);
+        if (!wrong.empty()) TRY(evidence(node, ActorId{}, 0, {EvidenceKind::kBadBlob, wrong}));
         break;
       }
       case bus::ItemKind::kGap: {
@@ -123,15 +124,25 @@ Result<void> Recorder::add_items(const PublicKey& node, const bus::FrameView& fr
   return Ok{};
 }
 
-void Recorder::refuse(const PublicKey& node, uint64_t received_ns, const bus::FrameView& frame,
+void Recorder::refuse(const PublicKey& node, uint64_t received_ns, const bus::FrameView& frame, EvidenceKind kind,
                       const std::string& reason) {
   EvidenceRow row;
   row.received_ns = received_ns;
   row.peer = node;
   row.reason = reason;
+  row.kind = kind;
   row.bytes.assign(frame.bytes.begin(), frame.bytes.end());
-  batch().put(Table::kRows, evidence_key(tip_.next_evidence++), encode_row(row));
+  count(kind);
+  keep(row);
+}
+
+void Recorder::count(EvidenceKind kind) {
   ++prepared_.evidence;
+  ++prepared_.evidence_by_kind[static_cast<size_t>(kind)];
+}
+
+void Recorder::keep(const EvidenceRow& row) {
+  batch().put(Table::kRows, evidence_key(tip_.next_evidence++), encode_row(row));
 }
 
 Result<Recorder::Stream*> Recorder::stream_of(const StreamKey& key) {
@@ -178,6 +189,7 @@ Prepared Recorder::take() {
   out.put(Table::kRows, tip_key(), encode_row(tip_));
   touched_.clear();
   marked_.clear();
+  if (!recent_now_.empty()) recent_.emplace_back(commit, std::exchange(recent_now_, {}));
   evict();
   return std::exchange(prepared_, {});
 }
@@ -201,6 +213,7 @@ void Recorder::write_settled(Batch& out) {
     entry->segments = {};
     entry->segments_kept = 0;
     entry->unsettled = false;
+    entry->touched = tip_.commit;  // until that is durable, the store still shows what stood before
   }
   for (const uint64_t commit : deltas_) out.remove(Table::kRows, delta_key(commit));
   unsettled_.clear();
@@ -229,6 +242,7 @@ Result<void> Recorder::settle_what_was_left() {
 void Recorder::evict() {
   const uint64_t durable = durable_.load(std::memory_order_acquire);
   blobs_.forget_known(durable);
+  while (!recent_.empty() && recent_.front().first <= durable) recent_.pop_front();
   if (entries_.size() <= kEntriesMax) return;
   last_ = nullptr;
   for (auto it = entries_.begin(); it != entries_.end() && entries_.size() > kEntriesMax / 4 * 3;) {
@@ -282,7 +296,20 @@ void Recorder::taken(ChainEntry& entry, uint64_t sequence, uint32_t offset) {
   touch(entry);
   ++prepared_.events;
   segments_.add(entry, sequence, item_, offset);
+  recent_now_.push_back({entry.number, sequence, {{frame_, offset}, entry.state.head, entry.state.incarnation}});
   if (entry.state.ended) holdings_.chain_over(entry.row.node);
+}
+
+Result<std::optional<StoredEvent>> Recorder::stored(const ChainEntry& entry, uint64_t sequence) {
+  const auto among = [&](const std::vector<Recent>& events) {
+    return std::find_if(events.begin(), events.end(),
+                        [&](const Recent& it) { return it.chain == entry.number && it.sequence == sequence; });
+  };
+  if (const auto it = among(recent_now_); it != recent_now_.end()) return std::optional(it->event);
+  for (const auto& [commit, events] : recent_) {
+    if (const auto it = among(events); it != events.end()) return std::optional(it->event);
+  }
+  return find_stored_event(store_, entry.number, sequence, entry.segments);
 }
 
 void Recorder::close_segments() {
@@ -303,23 +330,31 @@ void Recorder::stopped(ChainEntry& entry) {
   batch().put(Table::kRows, stop_key(entry.number), encode_row(*entry.stop));
 }
 
-void Recorder::evidence(const PublicKey& node, const ActorId& actor, uint64_t sequence, const std::string& reason) {
-  ++prepared_.evidence;
-  if (++evidence_in_frame_ > kEvidencePerFrameMax) return;
+Result<void> Recorder::evidence(const PublicKey& node, const ActorId& actor, uint64_t sequence,
+                                const Finding& finding) {
+  count(finding.kind);
+  if (++evidence_in_frame_ > kEvidencePerFrameMax) return Ok{};
   EvidenceRow row;
   row.received_ns = received_ns_;
   row.peer = node;
   row.actor = actor;
   row.frame = frame_;
+  row.item = offset_;
   row.sequence = sequence;
-  row.reason = reason;
-  batch().put(Table::kRows, evidence_key(tip_.next_evidence++), encode_row(row));
+  row.kind = finding.kind;
+  row.reason = finding.reason;
+  if (finding.chain != nullptr) {
+    TRY_ASSIGN(const auto beside, stored(*finding.chain, finding.beside));
+    if (beside) row.beside = beside->place;
+  }
+  keep(row);
   LogLine alarm(str_cat("EVIDENCE against ", fill_ != nullptr && node == fill_->peer ? "auditor " : "node ",
                         node.short_hex(), ": "));
   if (!actor.is_zero()) alarm.text += str_cat("chain ", actor.short_hex(), ", event ", sequence, ": ");
-  alarm.text += reason;
+  alarm.text += str_cat(evidence_kind_name(finding.kind), ": ", finding.reason);
   alarm.actor = actor;
   alarms_.push_back(std::move(alarm));
+  return Ok{};
 }
 
 }  // namespace theater::persist

@@ -18,7 +18,9 @@
 // isn't what it should be: the recorder is of no use any more.
 #pragma once
 
+#include <array>
 #include <atomic>
+#include <deque>
 #include <memory>
 #include <unordered_map>
 
@@ -36,6 +38,7 @@ struct Prepared {  // for one commit
   TipNote tip;
   uint64_t frames = 0, events = 0, bytes = 0, evidence = 0;
   uint64_t filled = 0;  // of the events: from other auditors
+  std::array<uint64_t, kEvidenceKinds> evidence_by_kind{};
 };
 
 class Recorder final : private Rules {
@@ -90,7 +93,10 @@ class Recorder final : private Rules {
   Result<Stream*> stream_of(const StreamKey& key);
   Result<void> add_items(const PublicKey& node, const bus::FrameView& frame, const std::vector<Hash>& digests,
                          BytesView stored);
-  void refuse(const PublicKey& node, uint64_t received_ns, const bus::FrameView& frame, const std::string& reason);
+  void refuse(const PublicKey& node, uint64_t received_ns, const bus::FrameView& frame, EvidenceKind kind,
+              const std::string& reason);
+  void keep(const EvidenceRow& row);
+  void count(EvidenceKind kind);
   // For fills: a frame of this recorder's in the stream of `fill_->peer`.
   using Builder = bus::FrameBuilder;
   Result<std::string> fill_events(std::span<const FillEvent> events);
@@ -119,7 +125,15 @@ class Recorder final : private Rules {
   Result<bool> closed(ChainEntry& entry, const OpenGap& gap) override;
   void filled(ChainEntry& entry, uint64_t first, uint32_t count) override;
   void identified(ChainEntry& entry) override;
-  void evidence(const PublicKey& node, const ActorId& actor, uint64_t sequence, const std::string& reason) override;
+  Result<void> evidence(const PublicKey& node, const ActorId& actor, uint64_t sequence,
+                        const Finding& finding) override;
+  Result<std::optional<StoredEvent>> stored(const ChainEntry& entry, uint64_t sequence) override;
+
+  // Events that the store doesn't show yet.
+  struct Recent {
+    uint64_t chain = 0, sequence = 0;
+    StoredEvent event;
+  };
 
   Store& store_;
   StoreTip tip_;
@@ -135,6 +149,9 @@ class Recorder final : private Rules {
   Prepared prepared_;
   std::vector<ChainEntry*> touched_;
   std::vector<std::pair<const StreamKey, Stream>*> marked_;
+  std::vector<Recent> recent_now_;
+
+  std::deque<std::pair<uint64_t, std::vector<Recent>>> recent_;  // by commit, until that is durable
 
   // Since settling.
   std::vector<ChainEntry*> unsettled_;
@@ -150,6 +167,7 @@ class Recorder final : private Rules {
   // Of the frame in hand.
   uint64_t frame_ = 0, received_ns_ = 0;
   size_t item_ = 0, evidence_in_frame_ = 0;
+  uint32_t offset_ = 0;  // of the item
   SegmentBuilder segments_;
   std::vector<LogLine> alarms_;
 };

@@ -23,6 +23,7 @@ Result<void> Recorder::count_gaps() {
 Result<Recorder::Filled> Recorder::fill(const Fill& fill, uint64_t received_ns) {
   TRY(holdings_.load(fill.peer));
   fill_ = &fill;
+  offset_ = bus::kFrameHeaderSize / 8;  // its frames are looked at as a whole
   gaps_changed_.clear();
   received_ns_ = received_ns;
   evidence_in_frame_ = 0;
@@ -83,7 +84,7 @@ Result<void> Recorder::fill_part(const Fill::Part& part) {
     TRY(put_filled(builder));
     TRY_ASSIGN(const std::string wrong,
                blobs_.add(fill_->peer, {part.hash, part.length, part.offset + at, bytes}, batch(), tip_.commit + 1));
-    if (!wrong.empty()) evidence(fill_->peer, fill_->actor, 0, wrong);
+    if (!wrong.empty()) TRY(evidence(fill_->peer, fill_->actor, 0, {EvidenceKind::kBadBlob, wrong}));
     if (all.empty() || !wrong.empty()) break;
   }
   return Ok{};
@@ -121,10 +122,11 @@ void Recorder::refuse_fill(std::span<const FillEvent> events, const std::string&
   row.peer = fill_->peer;
   row.actor = fill_->actor;
   row.sequence = view.ok() ? view->header.sequence : 0;
+  row.kind = EvidenceKind::kFalseFill;
   row.reason = str_cat("what this auditor gave for a gap is refused: ", reason);
   row.bytes = std::move(sealed.bytes);
-  batch().put(Table::kRows, evidence_key(tip_.next_evidence++), encode_row(row));
-  ++prepared_.evidence;
+  count(row.kind);
+  keep(row);
   LogLine alarm(str_cat("EVIDENCE against auditor ", fill_->peer.short_hex(), ": chain ", fill_->actor.short_hex(),
                         ", event ", row.sequence, ": ", row.reason));
   alarm.actor = fill_->actor;

@@ -385,6 +385,10 @@ Bytes encode_row(const EvidenceRow& row) {
   put_u64(out, row.frame);
   put_u64(out, row.sequence);
   put_text(out, row.reason);
+  out.push_back(static_cast<uint8_t>(row.kind));
+  put_u32(out, row.item);
+  put_u64(out, row.beside.frame);
+  put_u32(out, row.beside.item);
   out.insert(out.end(), row.bytes.begin(), row.bytes.end());
   return out;
 }
@@ -398,6 +402,16 @@ Result<EvidenceRow> decode_row(BytesView bytes) {
   row.frame = in.u64();
   row.sequence = in.u64();
   row.reason = in.text();
+  // Rows of programs that knew no kinds end here, or go on with a frame, whose first byte is no kind.
+  RowReader kind = in;
+  const uint8_t first = kind.u8();
+  if (kind.ok() && first < kEvidenceKinds) {
+    in = kind;
+    row.kind = EvidenceKind{first};
+    row.item = in.u32();
+    row.beside.frame = in.u64();
+    row.beside.item = in.u32();
+  }
   const BytesView rest = in.take(in.left());
   row.bytes.assign(rest.begin(), rest.end());
   return whole(in, std::move(row));

@@ -14,6 +14,7 @@
 #include <string>
 
 #include "bus/messages.h"
+#include "persist/evidence_kind.h"
 #include "persist/store.h"
 
 namespace theater::persist {
@@ -121,6 +122,10 @@ struct LooseRow {  // a blob that no event refers to yet
   PublicKey node;  // that sent it
   uint64_t length = 0;
 };
+struct EventPlace {    // of one item
+  uint64_t frame = 0;  // its number; 0: none
+  uint32_t item = 0;   // offset of its head in the stored frame's bytes, in units of 8
+};
 struct EvidenceRow {
   uint64_t received_ns = 0;
   PublicKey peer;
@@ -128,7 +133,10 @@ struct EvidenceRow {
   uint64_t frame = 0;     // where it is stored; 0: the frame isn't
   uint64_t sequence = 0;  // as claimed
   std::string reason;
-  Bytes bytes;  // what failed, if it stands in no stored frame; else empty
+  EvidenceKind kind = EvidenceKind::kUnsorted;
+  uint32_t item = 0;  // in `frame`, as in EventPlace; 0: not known
+  EventPlace beside;  // of the event that this one contradicts
+  Bytes bytes;        // what failed, if it stands in no stored frame; else empty
 };
 
 Bytes meta_key(std::string_view name);

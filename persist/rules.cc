@@ -33,11 +33,29 @@ ChainEntry entry_of(uint64_t number, ChainRow row, const HeadRow& head, std::opt
   return entry;
 }
 
+namespace {
+
+// What advance() refused: by what it means, where that is more than a link that doesn't fit.
+Finding break_of(ChainEntry& entry, const schema::Header& header, std::string reason) {
+  const ChainState& state = entry.state;
+  const auto finding = [&](EvidenceKind kind, std::string why) {
+    const bool has_before = state.next_sequence > 0 && !state.after_gap;
+    return Finding{kind, std::move(why), has_before ? &entry : nullptr, state.next_sequence - 1};
+  };
+  if (state.ended) return finding(EvidenceKind::kAfterEnd, std::move(reason));
+  if (header.incarnation < state.incarnation) {
+    return finding(EvidenceKind::kLowerIncarnation,
+                   str_cat("incarnation ", header.incarnation, " after incarnation ", state.incarnation));
+  }
+  return finding(EvidenceKind::kBrokenLink, std::move(reason));
+}
+
+}  // namespace
+
 Result<void> Rules::on_event(const PublicKey& node, BytesView bytes, const Hash& hash, uint32_t offset) {
   const auto view = schema::check_event(bytes);
   if (!view.ok()) {
-    evidence(node, ActorId{}, 0, view.error().message);
-    return Ok{};
+    return evidence(node, ActorId{}, 0, {EvidenceKind::kMalformed, view.error().message});
   }
   if (view->kind == schema::BodyKind::kGenesis) return on_genesis(node, bytes, *view, hash, offset);
 
@@ -60,8 +78,8 @@ Result<void> Rules::on_next(ChainEntry& entry, const PublicKey& node, BytesView 
                             const Hash& hash, uint32_t offset) {
   const schema::Header& header = view.header;
   if (node != entry.row.node) {
-    evidence(node, header.actor, header.sequence, "an event of a chain that belongs to another node");
-    return Ok{};
+    return evidence(node, header.actor, header.sequence,
+                    {EvidenceKind::kForeignKey, "an event of a chain that belongs to another node", &entry, 0});
   }
   if (entry.stop) return Ok{};  // said once
   if (header.sequence + 1 == entry.state.next_sequence && hash == entry.state.head) return Ok{};
@@ -69,25 +87,52 @@ Result<void> Rules::on_next(ChainEntry& entry, const PublicKey& node, BytesView 
   if (view.kind == schema::BodyKind::kResumed) {
     const auto event = schema::decode_event(bytes);
     if (!event.ok() || std::get<schema::Resumed>(event->body).node != entry.row.node) {
-      stop(entry, node, header.sequence, "resumed under another node's key without a grant that could be checked");
-      return Ok{};
+      return stop(
+          entry, node, header.sequence,
+          {EvidenceKind::kForeignKey, "resumed under another node's key without a grant that could be checked"});
     }
   }
+  if (header.sequence < entry.state.next_sequence) return on_older(entry, node, view, hash);
   ChainState next = entry.state;
   const auto advanced = advance(next, view, hash);
   if (!advanced.ok()) {
-    stop(entry, node, header.sequence, advanced.error().message);
-    return Ok{};
+    return stop(entry, node, header.sequence, break_of(entry, header, advanced.error().message));
   }
-  TRY_ASSIGN(const std::string needs, missing_blob(bytes, view.kind));
-  if (!needs.empty()) {
-    stop(entry, node, header.sequence, needs);
-    return Ok{};
-  }
+  TRY_ASSIGN(std::string needs, missing_blob(bytes, view.kind));
+  if (!needs.empty()) return stop(entry, node, header.sequence, {EvidenceKind::kMissingBlob, std::move(needs)});
   entry.state = next;
   ++entry.events;
   taken(entry, header.sequence, offset);
   return Ok{};
+}
+
+// A sequence that the chain has been at before.
+Result<void> Rules::on_older(ChainEntry& entry, const PublicKey& node, const schema::EventView& view,
+                             const Hash& hash) {
+  const schema::Header& header = view.header;
+  const ChainState& state = entry.state;
+  TRY_ASSIGN(const auto here, stored(entry, header.sequence));
+  if (here && here->hash == hash) return Ok{};
+  Finding finding{EvidenceKind::kRewind, {}, &entry, header.sequence};
+  if (view.kind == schema::BodyKind::kResumed && header.incarnation > state.incarnation) {
+    finding.kind = EvidenceKind::kRollback;
+    finding.reason =
+        str_cat("resumed in incarnation ", header.incarnation, " behind event ", header.sequence - 1, ", as if events ",
+                header.sequence, " to ", state.next_sequence - 1, " hadn't been acknowledged");
+  } else if (!here) {
+    finding.reason = str_cat("event ", header.sequence, " where event ", state.next_sequence,
+                             " was expected; the chain has passed it, and what it had there isn't here");
+  } else if (header.incarnation == here->incarnation) {
+    finding.kind = EvidenceKind::kEquivocation;
+    finding.reason = str_cat("a second event ", header.sequence, ", ", hash.short_hex(), "; the chain has ",
+                             here->hash.short_hex(), " there");
+  } else {
+    const bool lower = header.incarnation < here->incarnation;
+    finding.kind = lower ? EvidenceKind::kLowerIncarnation : EvidenceKind::kBrokenLink;
+    finding.reason = str_cat("event ", header.sequence, " of incarnation ", header.incarnation,
+                             ", where the chain was in incarnation ", here->incarnation);
+  }
+  return stop(entry, node, header.sequence, finding);
 }
 
 Result<void> Rules::on_genesis(const PublicKey& node, BytesView bytes, const schema::EventView& view, const Hash& hash,
@@ -96,18 +141,21 @@ Result<void> Rules::on_genesis(const PublicKey& node, BytesView bytes, const sch
   TRY_ASSIGN(const schema::Event event, schema::decode_event(bytes));
   const auto& genesis = std::get<schema::Genesis>(event.body);
   if (genesis.node != node) {
-    evidence(node, actor, 0, str_cat("a genesis that names another node, ", genesis.node.short_hex()));
-    return Ok{};
+    return evidence(
+        node, actor, 0,
+        {EvidenceKind::kWrongGenesis, str_cat("a genesis that names another node, ", genesis.node.short_hex())});
   }
   TRY_ASSIGN(ChainEntry * entry, find(actor));
   if (entry != nullptr && entry->row.node == node) {
     // This very genesis again, unless the node began to send its chain in the middle.
-    if (!entry->row.has_genesis && !entry->stop) stop(*entry, node, 0, "genesis after later events of the same chain");
-    return Ok{};
+    if (entry->row.has_genesis || entry->stop) return Ok{};
+    return stop(*entry, node, 0, {EvidenceKind::kWrongGenesis, "genesis after later events of the same chain"});
   }
   if (entry != nullptr && entry->row.has_genesis) return Ok{};  // can't be: a genesis names one node
   if (entry != nullptr && !entry->stop) {
-    stop(*entry, entry->row.node, entry->state.next_sequence, "the chain's genesis names another node");
+    const uint64_t next = entry->state.next_sequence;
+    TRY(stop(*entry, entry->row.node, next,
+             {EvidenceKind::kForeignKey, "the chain's genesis names another node", entry, next - 1}));
   }
   ChainRow row;
   row.actor = actor;
@@ -132,16 +180,19 @@ Result<void> Rules::on_gap(const PublicKey& node, const bus::Gap& gap) {
     entry->state.next_sequence = gap.first;
   }
   if (node != entry->row.node) {
-    evidence(node, gap.actor, gap.first, "a gap record for a chain that belongs to another node");
-    return Ok{};
+    return evidence(node, gap.actor, gap.first,
+                    {EvidenceKind::kForeignKey, "a gap record for a chain that belongs to another node", entry, 0});
   }
   if (entry->stop) return Ok{};
   if (gap.first != entry->state.next_sequence || entry->state.ended || gap.last == UINT64_MAX) {
-    stop(*entry, node, gap.first,
-         entry->state.ended ? "a gap record after the chain's end"
-                            : str_cat("a gap record from event ", gap.first, ", but the next one is event ",
-                                      entry->state.next_sequence));
-    return Ok{};
+    const uint64_t next = entry->state.next_sequence;
+    if (entry->state.ended) {
+      return stop(*entry, node, gap.first,
+                  {EvidenceKind::kAfterEnd, "a gap record after the chain's end", entry, next - 1});
+    }
+    return stop(*entry, node, gap.first,
+                {gap.first < next ? EvidenceKind::kRewind : EvidenceKind::kBrokenLink,
+                 str_cat("a gap record from event ", gap.first, ", but the next one is event ", next)});
   }
   entry->gaps = true;
   entry->state.next_sequence = gap.last + 1;
@@ -190,7 +241,8 @@ Result<std::string> Rules::on_fill(std::span<const FillEvent> events) {
     TRY_ASSIGN(const schema::Event decoded, schema::decode_event(events.front().bytes));
     const auto& genesis = std::get<schema::Genesis>(decoded.body);
     if (genesis.node != entry->row.node) {
-      stop(*entry, entry->row.node, gap->last + 1, "the chain's genesis names another node");
+      TRY(stop(*entry, entry->row.node, gap->last + 1,
+               {EvidenceKind::kWrongGenesis, "the chain's genesis names another node"}));
       return std::string();
     }
     entry->row.name = genesis.name;
@@ -224,10 +276,11 @@ Result<void> Rules::fill(ChainEntry& entry, const OpenGap& gap, const schema::Ev
   return Ok{};
 }
 
-void Rules::stop(ChainEntry& entry, const PublicKey& node, uint64_t sequence, const std::string& reason) {
-  entry.stop = StopRow{sequence, reason};
-  evidence(node, entry.row.actor, sequence, reason);
+Result<void> Rules::stop(ChainEntry& entry, const PublicKey& node, uint64_t sequence, const Finding& finding) {
+  entry.stop = StopRow{sequence, finding.reason};
+  TRY(evidence(node, entry.row.actor, sequence, finding));
   stopped(entry);
+  return Ok{};
 }
 
 Result<std::string> Rules::missing_blob(BytesView bytes, schema::BodyKind kind) {

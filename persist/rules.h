@@ -3,8 +3,8 @@
 // everything that is stored, and compares.
 //
 //   An event that isn't one, or belongs to another node's chain     evidence against the sender; no chain is touched
-//   An event of this node's chain that breaks a rule                evidence; the chain stops: nothing is added any
-//   more The same event once more                                        ignored The first event of a chain isn't
+//   An event of this node's chain that breaks a rule                evidence; the chain stops, nothing is added any
+//   more An event that the chain has already, the same bytes             ignored The first event of a chain isn't
 //   genesis                        the chain is partial: joined late
 //
 // What is missing may come later, from another auditor (on_fill). A gap is filled from its end: the hash of its last
@@ -19,7 +19,7 @@
 
 #include "bus/frame.h"
 #include "persist/references.h"
-#include "persist/rows.h"
+#include "persist/stored_event.h"
 #include "persist/verifier.h"
 
 namespace theater::persist {
@@ -59,6 +59,13 @@ struct OpenGap {
   uint64_t first = 0, last = 0;
   Hash head;  // of the last missing event; zero if unknown
 };
+// What is wrong, in words, and the stored event that it contradicts: `beside` of `chain`.
+struct Finding {
+  EvidenceKind kind;
+  std::string reason;
+  ChainEntry* chain = nullptr;  // none: it speaks for itself
+  uint64_t beside = 0;
+};
 
 class Rules {
  public:
@@ -93,14 +100,18 @@ class Rules {
   virtual void filled(ChainEntry& entry, uint64_t first, uint32_t count) = 0;
   virtual void identified(ChainEntry& entry) = 0;  // its row has learned from genesis
 
-  virtual void evidence(const PublicKey& node, const ActorId& actor, uint64_t sequence, const std::string& reason) = 0;
+  virtual Result<void> evidence(const PublicKey& node, const ActorId& actor, uint64_t sequence,
+                                const Finding& finding) = 0;
+  // What the chain has at a sequence below its next one; nothing if that is missing. Rare.
+  virtual Result<std::optional<StoredEvent>> stored(const ChainEntry& entry, uint64_t sequence) = 0;
 
  private:
   Result<void> on_genesis(const PublicKey& node, BytesView bytes, const schema::EventView& view, const Hash& hash,
                           uint32_t offset);
   Result<void> on_next(ChainEntry& entry, const PublicKey& node, BytesView bytes, const schema::EventView& view,
                        const Hash& hash, uint32_t offset);
-  void stop(ChainEntry& entry, const PublicKey& node, uint64_t sequence, const std::string& reason);
+  Result<void> on_older(ChainEntry& entry, const PublicKey& node, const schema::EventView& view, const Hash& hash);
+  Result<void> stop(ChainEntry& entry, const PublicKey& node, uint64_t sequence, const Finding& finding);
   // Takes what has been checked.
   Result<void> fill(ChainEntry& entry, const OpenGap& gap, const schema::EventView& first, const ChainState& last,
                     size_t count);

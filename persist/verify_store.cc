@@ -111,7 +111,13 @@ class StorePass final : private Rules {
     filled_.insert(entry.row.actor);
   }
   void identified(ChainEntry&) override {}
-  void evidence(const PublicKey&, const ActorId&, uint64_t, const std::string&) override {}
+  Result<void> evidence(const PublicKey&, const ActorId&, uint64_t, const Finding&) override { return Ok{}; }
+  // By the stored index, which only grows. If that is damaged, the chain is found to be so anyway.
+  Result<std::optional<StoredEvent>> stored(const ChainEntry& entry, uint64_t sequence) override {
+    const Deltas::Chain* newest = deltas_.find(entry.number);
+    auto found = find_stored_event(store_, entry.number, sequence, newest != nullptr ? newest->segments : Bytes());
+    return found.ok() ? std::move(found).value() : std::nullopt;
+  }
 
   void flush_segments() {
     segments_.flush([](ChainEntry& entry, const Segment& segment) { entry.index_sum += sum_of(segment); });

@@ -10,6 +10,7 @@ import house
 NOUNS = {
     "actor": ["spawn", "list", "show", "send", "request", "logs", "stop", "kill"],
     "chain": ["list", "show", "verify", "tail"],
+    "evidence": ["list", "show", "export", "check", "compare"],
     "node": ["start", "check", "status"],
     "auditor": ["start", "check"],
     "keys": ["new", "show"],

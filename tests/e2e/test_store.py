@@ -1,11 +1,13 @@
 """What `chain` and `replay` say about good, bad and foreign stores."""
 import json
+import pathlib
 import shutil
 import subprocess
 import unittest
 
 import house
 
+GOLDEN = pathlib.Path(__file__).resolve().parents[1] / "golden"
 LOG = b"burst: sixty-four bytes of log text, the same ones in every call"
 
 
@@ -44,6 +46,21 @@ class Chain(house.Case):
         self.assertIn("no evidence", self.theater("evidence", "list").stderr)
         self.assertEqual(self.theater_json("evidence", "list"), [])
         self.assertIn("no evidence number '1'", self.theater("evidence", "show", "1", code=3).stderr)
+        self.assertIn("no evidence number '1'", self.theater("evidence", "export", "1", "--out", "x", code=3).stderr)
+
+    def test_a_file_of_evidence_is_checked_without_a_store(self):
+        proof = self.folder / "proof"
+        shutil.copy(GOLDEN / "evidence-equivocation.bin", proof)
+        shutil.rmtree(self.folder / "theater-data")
+        self.assertIn("two different events 1", self.theater("evidence", "check", "proof").stdout)
+        said = self.theater_json("evidence", "check", "proof")[0]
+        self.assertEqual((said["kind"], said["outcome"], len(said["events"])), ("equivocation", "proved", 2))
+        flip(proof, 0x60)
+        self.assertIn("aren't among the items", self.theater("evidence", "check", "proof", code=4).stderr)
+
+    def test_a_store_does_not_differ_from_its_copy(self):
+        shutil.copytree(self.folder / "theater-data", self.folder / "copy")
+        self.assertIn("no chain differs", self.theater("evidence", "compare", "theater-data", "copy").stderr)
 
     def test_show_prints_a_range_one_event_a_line(self):
         events = self.events("burst")

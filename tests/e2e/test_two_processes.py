@@ -189,8 +189,15 @@ class OverTcp(house.Case):
 
         self.assertIn("auditor-a", subscription("reader", "list").stdout)
         self.assertIn("may not subscription.demote", subscription("reader", "demote", "auditor-a", code=8).stderr)
+        self.assertIn("nobody would have their record", subscription("operator", "demote", "auditor-a", code=8).stderr)
+        nowhere = [f"tcp://127.0.0.1:{house.free_port()}" for _ in range(2)]
+        subscription("operator", "add", "auditor-b", "--data", nowhere[0], "--control", nowhere[1], "--auditor-key",
+                     self.pair.public_key("stranger"))
         subscription("operator", "demote", "auditor-a")
+        subscription("operator", "demote", "auditor-b", code=8)
         subscription("operator", "promote", "auditor-a")
+        subscription("operator", "demote", "auditor-b")
+        subscription("operator", "remove", "auditor-b")
         self.pair.write("keys/operators", f"operator {self.pair.public_key('operator')} operator\n"
                                           f"reader {self.pair.public_key('stranger')} stranger\n")
 

@@ -118,7 +118,7 @@ INSTANTIATE_TEST_SUITE_P(
     Rules, BrokenRule,
     testing::Values(Rule{"parent", [](schema::Header& h) { h.parent.bytes[3] ^= 1; }, "its parent is"},
                     Rule{"skipped", [](schema::Header& h) { h.sequence += 1; }, "where event 2 was expected"},
-                    Rule{"second_child", [](schema::Header& h) { h.sequence -= 1; }, "where event 2 was expected"},
+                    Rule{"second_child", [](schema::Header& h) { h.sequence -= 1; }, "a second event 1"},
                     Rule{"time", [](schema::Header& h) { h.time_ns = 5; }, "before its parent's"},
                     Rule{"incarnation", [](schema::Header& h) { h.incarnation = 3; },
                          "incarnation 3 after incarnation 0"}),

@@ -1,0 +1,33 @@
+// Where one event of a chain stands, by the segment index. Only what came live counts: whoever judges an event must
+// come to the same result when the store is read again later.
+#pragma once
+
+#include <optional>
+
+#include "persist/stored_frame.h"
+
+namespace theater::persist {
+
+struct StoredEvent {
+  EventPlace place;
+  Hash hash;
+  uint32_t incarnation = 0;
+};
+
+// `newest`: segments of this chain that aren't in the table yet. Nothing if no event with this sequence is here. One
+// seek for each bit of the sequence, and one frame. kCorrupt if the index or the frame isn't what it should be.
+Result<std::optional<StoredEvent>> find_stored_event(const Store& store, uint64_t chain, uint64_t sequence,
+                                                     BytesView newest);
+
+// The item at a place: its content, and what the frame around it says.
+struct StoredItemAt {
+  Bytes row;
+  StoredFrame frame;          // of `row`
+  uint32_t number = 0;        // among the items
+  uint8_t kind = 0;           // kStubKind: the content is a stub
+  BytesView content;          // of `row`
+  std::vector<Hash> digests;  // of all items, as the frame's header covers them
+};
+Result<StoredItemAt> read_item_at(const Store& store, const EventPlace& place);
+
+}  // namespace theater::persist
