@@ -34,6 +34,7 @@ THIRD_PARTY = [
     ("CivetWeb", r"civetweb\.h|CivetServer\.h", ["cli/http_server.cc"]),
     ("Google Benchmark", r"benchmark/.*", ["bench/*"]),
     ("The guest headers", r"theater(_files|_import)?\.h", ["sdk/*", "examples/*", "tests/*"]),
+    ("The NATS client", r"nats/.*", ["bench/peers/*"]),
     ("GoogleTest", r"(gtest|gmock)/.*", ["tests/*"]),
 ]
 
