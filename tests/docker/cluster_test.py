@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Brings up docker-compose.yml for real, with the binaries of build/release: an actor on each node, both chains read from
-both auditors, both verified, one replayed; and an auditor that is off the network for a while. Exit 77 where that can't be done, with the reason.
+both auditors, both verified, one replayed; and an auditor that is off the network for a while. Exit 77 where that can't be
+done, with the reason.
 
     cluster_test.py SOURCE_FOLDER BUILD_FOLDER
 """
