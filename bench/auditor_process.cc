@@ -1,6 +1,7 @@
 #include "bench/auditor_process.h"
 
 #include <netinet/in.h>
+#include <signal.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -41,6 +42,12 @@ Result<uint64_t> number_at(std::string_view& line) {
   return value;
 }
 
+Result<Child> start_child(const std::string& folder, const bus::DialOptions& dial) {
+  TRY_ASSIGN(auto child, Child::start({kAuditorArgument, folder, dial.data_endpoint, dial.control_endpoint}));
+  TRY(child.receive());  // "ready"
+  return child;
+}
+
 void log_line(const std::string& line) { std::fprintf(stderr, "auditor: %s\n", line.c_str()); }
 
 int fail(const Error& error) {
@@ -51,13 +58,20 @@ int fail(const Error& error) {
 }  // namespace
 
 Result<AuditorProcess> AuditorProcess::start(const std::string& folder) {
+  return start(folder, std::make_shared<bus::SecretKeys>(bus::SecretKeys::generate()));
+}
+
+Result<AuditorProcess> AuditorProcess::start_beside(const AuditorProcess& first, const std::string& folder) {
+  return start(folder, first.node_keys_);
+}
+
+Result<AuditorProcess> AuditorProcess::start(const std::string& folder, std::shared_ptr<bus::SecretKeys> node_keys) {
   std::error_code error;
   std::filesystem::remove_all(folder, error);
   std::filesystem::create_directories(folder, error);
   if (error) return Error{ErrorCode::kIo, str_cat("can't make the folder ", folder, ": ", error.message())};
 
   const auto auditor_keys = bus::SecretKeys::generate();
-  auto node_keys = std::make_shared<bus::SecretKeys>(bus::SecretKeys::generate());
   TRY(auditor_keys.save(folder + "/auditor.key"));
   const std::string authorized = str_cat("node ", node_keys->public_keys().text(), " bench\n");
   TRY(write_file(folder + "/authorized_keys", as_bytes(authorized), 0600));
@@ -67,9 +81,18 @@ Result<AuditorProcess> AuditorProcess::start(const std::string& folder) {
   dial.server = auditor_keys.public_keys();
   TRY_ASSIGN(dial.data_endpoint, free_endpoint());
   TRY_ASSIGN(dial.control_endpoint, free_endpoint());
-  TRY_ASSIGN(auto child, Child::start({kAuditorArgument, folder, dial.data_endpoint, dial.control_endpoint}));
-  TRY(child.receive());  // "ready"
+  TRY_ASSIGN(auto child, start_child(folder, dial));
   return AuditorProcess(std::move(child), folder, std::move(node_keys), std::move(dial));
+}
+
+void AuditorProcess::kill() {
+  ::kill(child_.pid(), SIGKILL);
+  child_.finish();
+}
+
+Result<void> AuditorProcess::restart() {
+  TRY_ASSIGN(child_, start_child(folder_, dial_));
+  return Ok{};
 }
 
 Result<AuditorProcess::Counts> AuditorProcess::counts() {

@@ -24,6 +24,8 @@ class AuditorProcess {
 
   // `folder` is emptied first. Ready to be dialled when it returns.
   static Result<AuditorProcess> start(const std::string& folder);
+  // The same for a node that has an auditor already: with its keys.
+  static Result<AuditorProcess> start_beside(const AuditorProcess& first, const std::string& folder);
 
   bus::DialOptions dial_options() const { return dial_; }
   const bus::SecretKeys& node_keys() const { return *node_keys_; }
@@ -31,8 +33,13 @@ class AuditorProcess {
   Result<Counts> counts();
   // Drains, closes the store, ends the process.
   void stop() { child_.finish(); }
+  // Ends it in the middle of whatever it does.
+  void kill();
+  // Another over the same store, keys and ports, after kill() or stop(). Ready to be dialled when it returns.
+  Result<void> restart();
 
  private:
+  static Result<AuditorProcess> start(const std::string& folder, std::shared_ptr<bus::SecretKeys> node_keys);
   AuditorProcess(Child child, std::string folder, std::shared_ptr<bus::SecretKeys> keys, bus::DialOptions dial)
       : child_(std::move(child)), folder_(std::move(folder)), node_keys_(std::move(keys)), dial_(std::move(dial)) {}
   Child child_;

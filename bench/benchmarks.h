@@ -11,7 +11,7 @@ namespace theater::bench {
 std::vector<Benchmark> actor_benchmarks();       // spawn_warm, host_call
 std::vector<Benchmark> talk_benchmarks();        // request_local, spawn_rate, fairness, fan_in
 std::vector<Benchmark> supervise_benchmarks();   // restart
-std::vector<Benchmark> end_to_end_benchmarks();  // end_to_end, end_to_end_many, append_to_ack
+std::vector<Benchmark> end_to_end_benchmarks();  // end_to_end, end_to_end_2, end_to_end_many, append_to_ack, recovery
 std::vector<Benchmark> record_benchmarks();      // verify, replay
 std::vector<Benchmark> rest_benchmarks();        // activate
 std::vector<Benchmark> memory_benchmarks();      // actor_memory, node_memory, idle_million

@@ -9,6 +9,8 @@
 #include <cerrno>
 #include <utility>
 
+#include "base/check.h"
+
 extern char** environ;
 
 namespace theater::bench {
@@ -52,6 +54,16 @@ Child::Child(Child&& other) noexcept
       from_(std::exchange(other.from_, -1)),
       status_(other.status_),
       pending_(std::move(other.pending_)) {}
+
+Child& Child::operator=(Child&& other) noexcept {
+  CHECK(pid_ == 0 && to_ < 0 && from_ < 0);
+  pid_ = std::exchange(other.pid_, 0);
+  to_ = std::exchange(other.to_, -1);
+  from_ = std::exchange(other.from_, -1);
+  status_ = other.status_;
+  pending_ = std::move(other.pending_);
+  return *this;
+}
 
 Child::~Child() { finish(); }
 

@@ -18,7 +18,7 @@ class Child {
  public:
   static Result<Child> start(const std::vector<std::string>& args);
   Child(Child&& other) noexcept;
-  Child& operator=(Child&&) = delete;
+  Child& operator=(Child&& other) noexcept;  // only onto one that has finished
   ~Child();
 
   Result<void> send(const std::string& line);

@@ -68,6 +68,12 @@ Result<std::unique_ptr<NodeRig>> NodeRig::start(const Options& options) {
     TRY_ASSIGN(rig->outbox_, rig->loop_->dial(options.auditor->dial_options()));
     runtime_options.identity = keys.public_keys().identity;
     runtime_options.auditors = {rig->outbox_};
+    if (options.second_auditor != nullptr) {
+      bus::DialOptions second = options.second_auditor->dial_options();
+      second.name = "bench-2";
+      TRY_ASSIGN(rig->second_outbox_, rig->loop_->dial(std::move(second)));
+      runtime_options.auditors.push_back(rig->second_outbox_);
+    }
   }
   TRY_ASSIGN(rig->runtime_, node::start_runtime(std::move(runtime_options)));
   return rig;
@@ -208,11 +214,14 @@ Result<void> NodeRig::kill(const ActorId& actor) {
 }
 
 Result<void> NodeRig::wait_durable() {
-  auto promise = std::make_shared<std::promise<void>>();
-  auto future = promise->get_future();
-  outbox_->when_durable([promise] { promise->set_value(); });
-  if (future.wait_for(std::chrono::milliseconds(kRequestTimeoutMs)) != std::future_status::ready) {
-    return Error{ErrorCode::kDeadline, "the auditor didn't acknowledge everything in time"};
+  for (const auto& outbox : {outbox_, second_outbox_}) {
+    if (outbox == nullptr) continue;
+    auto promise = std::make_shared<std::promise<void>>();
+    auto future = promise->get_future();
+    outbox->when_durable([promise] { promise->set_value(); });
+    if (future.wait_for(std::chrono::milliseconds(kRequestTimeoutMs)) != std::future_status::ready) {
+      return Error{ErrorCode::kDeadline, "the auditor didn't acknowledge everything in time"};
+    }
   }
   return Ok{};
 }

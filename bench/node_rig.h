@@ -24,7 +24,8 @@ Result<Package> load_example(const std::string& name);
 class NodeRig {
  public:
   struct Options {
-    AuditorProcess* auditor = nullptr;  // none: nothing is audited
+    AuditorProcess* auditor = nullptr;         // none: nothing is audited
+    AuditorProcess* second_auditor = nullptr;  // of the same node's keys; strict actors wait for both
     uint32_t instances_max = 12'000;
     std::string modules_folder = {};  // compiled packages are kept there; empty: nowhere
   };
@@ -55,7 +56,7 @@ class NodeRig {
   Result<void> wait_until_at_rest();
   Result<node::GateInfo> gate_of(const ActorId& actor);  // a gated one
   Result<void> kill(const ActorId& actor);
-  // Until everything that was emitted up to now is acknowledged.
+  // Until everything that was emitted up to now is acknowledged, by each auditor.
   Result<void> wait_durable();
 
  private:
@@ -64,7 +65,7 @@ class NodeRig {
   SystemRandom random_;
   std::unique_ptr<wasm::Engine> engine_;
   std::unique_ptr<bus::Loop> loop_;
-  std::shared_ptr<bus::Outbox> outbox_;
+  std::shared_ptr<bus::Outbox> outbox_, second_outbox_;
   std::unique_ptr<node::Runtime> runtime_;
 };
 

@@ -86,9 +86,10 @@ struct Handles {
   mutable std::shared_mutex mutex;
   std::vector<rocksdb::ColumnFamilyHandle*> all;
   rocksdb::ColumnFamilyHandle* of(Table table) const {
-    const auto index = static_cast<size_t>(table);
-    return index < all.size() ? all[index] : nullptr;  // null is the default table, when nothing is open
+    CHECK(open());  // RocksDB would take null for the default table
+    return all[static_cast<size_t>(table)];
   }
+  bool open() const { return !all.empty(); }
 };
 
 // RocksDB reads the properties of a table file before it checks their checksum, and Debian's build stops the process if
@@ -123,21 +124,53 @@ class RocksBatch final : public Batch {
   explicit RocksBatch(const Handles& handles) : handles_(handles) {}
   void put(Table table, BytesView key, BytesView value, BytesView value_rest) override {
     std::shared_lock lock(handles_.mutex);
+    if (must_wait()) {
+      Bytes whole(value.begin(), value.end());
+      whole.insert(whole.end(), value_rest.begin(), value_rest.end());
+      return wait(table, key, std::move(whole));
+    }
     if (value_rest.empty()) return check(rows.Put(handles_.of(table), slice(key), slice(value)));
     const rocksdb::Slice key_part = slice(key), values[2] = {slice(value), slice(value_rest)};
     check(rows.Put(handles_.of(table), {&key_part, 1}, {values, 2}));
   }
   void remove(Table table, BytesView key) override {
     std::shared_lock lock(handles_.mutex);
+    if (must_wait()) return wait(table, key, std::nullopt);
     check(rows.Delete(handles_.of(table), slice(key)));
   }
-  size_t bytes() const override { return rows.GetDataSize(); }
+  size_t bytes() const override { return rows.GetDataSize() + waiting_bytes_; }
+
+  // Before it is written, while the database is open.
+  void settle() {
+    std::shared_lock lock(handles_.mutex);
+    for (const Row& row : waiting_) {
+      auto* table = handles_.of(row.table);
+      check(row.value ? rows.Put(table, slice(row.key), slice(*row.value)) : rows.Delete(table, slice(row.key)));
+    }
+    waiting_.clear();
+    waiting_bytes_ = 0;
+  }
 
   rocksdb::WriteBatch rows;
 
  private:
+  // A row that came while the database was closed, between two attempts to open it again: RocksDB's batch takes rows
+  // for an open table only. In order, so those that come after it wait as well.
+  struct Row {
+    Table table;
+    Bytes key;
+    std::optional<Bytes> value;  // nothing: a removal
+  };
+  bool must_wait() const { return !handles_.open() || !waiting_.empty(); }
+  void wait(Table table, BytesView key, std::optional<Bytes> value) {
+    waiting_bytes_ += key.size() + (value ? value->size() : 0);
+    waiting_.push_back({table, Bytes(key.begin(), key.end()), std::move(value)});
+  }
   static void check(const rocksdb::Status& status) { CHECK(status.ok(), status.ToString()); }
+
   const Handles& handles_;
+  std::vector<Row> waiting_;
+  size_t waiting_bytes_ = 0;
 };
 
 class RocksCursor final : public Cursor {
@@ -194,7 +227,9 @@ class RocksStore final : public Store {
     TRY(heal());
     rocksdb::WriteOptions options;
     options.sync = options_.sync;
-    const auto status = database_->Write(options, &static_cast<RocksBatch&>(batch).rows);
+    auto& ours = static_cast<RocksBatch&>(batch);
+    ours.settle();
+    const auto status = database_->Write(options, &ours.rows);
     if (!status.ok()) {
       failed_ = true;
       return error_of(status, str_cat("can't write to the store ", path_));
@@ -240,7 +275,8 @@ class RocksStore final : public Store {
     return std::optional<Bytes>(Bytes(bytes.begin(), bytes.end()));
   }
 
-  // After a failed write RocksDB takes no more until it is told to go on, or opened again.
+  // After a failed write RocksDB takes no more until it is told to go on, or opened again. On a full disk it tries by
+  // itself and refuses to be told, but waits for more room than a small disk has: hence opening.
   Result<void> heal() {
     if (!failed_) return Ok{};
     std::unique_lock lock(handles_.mutex);

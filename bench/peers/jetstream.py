@@ -1,14 +1,17 @@
 #!/usr/bin/env python3
-"""Events a second into nats-server's file store, and end_to_end of theater-bench, in turns on the same disk.
+"""vs_jetstream: what theater-bench calls end_to_end, beside the same number of bytes published into the file store of a NATS server,
+on the same disk, in turns. Needs nats-server, libnats-dev and a C compiler; bench/README.md says how to run it.
 
-Needs nats-server, libnats-dev, a C compiler and a built theater-bench. Prints both sides, their settings and the ratios.
-A server that knows no `sync_interval` (before 2.10) can't sync before it acknowledges: then there is no synced side.
+    bench/peers/jetstream.py [--build FOLDER] [--dir FOLDER] [--runs N]
+
+Both sides are told when their events are stored. Theater's are hashed, verified by another process and synced to the disk before
+that; a NATS server acknowledges what it has written, and syncs later, unless it can be told otherwise (sync_interval: always, since
+2.10).
 """
 import argparse
 import json
-import os
 import pathlib
-import platform
+import re
 import shutil
 import socket
 import statistics
@@ -17,119 +20,111 @@ import sys
 import tempfile
 import time
 
-HERE = pathlib.Path(__file__).resolve().parent
-MAX_PENDING = 4000  # messages without an ack that the client allows itself
+EVENT_BYTES = 288  # of one log call of 64 bytes, encoded, with its share of the frame
+EVENTS = {1: 200_000, 64: 1_024_000}  # by events a message
+EVENTS_SYNCED = {1: 2_000, 64: 128_000}
+IN_FLIGHT_MAX = 4_096
+SYNC_SINCE = (2, 10)
+GOALS = {("unsynced", 1): "goal: at least 2.5", ("synced", 64): "goal: more than 1"}
+START_LIMIT_S = 20
 
 
-def fail(message):
-    sys.exit(f"jetstream.py: {message}")
+def parse():
+    here = pathlib.Path(__file__).resolve().parent
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--build", type=pathlib.Path, default=here.parent.parent / "build" / "release")
+    parser.add_argument("--dir", type=pathlib.Path, default=pathlib.Path("bench-data"),
+                        help="where both write to, on a disk")
+    parser.add_argument("--runs", type=int, default=3)
+    return here, parser.parse_args()
 
 
-def output(command, **more):
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **more)
-    if done.returncode != 0:
-        fail(f"{' '.join(map(str, command))} failed ({done.returncode}):\n{done.stdout}{done.stderr}")
-    return done.stdout.strip()
-
-
-def config(store, port, synced):
-    sync = ", sync_interval: always" if synced else ""
-    return f'listen: "127.0.0.1:{port}"\njetstream {{ store_dir: "{store}"{sync} }}\n'
+def output(*words):
+    return subprocess.run([str(word) for word in words], check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
 
 
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
 
 
-def can_sync(server, folder):
-    """Asks the server itself whether it takes the setting."""
-    path = folder / "asked.conf"
-    path.write_text(config(folder / "asked", 4222, True))
-    done = subprocess.run([server, "-t", "-c", path], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    if done.returncode != 0 and "sync_interval" not in done.stdout:
-        fail(f"nats-server refuses its configuration: {done.stdout}")
-    return done.returncode == 0
+class Server:
+    """A nats-server with an empty file store, until the end of the block."""
+
+    def __init__(self, folder, synced):
+        self.folder, self.synced, self.port = pathlib.Path(folder), synced, free_port()
+
+    def __enter__(self):
+        sync = "sync_interval: always" if self.synced else ""
+        config = self.folder / "nats.conf"
+        config.write_text(f"listen: 127.0.0.1:{self.port}\njetstream {{\n  store_dir: \"{self.folder / 'store'}\"\n  {sync}\n}}\n")
+        self.log = open(self.folder / "nats.log", "wb")
+        self.process = subprocess.Popen(["nats-server", "--config", config], stdout=self.log, stderr=self.log)
+        end = time.monotonic() + START_LIMIT_S
+        while time.monotonic() < end and self.process.poll() is None:
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
+                    return f"nats://127.0.0.1:{self.port}"
+            time.sleep(0.05)
+        self.__exit__()
+        sys.exit(f"nats-server didn't start: {(self.folder / 'nats.log').read_text()}")
+
+    def __exit__(self, *_):
+        self.process.terminate()
+        self.process.wait()
+        self.log.close()
 
 
-def jetstream(server, publisher, folder, options, per_message, synced):
-    """One run on an empty store."""
-    store = folder / "nats"
-    port = free_port()
-    path = folder / "nats.conf"
-    path.write_text(config(store, port, synced))
-    with open(folder / "nats.log", "w") as log:
-        process = subprocess.Popen([server, "-c", path], stdout=log, stderr=log)
-    try:
-        deadline = time.monotonic() + 20
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", port), 1).close()
-                break
-            except OSError:
-                if process.poll() is not None or time.monotonic() > deadline:
-                    fail(f"nats-server does not answer:\n{(folder / 'nats.log').read_text()}")
-                time.sleep(0.05)
-        events = options.events // per_message * per_message
-        return float(output([publisher, f"nats://127.0.0.1:{port}", str(events), str(options.bytes), str(per_message),
-                             str(MAX_PENDING)], timeout=600))
-    finally:
-        process.terminate()
-        process.wait(30)
-        shutil.rmtree(store, ignore_errors=True)
-
-
-def theater(bench, folder):
-    """One run of end_to_end: one auditor process, CURVE, verified, synced before it is acknowledged."""
-    line = output([bench, "--json", "--filter", "end_to_end$", "--runs", "1", "--dir", folder / "theater"], timeout=600)
+def ours(build, folder):
+    line = output(build / "bin" / "theater-bench", "--filter", "end_to_end$", "--runs", "1", "--json", "--dir", folder)
     return json.loads(line)["median"]
 
 
+def theirs(publish, folder, synced, batch):
+    events = (EVENTS_SYNCED if synced else EVENTS)[batch]
+    with tempfile.TemporaryDirectory(dir=folder, prefix="nats-") as store, Server(store, synced) as url:
+        return float(output(publish, url, "events", events, EVENT_BYTES, batch, IN_FLIGHT_MAX))
+
+
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--bench", default=str(HERE.parents[1] / "build/release/bin/theater-bench"))
-    parser.add_argument("--dir", default=".", help="a folder on the disk that is measured (not tmpfs)")
-    parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--events", type=int, default=640_000, help="in each run of JetStream")
-    parser.add_argument("--bytes", type=int, default=288, help="of an event in JetStream")
-    options = parser.parse_args()
-    server = shutil.which("nats-server") or shutil.which("nats-server", path="/usr/sbin:/usr/local/sbin")
-    if server is None:
-        fail("there is no nats-server (Debian: apt install nats-server libnats-dev)")
-    if not os.access(options.bench, os.X_OK):
-        fail(f"there is no {options.bench}; build theater-bench or name it with --bench")
+    here, options = parse()
+    for program in ("nats-server", "cc"):
+        if shutil.which(program) is None:
+            sys.exit(f"{program} is not installed; see bench/README.md")
+    options.dir.mkdir(parents=True, exist_ok=True)
+    server = output("nats-server", "--version")
+    version = tuple(map(int, re.search(r"(\d+)\.(\d+)", server).groups()))
+    rows = [("unsynced", 1), ("unsynced", 64)]
+    if version >= SYNC_SINCE:
+        rows += [("synced", 1), ("synced", 64)]
 
-    with tempfile.TemporaryDirectory(prefix="jetstream-", dir=options.dir) as name:
-        folder = pathlib.Path(name).resolve()
-        publisher = folder / "jetstream_publish"
-        output([os.environ.get("CC", "cc"), "-std=gnu11", "-O2", "-Wall", "-Wextra", "-o", publisher,
-                HERE / "jetstream_publish.c", "-lnats"])
-        syncs = can_sync(server, folder)
-        cases = [(per, synced) for synced in ([False, True] if syncs else [False]) for per in (1, 64)]
-        theirs = {case: [] for case in cases}
-        ours = []
-        for _ in range(options.runs):  # in turns, so that a slow minute of the machine meets both
-            ours.append(theater(options.bench, folder))
-            for case in cases:
-                theirs[case].append(jetstream(server, publisher, folder, options, *case))
+    with tempfile.TemporaryDirectory(prefix="jetstream-") as built:
+        publish = pathlib.Path(built) / "jetstream_publish"
+        output("cc", "-O2", "-Wall", "-Wextra", "-o", publish, here / "jetstream_publish.c", "-lnats")
+        header = subprocess.run(["cc", "-E", "-dM", "-include", "nats/version.h", "-xc", "/dev/null"], check=True,
+                                stdout=subprocess.PIPE, text=True).stdout
+        client = re.search(r'NATS_VERSION_STRING\s+"([^"]*)"', header).group(1)
+        print(f"{server}; C client {client}; {output(options.build / 'bin' / 'theater-bench', '--help').split()[0]} "
+              f"of {options.build}")
+        print(f"{EVENT_BYTES} B an event; at most {IN_FLIGHT_MAX} messages in flight; one stream, file storage, one replica; "
+              f"{options.runs} runs in turns; both in {options.dir.resolve()}")
+        if version < SYNC_SINCE:
+            print("synced: left out, this server has no setting to sync before it acknowledges (sync_interval, since 2.10)")
 
-    print(f"host        {platform.machine()}, {os.cpu_count()} cores, Linux {platform.release()}")
-    print(f"runs        {options.runs} of each, in turns; medians (smallest to largest)")
-    print(f"JetStream   {output([server, '--version'])}; libnats, js_PublishAsync, {MAX_PENDING} messages in flight;"
-          f" file storage, no replicas, no TLS; {options.events:,} events of {options.bytes} B")
-    print("            unsynced: the server's defaults; an ack does not wait for the disk")
-    print("            synced: " + ("sync_interval: always" if syncs else
-                                   "none; this server knows no sync_interval, so synced is not compared"))
-    print("theater     end_to_end: one chain, hashed and verified, CURVE, synced before the ack; log calls of 64 B;"
-          " frames as full as the node makes them, in both comparisons;\n"
-          "            events are not of JetStream's size (bench/README.md)")
-    median = statistics.median(ours)
-    print(f"\n{'theater, synced':<34}{median:>12,.0f} events/s  ({min(ours):,.0f} to {max(ours):,.0f})")
-    for (per, synced), rates in theirs.items():
-        label = f"JetStream, {'synced' if synced else 'unsynced'}, {per} a message"
-        print(f"{label:<34}{statistics.median(rates):>12,.0f} events/s  ({min(rates):,.0f} to {max(rates):,.0f})"
-              f"  ratio {median / statistics.median(rates):.2f}")
+        rates = {row: [] for row in [("ours", 1), *rows]}
+        for _ in range(options.runs):
+            rates["ours", 1].append(ours(options.build, options.dir / "theater"))
+            for sync, batch in rows:
+                rates[sync, batch].append(theirs(publish, options.dir, sync == "synced", batch))
+
+    mine = statistics.median(rates["ours", 1])
+    print(f"{'':34}{'events/s':>12}{'min':>12}{'max':>12}  ours / it")
+    for (sync, batch), values in rates.items():
+        name = "theater, synced" if sync == "ours" else f"jetstream, {sync}, {batch} a message"
+        middle = statistics.median(values)
+        ratio = "" if sync == "ours" else f"  {mine / middle:.2f}  {GOALS.get((sync, batch), '')}"
+        print(f"{name:34}{middle:12,.0f}{min(values):12,.0f}{max(values):12,.0f}{ratio}")
 
 
 if __name__ == "__main__":

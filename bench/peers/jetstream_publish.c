@@ -1,109 +1,97 @@
-// Publishes events into a JetStream stream on a file store and says how many a second were acknowledged. The clock
-// stops when every message has its ack and the stream says that it holds them all. bench/peers/jetstream.py builds and
-// runs it.
+// Publishes events of a fixed size into a JetStream stream, several as one message if asked to, and waits until the
+// server has acknowledged each message. Prints events a second, from the first publish to the last acknowledgement.
 //
-// usage: jetstream_publish URL EVENTS EVENT_BYTES EVENTS_PER_MESSAGE MAX_PENDING
+//   jetstream_publish URL STREAM EVENTS EVENT_BYTES EVENTS_A_MESSAGE IN_FLIGHT_MAX
+//
+// Publishing is asynchronous: at most IN_FLIGHT_MAX messages wait for their acknowledgement.
 #include <nats/nats.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-static const char *kStream = "EVENTS";
-static const char *kSubject = "events";
-
-static void check(natsStatus status, const char *what) {
+static void check(natsStatus status, const char *doing) {
   if (status == NATS_OK) return;
-  fprintf(stderr, "jetstream_publish: %s: %s\n", what, natsStatus_GetText(status));
-  nats_PrintLastErrorStack(stderr);
+  fprintf(stderr, "jetstream_publish: %s: %s\n", doing, natsStatus_GetText(status));
   exit(1);
 }
 
-// Any message that isn't acknowledged makes the figure void.
-static void on_error(jsCtx *js, jsPubAckErr *error, void *closure) {
+static void failed(jsCtx *js, jsPubAckErr *error, void *closure) {
   (void)js;
   (void)closure;
-  fprintf(stderr, "jetstream_publish: a message was not acknowledged: %s\n",
-          error->ErrText != NULL ? error->ErrText : natsStatus_GetText(error->Err));
+  fprintf(stderr, "jetstream_publish: a message was not acknowledged: %s\n", error->ErrText);
   exit(1);
 }
 
-static int64_t positive(const char *text) {
-  char *end = NULL;
-  const long long value = strtoll(text, &end, 10);
-  if (end == text || *end != '\0' || value <= 0 || value > INT32_MAX) {
-    fprintf(stderr, "jetstream_publish: \"%s\" is no positive number\n", text);
-    exit(2);
-  }
-  return value;
-}
-
-static int64_t now_ns(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+static double now_s(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
 int main(int argc, char **argv) {
-  if (argc != 6) {
-    fprintf(stderr, "usage: jetstream_publish URL EVENTS EVENT_BYTES EVENTS_PER_MESSAGE MAX_PENDING\n");
+  if (argc != 7) {
+    fprintf(stderr, "jetstream_publish URL STREAM EVENTS EVENT_BYTES EVENTS_A_MESSAGE IN_FLIGHT_MAX\n");
     return 2;
   }
-  const int64_t events = positive(argv[2]), event_bytes = positive(argv[3]), per_message = positive(argv[4]);
-  const int64_t max_pending = positive(argv[5]);
-  if (events % per_message != 0) {
-    fprintf(stderr, "jetstream_publish: EVENTS must be a multiple of EVENTS_PER_MESSAGE\n");
+  const char *stream = argv[2];
+  const long events = atol(argv[3]), event_bytes = atol(argv[4]), batch = atol(argv[5]), in_flight = atol(argv[6]);
+  if (events < 1 || event_bytes < 1 || batch < 1 || in_flight < 1 || events % batch != 0) {
+    fprintf(stderr, "jetstream_publish: the numbers are positive, and EVENTS a multiple of EVENTS_A_MESSAGE\n");
     return 2;
   }
-  const int64_t messages = events / per_message;
-  const size_t message_bytes = (size_t)(event_bytes * per_message);
-  char *message = malloc(message_bytes);
-  if (message == NULL) return 1;
-  memset(message, 'x', message_bytes);
 
   natsConnection *connection = NULL;
   jsCtx *js = NULL;
-  jsOptions options;
   check(natsConnection_ConnectTo(&connection, argv[1]), "connecting");
+  jsOptions options;
   check(jsOptions_Init(&options), "options");
-  options.PublishAsync.MaxPending = max_pending;
-  options.PublishAsync.StallWait = 60000;
-  options.PublishAsync.ErrHandler = on_error;
+  options.PublishAsync.MaxPending = in_flight;
+  options.PublishAsync.ErrHandler = failed;
   check(natsConnection_JetStream(&js, connection, &options), "JetStream");
 
   jsStreamConfig config;
-  const char *subjects[] = {kSubject};
-  check(jsStreamConfig_Init(&config), "stream");
-  config.Name = kStream;
+  check(jsStreamConfig_Init(&config), "configuration");
+  const char *subjects[] = {stream};
+  config.Name = stream;
   config.Subjects = subjects;
   config.SubjectsLen = 1;
   config.Storage = js_FileStorage;
-  check(js_AddStream(NULL, js, &config, NULL, NULL), "adding the stream");
+  check(js_AddStream(NULL, js, &config, NULL, NULL), "making the stream");
 
-  jsPubOptions wait;
-  check(jsPubOptions_Init(&wait), "publish options");
-  wait.MaxWait = 120000;
-  const int64_t begin = now_ns();
-  for (int64_t i = 0; i < messages; ++i) {
-    memcpy(message, &i, sizeof i < message_bytes ? sizeof i : message_bytes);  // no two messages are the same
-    check(js_PublishAsync(js, kSubject, message, (int)message_bytes, NULL), "publishing");
+  const size_t message_bytes = (size_t)(event_bytes * batch);
+  char *message = malloc(message_bytes);
+  if (message == NULL) return 1;
+  // Bytes without a pattern, so that no compression could help.
+  srand(1);
+  for (size_t i = 0; i < message_bytes; i++) message[i] = (char)rand();
+
+  const long messages = events / batch;
+  const double begin_s = now_s();
+  for (long i = 0; i < messages; i++) {
+    memcpy(message, &i, sizeof i < message_bytes ? sizeof i : message_bytes);
+    check(js_PublishAsync(js, stream, message, (int)message_bytes, NULL), "publishing");
   }
-  check(js_PublishAsyncComplete(js, &wait), "waiting for the acks");
-  const int64_t end = now_ns();
+  jsPubOptions waiting;
+  check(jsPubOptions_Init(&waiting), "options");
+  waiting.MaxWait = 600000;
+  check(js_PublishAsyncComplete(js, &waiting), "waiting for acknowledgements");
+  const double took_s = now_s() - begin_s;
 
   jsStreamInfo *info = NULL;
-  check(js_GetStreamInfo(&info, js, kStream, NULL, NULL), "asking what the stream holds");
-  if (info->State.Msgs != (uint64_t)messages || info->Config->Storage != js_FileStorage) {
-    fprintf(stderr, "jetstream_publish: the stream holds %llu of %lld messages\n", (unsigned long long)info->State.Msgs,
-            (long long)messages);
+  check(js_GetStreamInfo(&info, js, stream, NULL, NULL), "asking for the stream");
+  if (info->State.Msgs != (uint64_t)messages) {
+    fprintf(stderr, "jetstream_publish: the stream holds %llu messages, not %ld\n",
+            (unsigned long long)info->State.Msgs, messages);
     return 1;
   }
-  printf("%.0f\n", (double)events * 1e9 / (double)(end - begin));
   jsStreamInfo_Destroy(info);
+  printf("%.0f\n", (double)events / took_s);
+
+  free(message);
+  js_DeleteStream(js, stream, NULL, NULL);
   jsCtx_Destroy(js);
   natsConnection_Destroy(connection);
   nats_Close();
-  free(message);
   return 0;
 }

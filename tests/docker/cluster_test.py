@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Brings up docker-compose.yml for real, with the binaries of build/release: an actor on each node, both chains read from
-both auditors, both verified, one replayed. Exit 77 where that can't be done, with the reason.
+both auditors, both verified, one replayed; and an auditor that is off the network for a while. Exit 77 where that can't be
+done, with the reason.
 
     cluster_test.py SOURCE_FOLDER BUILD_FOLDER
 """
@@ -8,6 +9,9 @@ import json
 import os
 import subprocess
 import sys
+import time
+
+AWAY_S = 10  # longer than a link takes to give the other side up
 
 root, build = sys.argv[1], sys.argv[2]
 environment = os.environ | {
@@ -70,6 +74,29 @@ def verified(auditor, actor):
     return line["events"], line["head"]
 
 
+def requests_while_away(auditor, counter):
+    """Takes an auditor off the network, and on again. What is asked meanwhile is answered as durable once it is back, not before."""
+    container = compose("ps", "--quiet", auditor).stdout.strip()
+    network = f"{environment['COMPOSE_PROJECT_NAME']}_default"
+    run("docker", "network", "disconnect", network, container)
+    asked = []
+    try:
+        for _ in range(2):
+            asked.append(subprocess.Popen(
+                ["docker", "compose", "exec", "-T", "node-1", "theater", "actor", "request", counter, "1", "--durable",
+                 "--timeout-ms", "60000"], cwd=root, env=environment, stdout=subprocess.PIPE, text=True))
+            time.sleep(AWAY_S / 2)
+        expect(all(request.poll() is None for request in asked), f"a durable answer without {auditor}")
+        run("docker", "network", "connect", "--alias", auditor, network, container)
+        begin = time.monotonic()
+        answers = [request.communicate(timeout=90)[0].strip() for request in asked]
+        print(f"{auditor} was away for {AWAY_S} s, then {time.monotonic() - begin:.1f} s until all was durable")
+    finally:
+        for request in asked:
+            request.kill()
+    return answers[-1]
+
+
 def play():
     compose("build")
     compose("up", "--detach", "--wait", "--wait-timeout", "120")
@@ -79,6 +106,7 @@ def play():
     expect(on("node-1", "theater", "actor", "request", counter, "5", "--durable") == "5", "the counter's first answer")
     expect(on("node-1", "theater", "actor", "request", counter, "37", "--durable") == "42", "the counter's second answer")
     expect(on("node-2", "theater", "actor", "request", echo, "hello", "--durable") == "hello", "the echo")
+    expect(requests_while_away("auditor-2", counter) == "44", "the counter after an auditor was away")
     on("node-1", "theater", "actor", "stop", counter)
     on("node-2", "theater", "actor", "stop", echo)
 

@@ -51,10 +51,12 @@ def wait_until(condition, what, limit_s=LIMIT_S):
 class Daemon:
     """A program that runs until it is told to stop. What it says on stderr is kept."""
 
-    def __init__(self, folder, *words):
+    def __init__(self, folder, *words, within=(), more_environment=None):
+        """`within` are the words of a program that becomes this one, such as nsenter."""
         self.words = words = [str(word) for word in words]
         self.log = tempfile.NamedTemporaryFile("w+", dir=folder, prefix=f"{words[1]}-", suffix=".log", delete=False)
-        self.process = subprocess.Popen(words, cwd=folder, env=environment(folder), stdin=subprocess.DEVNULL,
+        self.process = subprocess.Popen([*within, *words], cwd=folder, stdin=subprocess.DEVNULL,
+                                        env=environment(folder) | (more_environment or {}),
                                         stdout=subprocess.DEVNULL, stderr=self.log)
 
     def said(self):
@@ -91,14 +93,19 @@ class Case(unittest.TestCase):
         self.daemons = []
         self.addCleanup(self.tidy)
 
+    def skip(self, why):
+        """What CMakeLists.txt looks for, so that ctest counts the test as skipped."""
+        print(f"skipped: {why}")
+        self.skipTest(why)
+
     def tidy(self):
         for daemon in self.daemons:
             daemon.kill()
             daemon.log.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def start(self, *words):
-        daemon = Daemon(self.folder, *words)
+    def start(self, *words, **more):
+        daemon = Daemon(self.folder, *words, **more)
         self.daemons.append(daemon)
         return daemon
 
@@ -177,12 +184,12 @@ window = "{window}"
     def authorize(self, role, key):
         (self.folder / "keys" / "nodes").write_text(f"{role} {key} node-a\n")
 
-    def start_auditor(self):
-        self.auditor = self.case.start("theater-auditor", "auditor", "start", "--config", "auditor.toml")
+    def start_auditor(self, **more):
+        self.auditor = self.case.start("theater-auditor", "auditor", "start", "--config", "auditor.toml", **more)
         return self.auditor.wait_for("ready")
 
-    def start_node(self):
-        self.node = self.case.start("theater", "node", "start", "--config", "node.toml")
+    def start_node(self, **more):
+        self.node = self.case.start("theater", "node", "start", "--config", "node.toml", **more)
         return self.node.wait_for("ready")
 
     def start(self):

@@ -1,6 +1,8 @@
 // The rules of a Store, for both implementations, and what only the one on disk has to do: locks, versions, refusals.
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -136,6 +138,41 @@ TEST(RocksStore, ASecondWriterIsToldWhoHoldsIt) {
   int status = 0;
   ::waitpid(child, &status, 0);
   EXPECT_EQ(status, 0);
+}
+
+TEST(RocksStore, ABatchFilledWhileTheDatabaseIsClosedFindsItsTables) {
+  TempFolder folder;
+  auto store = open_rocks(folder.at("s"));
+  auto failing = store->batch();
+  failing->put(Table::kFrames, as_bytes("1"), as_bytes("first frame"));
+
+  // No file may grow: the write fails, and so does opening again.
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
+  const auto old_handler = ::signal(SIGXFSZ, SIG_IGN);
+  const rlimit none{0, before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &none), 0);
+  const auto write_failed = store->commit(*failing, {1, {}});
+  const auto opening_failed = store->commit(*failing, {1, {}});
+  const bool closed = !store->get(Table::kRows, as_bytes("a")).ok();
+  auto batch = store->batch();
+  batch->put(Table::kRows, as_bytes("a"), as_bytes("gone"));
+  batch->put(Table::kFrames, as_bytes("2"), as_bytes("second "), as_bytes("frame"));
+  batch->remove(Table::kRows, as_bytes("a"));
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
+  ::signal(SIGXFSZ, old_handler);
+  EXPECT_FALSE(write_failed.ok());
+  EXPECT_FALSE(opening_failed.ok());
+  ASSERT_TRUE(closed);
+  EXPECT_GT(batch->bytes(), 10u);
+
+  ASSERT_TRUE(store->commit(*failing, {1, {}}).ok());
+  batch->put(Table::kRows, as_bytes("b"), as_bytes("last"));
+  ASSERT_TRUE(store->commit(*batch, {2, {}}).ok());
+  EXPECT_EQ(**store->get(Table::kFrames, as_bytes("1")), to_bytes("first frame"));
+  EXPECT_EQ(**store->get(Table::kFrames, as_bytes("2")), to_bytes("second frame"));
+  EXPECT_EQ(**store->get(Table::kRows, as_bytes("b")), to_bytes("last"));
+  EXPECT_FALSE((*store->get(Table::kRows, as_bytes("a"))).has_value());
 }
 
 TEST(RocksStore, MissingAndForeignFoldersAreRefusedInWords) {

@@ -35,6 +35,7 @@ THIRD_PARTY = [
     ("Google Benchmark", r"benchmark/.*", ["bench/*"]),
     ("libnats", r"nats/.*", ["bench/peers/*"]),
     ("The guest headers", r"theater(_files|_import)?\.h", ["sdk/*", "examples/*", "tests/*"]),
+    ("The NATS client", r"nats/.*", ["bench/peers/*"]),
     ("GoogleTest", r"(gtest|gmock)/.*", ["tests/*"]),
 ]
 
