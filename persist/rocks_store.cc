@@ -250,7 +250,7 @@ class RocksStore final : public Store {
   Result<void> close() override {
     if (database_ == nullptr) return Ok{};
     rocksdb::Status status;
-    if (writes_) {
+    if (writes_ && !only_readable_) {
       // At rest everything is in tables: damage is then found block by block, and the log is empty.
       rocksdb::FlushOptions flush;
       status = database_->Flush(flush, handles_.all);
@@ -276,11 +276,20 @@ class RocksStore final : public Store {
   }
 
   // After a failed write RocksDB takes no more until it is told to go on, or opened again. On a full disk it tries by
-  // itself and refuses to be told, but waits for more room than a small disk has: hence opening.
+  // itself and refuses to be told, but waits for more room than a small disk has: hence opening. As long as that fails
+  // it is open for reading, because whoever verifies has to look up what is there.
   Result<void> heal() {
     if (!failed_) return Ok{};
     std::unique_lock lock(handles_.mutex);
-    if (database_ == nullptr || !database_->Resume().ok()) TRY(open_for_writing());
+    if (database_ == nullptr || only_readable_ || !database_->Resume().ok()) {
+      auto opened = open_for_writing();
+      only_readable_ = !opened.ok();
+      if (only_readable_) {
+        const auto status = try_open(true, rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords);
+        (void)status;  // then nothing can be read either, and get() says so
+        return opened;
+      }
+    }
     failed_ = false;
     return Ok{};
   }
@@ -319,6 +328,7 @@ class RocksStore final : public Store {
   std::optional<TipNote> promised_;
   std::string damage_;
   bool failed_ = false;
+  bool only_readable_ = false;  // of a writer that can't open what it has for writing
 };
 
 // RocksDB locks the file LOCK with fcntl, which can be asked for the holder. Not when this very process holds it:
