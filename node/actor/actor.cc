@@ -182,6 +182,11 @@ Task::Next Actor::advance() {
         }
         break;
       case Phase::kIdle:
+        // Before each message, so that whoever has added an auditor and then sends something finds it there.
+        if (context_->auditors.step() != auditors_step_) {
+          catch_up_with_auditors();
+          if (facts_ != nullptr) break;
+        }
         if (supervisor_ != nullptr && !supervise()) {
           if (facts_ == nullptr && phase_ == Phase::kIdle) return Next::kWait;
         } else if (shutdown_asked_) {

@@ -13,7 +13,7 @@ class Subscriptions(house.Case):
         self.pair = house.Pair(self, window="512 KiB")
         self.auditors = {}
 
-    def auditor(self, name):
+    def auditor(self, name, more=""):
         """Another auditor, running, with a store of its name."""
         self.theater("keys", "new", f"keys/{name}")
         data, control = (f"tcp://127.0.0.1:{house.free_port()}" for _ in range(2))
@@ -23,6 +23,7 @@ key = "keys/{name}.key"
 data = "{data}"
 control = "{control}"
 authorized_keys = "keys/nodes"
+{more}
 """)
         self.auditors[name] = self.start("theater-auditor", "auditor", "start", "--config", f"{name}.toml")
         self.auditors[name].wait_for("ready")
@@ -124,7 +125,10 @@ authorized_keys = "keys/nodes"
 
     def test_a_quorum_goes_on_without_one_of_three(self):
         self.pair.start_auditor()
-        more = {name: self.auditor(name) for name in ("b", "c")}
+        b_serves = f"tcp://127.0.0.1:{house.free_port()}"
+        more = {"b": self.auditor("b", f'serve_tcp = "{b_serves}"'), "c": self.auditor("c")}
+        with open(self.folder / "keys" / "nodes", "a") as file:
+            file.write(f"auditor {self.pair.public_key('c')} c\n")
         with open(self.folder / "node.toml", "a") as file:
             for name, (_, data, _, control, _, key) in more.items():
                 file.write(f'\n[[auditor]]\nname = "{name}"\ndata = "{data}"\ncontrol = "{control}"\nkey = "{key}"\n'
@@ -144,11 +148,21 @@ authorized_keys = "keys/nodes"
         house.wait_until(lambda: self.listed()["c"]["connected"], "it is back")
         self.pair.actor("request", echo, "hello", "--durable")
         house.wait_until(lambda: self.stored("c", echo)["status"] == "partial", "its copy has a gap")
+
+        # It asks b for what it missed, and has it all.
+        self.assertEqual(self.auditors["c"].stop(), 143)
+        with open(self.folder / "c.toml", "a") as file:
+            file.write(f'backfill_interval = "200 ms"\n[[peer]]\nname = "b"\nendpoint = "{b_serves}"\nkey = "keys/b.pub"\n')
+        self.auditors["c"] = self.start("theater-auditor", "auditor", "start", "--config", "c.toml").wait_for("ready")
+        house.wait_until(lambda: self.stored("c", echo)["status"] == "open", "nothing is missing any more")
         self.pair.actor("stop", echo)
         self.assertEqual(self.pair.node.stop(), 143, self.pair.node.said())
-        for store in ("store", "b"):
-            self.assertEqual(self.stored(store, echo)["status"], "complete")
-        self.theater("replay", echo, "--store", "b")
+        for store in ("store", "b", "c"):
+            house.wait_until(lambda: self.stored(store, echo)["status"] == "complete", f"{store} has it all")
+        self.auditors["c"].stop()
+        self.theater("chain", "verify", "--require-complete", "--store", "c")
+        self.theater("replay", echo, "--store", "c")
+        self.assertEqual(len({self.stored(store, echo)["head"] for store in ("store", "b", "c")}), 1)
 
         self.pair.write("four.toml", (self.folder / "quorum.toml").read_text().replace("quorum = 2", "quorum = 4"))
         self.pair.start_node()
