@@ -102,8 +102,8 @@ int measure(const Options& options, const std::vector<Benchmark>& chosen) {
   }
   if (!options.keep) {
     std::error_code ignored;
-    for (const char* name :
-         {"recorded", "end_to_end", "end_to_end_2", "end_to_end_many", "append_to_ack", "recovery", "node_memory"}) {
+    for (const char* name : {"recorded", "end_to_end", "end_to_end_2", "end_to_end_many", "append_to_ack",
+                             "gated_effect", "recovery", "node_memory"}) {
       std::filesystem::remove_all(std::filesystem::path(lab->folder()) / name, ignored);
     }
     std::filesystem::remove(lab->folder(), ignored);  // if it is empty now

@@ -258,10 +258,10 @@ TEST_F(BackfillTest, ACrashOnlyMakesItAskAgain) {
     SeededRandom random(seed);
     MemoryStore::Tables disk;
     for (int life = 0; life < 4; ++life) {
+      std::atomic<uint64_t> left = life == 3 ? UINT64_MAX : 2 + random.below(10);
       Site site;
       site.stream = late_.stream;
       if (life > 0) site.store = std::make_shared<MemoryStore>(disk, TipNote{});
-      std::atomic<uint64_t> left = life == 3 ? UINT64_MAX : 2 + random.below(10);
       site.store->on_commit = [&]() -> Result<void> {
         if (left == 0) return Error{ErrorCode::kIo, "the machine is gone"};
         --left;
