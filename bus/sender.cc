@@ -13,7 +13,19 @@ constexpr size_t kControlMax = 8;
 constexpr uint64_t kWaitMaxNs = 1'000'000'000;
 }  // namespace
 
-Sender::Sender(Options options, Window& window) : options_(std::move(options)), window_(window) {}
+namespace {
+// A receipt that was given to another node, or by another auditor, holds nothing against this one: its operator has
+// given one of them a new key.
+Sender::Options fitting(Sender::Options options) {
+  if (options.kept &&
+      (options.kept->receipt.node != options.identity || options.kept->receipt.auditor != options.auditor_key)) {
+    options.kept.reset();
+  }
+  return options;
+}
+}  // namespace
+
+Sender::Sender(Options options, Window& window) : options_(fitting(std::move(options))), window_(window) {}
 
 void Sender::push_control(LinkMessage message) {
   if (control_.size() >= kControlMax) return;  // nobody takes them

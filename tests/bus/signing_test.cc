@@ -269,6 +269,27 @@ TEST_F(SigningTest, an_auditor_that_went_back_is_noticed_by_a_node_that_was_kill
   EXPECT_TRUE(window_->status().connected) << "more than it had signed is fine: " << window_->status().last_error;
 }
 
+TEST_F(SigningTest, a_receipt_of_another_pair_of_keys_is_held_against_nobody) {
+  run();
+  append(0);
+  run();
+  now_ns_ += 100 * kMs;
+  run();
+  KeptReceipt kept = check_receipt(window_->status().receipt).value();
+  disk_[stream_id_] = {};
+  begin(kept);
+  run();
+  EXPECT_FALSE(window_->status().connected);
+  KeptReceipt of_old_node = kept, of_old_auditor = kept;
+  of_old_node.receipt.node.bytes[0] ^= 1;
+  of_old_auditor.receipt.auditor.bytes[0] ^= 1;
+  for (const auto& other : {of_old_node, of_old_auditor}) {
+    begin(other);
+    run();
+    EXPECT_TRUE(window_->status().connected) << window_->status().last_error;
+  }
+}
+
 TEST_F(SigningTest, a_damaged_receipt_file_is_named) {
   const std::string path = ::testing::TempDir() + "damaged-receipts";
   auto folder = ReceiptFolder::open(path).value();
