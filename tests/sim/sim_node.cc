@@ -5,6 +5,7 @@
 
 #include "base/crypto.h"
 #include "node/chain/audit_links.h"
+#include "node/chain/durable.h"
 
 namespace theater::sim {
 
@@ -55,6 +56,7 @@ struct SimNode::Actor {
   std::shared_ptr<bool> woken = std::make_shared<bool>(false);
   bool parked = false;
   std::unique_ptr<node::Chain> chain;
+  size_t enough = 0;  // auditors that each event has to be sent to
 };
 
 // One link of one life; turn() is bus/dialed_link.cc's.
@@ -88,6 +90,13 @@ class SimNode::Link {
     outbox_ = std::make_shared<WitnessedOutbox>(window_, *account_);
   }
   ~Link() { account_->alive = false; }
+
+  // Whether it took that event, the newest one of the node's.
+  bool took(const ActorId& actor, uint64_t sequence) const {
+    if (account_->appended.empty()) return false;
+    const auto& newest = account_->appended.back();
+    return newest.actor == actor && newest.sequence == sequence;
+  }
 
   void turn() {
     const uint64_t now_ns = context_.now();
@@ -240,13 +249,23 @@ void SimNode::emit_one(Actor& actor) {
     if (context_.chance(options_.quorum_permille)) mode = schema::AuditMode::kQuorum;
     actor.chain =
         std::make_unique<node::Chain>(context_.clock, [woken = actor.woken] { return [woken] { *woken = true; }; });
-    auto links = std::make_shared<node::AuditLinks>(mode, 1 + context_.random.below(links_.size()));
+    const size_t k = 1 + context_.random.below(links_.size());
+    auto links = std::make_shared<node::AuditLinks>(mode, k);
+    actor.enough = node::needed_auditors(mode, k, links_.size());
     for (const auto& link : links_) links->add(link->outbox());
     actor.chain->add(std::move(links));
   }
   if (!actor.chain->emitting()) begin_event(actor);
   const auto step = actor.chain->step(scratch_);
-  if (step == node::Chain::Step::kDone) ++emitted_;
+  if (step == node::Chain::Step::kDone) {
+    ++emitted_;
+    const uint64_t sequence = actor.chain->length() - 1;
+    const auto took = [&](const auto& link) { return link->took(actor.chain->id(), sequence); };
+    if (static_cast<size_t>(std::count_if(links_.begin(), links_.end(), took)) < actor.enough) {
+      context_.witness.break_invariant(
+          "emitted-to-enough", str_cat("event ", sequence, " of ", actor.name, " needed ", actor.enough, " auditors"));
+    }
+  }
   actor.parked = step == node::Chain::Step::kParked;
   if (actor.parked) ++parked_;
 }

@@ -3,6 +3,7 @@
 //
 //   acknowledged-is-durable   an ACK or WELCOME never claims more than the disk holds, and after any crash it is there
 //   acknowledged-never-taken-back   nor does a later one claim less, or another frame
+//   emitted-to-enough         a strict actor's event goes to all auditors, one with a quorum of k to k of them
 //   held-somewhere            a node lets go of an event only when its auditor acknowledged it
 //   stored-once               the store holds the frames of a stream from the first on, each once, in order
 //   stored-as-emitted         a chain in the store is what was emitted, with gaps exactly where the window had no room
