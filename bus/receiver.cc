@@ -24,7 +24,7 @@ std::string contradiction(const Hello& hello, const StreamMark& mark) {
 
 }  // namespace
 
-Receiver::Receiver(Options options, MarkLookup lookup) : options_(options), lookup_(std::move(lookup)) {
+Receiver::Receiver(Options options, MarkLookup lookup) : options_(std::move(options)), lookup_(std::move(lookup)) {
   CHECK(options_.window_bytes >= 2 * kFrameBodyMax);
   CHECK(options_.window_frames >= 1 && options_.window_frames < kReceiveHighWater / 2);
 }

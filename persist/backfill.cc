@@ -107,7 +107,7 @@ Result<std::vector<Backfill::Place>> Backfill::next_places() {
     const uint64_t chain = key.be64(), first = key.be64();
     TRY_ASSIGN(const GapRow row, decode_row<GapRow>(rows->value()));
     TRY_ASSIGN(auto place, place_of(chain, first, row));
-    if (place) places.push_back(std::move(*place));
+    if (place) places.push_back(*place);
   }
   at_ = rows->valid() ? Bytes(rows->key().begin(), rows->key().end()) : Bytes();
   TRY(rows->status());
