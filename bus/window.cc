@@ -12,12 +12,12 @@ namespace {
 
 constexpr uint32_t kBodyItems = 256;
 // With this much room any one reservation succeeds, so a waker isn't called in vain.
-constexpr uint64_t kWakeRoom = item_size(schema::kEventSizeMax);
+constexpr uint64_t kWakeRoom = item_size(kGapSize) + item_size(schema::kEventSizeMax);
 constexpr uint64_t kRoomPerWaker = 4096;
 constexpr uint64_t kShareOfFree = 2;       // an actor holds at most so many times what is free
 constexpr size_t kSharesKept = 16 * 1024;  // that are zero: their actors come again
 constexpr size_t kBlobsBegunMax = 64;      // half of what an auditor keeps of a node: persist/blob_intake.h
-constexpr int kWakersLookedAt = 256;       // in one go, under the mutex
+constexpr int kLookedAt = 256;             // of those that wait, in one go, under the mutex
 
 }  // namespace
 
@@ -65,16 +65,26 @@ bool Window::is_worth_trying(const ActorId& actor) {
 }
 
 bool Window::try_reserve(const ActorId& actor, size_t bytes) {
-  std::lock_guard lock(mutex_);
-  if (closed()) return false;
-  if (!gaps_.empty()) flush_gaps();
-  const uint64_t free = room();
-  if (!gaps_.empty() || bytes > free) return false;
-  Share* share = share_of(actor);
-  if (share == nullptr) share = last_share_ = &*shares_.emplace(actor, 0).first;
-  if (share->second != 0 && share->second + bytes > kShareOfFree * free) return false;
-  share->second += bytes;
-  reserved_ += bytes;
+  bool wake = false;
+  {
+    std::lock_guard lock(mutex_);
+    if (closed()) return false;
+    const auto gap = gaps_.empty() ? gap_of_.end() : gap_of_.find(actor);
+    const uint64_t needed = bytes + (gap == gap_of_.end() ? 0 : item_size(kGapSize));
+    const uint64_t free = room();
+    if (needed > free) return false;
+    Share* share = share_of(actor);
+    if (share == nullptr) share = last_share_ = &*shares_.emplace(actor, 0).first;
+    if (share->second != 0 && share->second + needed > kShareOfFree * free) return false;
+    if (gap != gap_of_.end()) {
+      const bool edge = open_.builder.empty();
+      append_gap(gap->second);
+      wake = edge && wants_wake();
+    }
+    share->second += bytes;
+    reserved_ += bytes;
+  }
+  if (wake) options_.wake();
   return true;
 }
 
@@ -166,12 +176,8 @@ void Window::append(const schema::EncodedEvent& event) {
     const bool edge = open_.builder.empty();
     const size_t full_before = full_.size();
     if (!gaps_.empty()) {
-      const auto gap = gaps_.find(event.actor);  // dropped after this event's reservation
-      if (gap != gaps_.end()) {
-        open_.builder.append_gap(gap->second);
-        gaps_.erase(gap);
-        after_append(item_size(kGapSize));
-      }
+      const auto gap = gap_of_.find(event.actor);  // dropped after this event's reservation
+      if (gap != gap_of_.end()) append_gap(gap->second);
     }
     take_reserved(event.actor, bytes);
     open_.builder.append_event(event.bytes, event.hash);
@@ -187,19 +193,35 @@ void Window::drop(const schema::EncodedEvent& event) {
   std::lock_guard lock(mutex_);
   ++status_.dropped_events;
   if (closed()) return;
-  const auto [gap, is_new] =
-      gaps_.try_emplace(event.actor, Gap{event.actor, event.sequence, event.sequence, event.hash});
-  if (is_new) return;
-  gap->second.last = event.sequence;
-  gap->second.head = event.hash;
+  note_dropped(event);
 }
 
+void Window::note_dropped(const schema::EncodedEvent& event) {
+  const auto known = gap_of_.find(event.actor);
+  if (known == gap_of_.end()) {
+    gaps_.push_back({event.actor, event.sequence, event.sequence, event.hash});
+    gap_of_.emplace(event.actor, std::prev(gaps_.end()));
+    return;
+  }
+  known->second->last = event.sequence;
+  known->second->head = event.hash;
+}
+
+void Window::append_gap(std::list<Gap>::iterator gap) {
+  open_.builder.append_gap(*gap);
+  gap_of_.erase(gap->actor);
+  gaps_.erase(gap);
+  after_append(item_size(kGapSize));
+}
+
+// Of those chains whose next event would have room. Who goes on dropping isn't among them.
 void Window::flush_gaps() {
-  while (!gaps_.empty() && room() >= item_size(kGapSize)) {
-    const auto gap = gaps_.begin();
-    open_.builder.append_gap(gap->second);
-    gaps_.erase(gap);
-    after_append(item_size(kGapSize));
+  for (int looks = kLookedAt; looks > 0 && !gaps_.empty() && room() >= kWakeRoom; --looks) {
+    if (is_worth_trying(gaps_.front().actor)) {
+      append_gap(gaps_.begin());
+    } else {
+      gaps_.splice(gaps_.end(), gaps_, gaps_.begin());
+    }
   }
 }
 
@@ -389,7 +411,7 @@ std::vector<Waker> Window::take_wakers() {
   const uint64_t now_free = room();
   if (waiting_.empty() || now_free < kWakeRoom) return wakers;
   uint64_t left = now_free / kRoomPerWaker;
-  for (int looks = kWakersLookedAt; looks > 0 && left > 0 && !waiting_.empty(); --looks) {
+  for (int looks = kLookedAt; looks > 0 && left > 0 && !waiting_.empty(); --looks) {
     if (!is_worth_trying(waiting_.front().first)) {
       waiting_.splice(waiting_.end(), waiting_, waiting_.begin());  // it holds too much already
       continue;
@@ -404,7 +426,7 @@ std::vector<Waker> Window::take_wakers() {
 
 bool Window::wakers_ready() {
   std::lock_guard lock(mutex_);
-  int looks = kWakersLookedAt;
+  int looks = kLookedAt;
   return std::any_of(waiting_.begin(), waiting_.end(),
                      [&](const auto& each) { return looks-- > 0 && is_worth_trying(each.first); });
 }

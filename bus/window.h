@@ -6,7 +6,8 @@
 // thread, with the mutex not held, and at most once until the bus thread calls woken(). Bounds: appended and not
 // durable ≤ min(credit, window_bytes), and for each event among that 16 bytes more; `blobs_known_max` remembered
 // offers; one pending gap for each chain that is dropping; one room waker an actor; durability wakers as many as
-// callers wait. Without room: try_reserve says no, and the producer waits or drops.
+// callers wait. Without room: try_reserve says no, and the producer waits or drops. A gap is told once there is room
+// for what follows it, so that it covers all that was dropped one after the other.
 #pragma once
 
 #include <atomic>
@@ -99,6 +100,8 @@ class Window final : public Outbox {
   bool was_sent(const Hash& hash, uint64_t offset) const;
   void note_piece(const Hash& hash, uint64_t length, uint64_t end);
   void close_portion();
+  void note_dropped(const schema::EncodedEvent& event);
+  void append_gap(std::list<Gap>::iterator gap);
   void flush_gaps();
   void take_reserved(const ActorId& actor, uint64_t bytes);
   void after_append(uint64_t bytes);
@@ -121,7 +124,8 @@ class Window final : public Outbox {
   uint64_t credit_bytes_ = 0;
   bool wake_pending_ = false, was_connected_ = false;
   Status status_;
-  std::unordered_map<ActorId, Gap> gaps_;
+  std::list<Gap> gaps_;  // that aren't told yet
+  std::unordered_map<ActorId, std::list<Gap>::iterator> gap_of_;
   std::list<std::pair<ActorId, Waker>> waiting_;
   std::unordered_map<ActorId, std::list<std::pair<ActorId, Waker>>::iterator> waiting_by_actor_;
   std::deque<std::pair<uint64_t, Waker>> durable_waiting_;  // by the byte position waited for, which only grows
