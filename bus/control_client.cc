@@ -144,8 +144,9 @@ Result<void> SocketClient::look() {
     switch (watched->event) {
       case WatchEvent::kRefusedKey:
         return Error{ErrorCode::kRefused, str_cat(options_.endpoint,
-                                                  " refused this key; its authorized-keys file must name it "
-                                                  "with the role operator or reader")};
+                                                  " refused this key; its authorized-keys file must name it with a "
+                                                  "role that fits: operator or reader for a node, auditor or reader "
+                                                  "for an auditor")};
       case WatchEvent::kHandshakeFailed:
         // A wrong key is noticed at once; whoever says nothing at all is given up after the handshake's limit.
         if (clock_.monotonic_ns() - opened_ns_ >= kHandshakeMs * 1'000'000) {

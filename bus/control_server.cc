@@ -5,6 +5,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <deque>
@@ -100,18 +101,20 @@ struct ControlServer::OutgoingPeer {
   size_t responses = 0, bytes = 0;  // that wait
 };
 
+// One request.
+struct ControlServer::OutgoingClient {
+  std::atomic<bool> gone{false};
+  Bytes routing_id;
+  std::optional<AuthorizedKey> asked_as;  // none over a Unix socket
+  std::shared_ptr<OutgoingPeer> peer;
+  Responder::Backlog backlog;
+  std::function<void()> drained;
+};
+
 // What is to be sent, from any thread to the bus thread.
 struct ControlServer::Outgoing {
-  // One request.
-  struct Client {
-    std::atomic<bool> gone{false};
-    Bytes routing_id;
-    std::shared_ptr<OutgoingPeer> peer;
-    Responder::Backlog backlog;
-    std::function<void()> drained;
-  };
   struct Item {
-    std::shared_ptr<Client> client;
+    std::shared_ptr<OutgoingClient> client;
     Bytes bytes;
   };
 
@@ -145,7 +148,7 @@ struct ControlServer::Outgoing {
 
 class ControlServer::SocketResponder final : public Responder {
  public:
-  SocketResponder(std::shared_ptr<Outgoing> outgoing, std::shared_ptr<Outgoing::Client> client, uint64_t id,
+  SocketResponder(std::shared_ptr<Outgoing> outgoing, std::shared_ptr<OutgoingClient> client, uint64_t id,
                   std::function<void()> wake)
       : outgoing_(std::move(outgoing)), client_(std::move(client)), id_(id), wake_(std::move(wake)) {}
 
@@ -193,7 +196,7 @@ class ControlServer::SocketResponder final : public Responder {
 
  private:
   const std::shared_ptr<Outgoing> outgoing_;
-  const std::shared_ptr<Outgoing::Client> client_;
+  const std::shared_ptr<OutgoingClient> client_;
   const uint64_t id_;
   const std::function<void()> wake_;
 };
@@ -277,14 +280,15 @@ void ControlServer::take_requests(const Now&) {
     auto received = socket_->receive();
     if (!received) return;
     ControlPeer peer;
+    auto client = std::make_shared<OutgoingClient>();
     if (gate_ == nullptr) {
       peer = {{}, "local", true, {Role::kOperator, Role::kReader}};
     } else {
       const AuthorizedKey* key = received->user ? gate_->admit(*received->user) : nullptr;
       if (key == nullptr) continue;  // revoked since it connected
       peer = {key->keys.identity, key->name, false, key->roles};
+      client->asked_as = *key;
     }
-    auto client = std::make_shared<Outgoing::Client>();
     client->routing_id = std::move(received->routing_id);
     client->peer = peer_of(client->routing_id);
     auto request = decode_control_request(received->bytes);
@@ -309,6 +313,15 @@ std::shared_ptr<ControlServer::OutgoingPeer> ControlServer::peer_of(const Bytes&
   return peer;
 }
 
+// A key that was taken out, or has lost a role, gets no more of what it asked for before.
+bool ControlServer::may_hear(const OutgoingClient& client) const {
+  if (!client.asked_as) return true;
+  const AuthorizedKey* key = gate_->admit(client.asked_as->keys.curve);
+  return key != nullptr && std::ranges::all_of(client.asked_as->roles, [key](Role role) {
+           return std::ranges::find(key->roles, role) != key->roles.end();
+         });
+}
+
 void ControlServer::send_responses() {
   std::deque<Outgoing::Item> items;
   {
@@ -316,12 +329,13 @@ void ControlServer::send_responses() {
     items.swap(outgoing_->items);
   }
   std::deque<Outgoing::Item> blocked, done;
-  std::set<const Outgoing::Client*> waiting;
+  std::set<const OutgoingClient*> waiting;
   for (auto& item : items) {
     if (waiting.contains(item.client.get())) {  // in order
       blocked.push_back(std::move(item));
       continue;
     }
+    if (!may_hear(*item.client)) item.client->gone = true;
     const SendOutcome outcome =
         item.client->gone ? SendOutcome::kGone : socket_->send_to(item.client->routing_id, item.bytes);
     if (outcome == SendOutcome::kGone) item.client->gone = true;

@@ -11,12 +11,6 @@ namespace {
 constexpr uint64_t kSlowLogNs = 10'000'000'000;
 constexpr size_t kSlowLogKindsMax = 256;
 constexpr uint64_t kKeyCheckNs = 1'000'000'000;
-
-int64_t modified_ns(const std::string& path) {
-  struct stat info{};
-  if (stat(path.c_str(), &info) != 0) return 0;
-  return int64_t{info.st_mtim.tv_sec} * 1'000'000'000 + info.st_mtim.tv_nsec;
-}
 }  // namespace
 
 bool SlowLog::due(const std::string& kind, uint64_t now_ns) {
@@ -28,12 +22,19 @@ bool SlowLog::due(const std::string& kind, uint64_t now_ns) {
   return true;
 }
 
+KeyGate::FileState KeyGate::state_of(const std::string& path) {
+  struct stat info{};
+  if (stat(path.c_str(), &info) != 0) return {};
+  const auto ns = [](const timespec& time) { return int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec; };
+  return {ns(info.st_mtim), ns(info.st_ctim), info.st_ino, static_cast<uint64_t>(info.st_size)};
+}
+
 Result<KeyGate> KeyGate::open(const std::string& path, std::vector<Role> roles, KeyNews on_key) {
   KeyGate gate;
   gate.on_key_ = std::move(on_key);
   gate.path_ = path;
   gate.roles_ = std::move(roles);
-  gate.modified_ns_ = modified_ns(path);
+  gate.read_at_ = state_of(path);
   TRY_ASSIGN(gate.keys_, AuthorizedKeys::load(path));
   gate.tell({}, gate.keys_);
   return gate;
@@ -54,9 +55,9 @@ void KeyGate::tell(const AuthorizedKeys& before, const AuthorizedKeys& now) cons
 void KeyGate::refresh(const Now& now, const Surroundings& around) {
   if (now.monotonic_ns - checked_ns_ < kKeyCheckNs) return;
   checked_ns_ = now.monotonic_ns;
-  const int64_t modified = modified_ns(path_);
-  if (modified == modified_ns_) return;
-  modified_ns_ = modified;
+  const FileState state = state_of(path_);
+  if (state == read_at_) return;
+  read_at_ = state;
   auto keys = AuthorizedKeys::load(path_);
   if (!keys.ok()) {
     around.log(str_cat("the authorized keys stay as they were: ", keys.error().message));

@@ -65,12 +65,20 @@ class KeyGate {
   void tell(const AuthorizedKeys& before, const AuthorizedKeys& now) const;
   bool fits(const AuthorizedKey& key) const;
 
+  // What changes when the file does, or another takes its place.
+  struct FileState {
+    int64_t modified_ns = 0, changed_ns = 0;
+    uint64_t inode = 0, size = 0;
+    bool operator==(const FileState&) const = default;
+  };
+  static FileState state_of(const std::string& path);
+
   std::string path_;
   std::vector<Role> roles_;
   KeyNews on_key_;
   AuthorizedKeys keys_;
   uint64_t checked_ns_ = 0;
-  int64_t modified_ns_ = 0;
+  FileState read_at_;
 };
 
 // Decides for every CURVE server of the process (ZeroMQ's ZAP) who may come in: one gate for each domain; no gate,
@@ -174,11 +182,13 @@ class ControlServer final : public Station {
  private:
   struct Outgoing;
   struct OutgoingPeer;
+  struct OutgoingClient;
   class SocketResponder;
   ControlServer(const Surroundings& around, ServeOptions options, ControlHandler& handler);
   Result<void> open_unix(const std::string& path);
   void take_requests(const Now& now);
   void send_responses();
+  bool may_hear(const OutgoingClient& client) const;
   std::shared_ptr<OutgoingPeer> peer_of(const Bytes& routing_id);
 
   const Surroundings& around_;

@@ -300,6 +300,37 @@ TEST_F(ControlTest, keys_that_come_and_go_are_told) {
   loop_.reset();  // it calls on_key
 }
 
+// What follows a log for hours isn't let off with having been allowed once.
+class RevokedTest : public ControlTest, public ::testing::WithParamInterface<const char*> {};
+
+TEST_P(RevokedTest, hears_no_more_of_what_it_follows) {
+  serve_tcp();
+  std::atomic<uint64_t> heard = 0;
+  std::thread follower([&] {
+    auto client =
+        ControlClient::connect({tcp_endpoint_, directory_ + "/reader.key", server_keys_.public_keys(), 30'000}).value();
+    (void)client->stream("flood", Value::record({}), [&](const Value&) { return ++heard < 100'000; });
+  });
+  std::shared_ptr<Responder> stream;
+  while ((stream = handler_.flooded_client()) == nullptr) std::this_thread::yield();
+  const auto say = [&] {
+    stream->respond({0, true, {}, Value::u64(1)});
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  };
+  while (heard < 10) say();
+  const SecretKeys& whose = *GetParam() == '\0' ? stranger_ : reader_;
+  const char* role = *GetParam() == '\0' ? "reader" : GetParam();
+  std::ofstream(directory_ + "/authorized") << role << " " << whose.public_keys().text() << " somebody\n";
+  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  while (!stream->gone() && std::chrono::steady_clock::now() < until) say();
+  EXPECT_TRUE(stream->gone());
+  loop_.reset();  // ends the stream
+  follower.join();
+}
+
+INSTANTIATE_TEST_SUITE_P(ByHow, RevokedTest, ::testing::Values("", "auditor"),
+                         [](const auto& each) { return *each.param == '\0' ? "taken_out" : "without_its_role"; });
+
 // A port with a listener that never takes a connection, or without one.
 class DeafPort {
  public:
