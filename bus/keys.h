@@ -26,6 +26,8 @@ struct PublicKeys {
   std::string text() const;  // "tk1…"
   static Result<PublicKeys> parse(std::string_view text);
   bool operator==(const PublicKeys&) const = default;
+  // They can't be two parties' then, whatever the other half says.
+  bool shares_a_key_with(const PublicKeys& other) const { return curve == other.curve || identity == other.identity; }
 };
 
 class SecretKeys {

@@ -71,7 +71,7 @@ class Outbox {
   static size_t blob_room(size_t piece_bytes);
   static constexpr size_t kBlobPieceMax = 48 * 1024;
   // Smaller windows would make an actor with one large event wait for ever.
-  static constexpr uint64_t kWindowMin = 512 * 1024;
+  static constexpr uint64_t kWindowMin = 512 * 1024, kWindowMax = uint64_t{1} << 30;
 
   struct Status {
     std::string auditor;     // as configured

@@ -15,13 +15,17 @@ Result<KeptReceipt> check_receipt(BytesView message) {
 }
 
 Result<ReceiptFolder> ReceiptFolder::open(const std::string& path) {
+  ReceiptFolder folder(path);
+  TRY(folder.make());
+  return folder;
+}
+
+Result<void> ReceiptFolder::make() const {
   std::error_code failed;
-  std::filesystem::create_directories(path, failed);
-  if (failed) {
-    return Error{ErrorCode::kIo, str_cat("can't make the folder ", path, " for the auditors' receipts: ",
-                                         failed.message(), "; name another one by `receipts` in the configuration")};
-  }
-  return ReceiptFolder(path);
+  std::filesystem::create_directories(path_, failed);
+  if (!failed) return Ok{};
+  return Error{ErrorCode::kIo, str_cat("can't make the folder ", path_, " for the auditors' receipts: ",
+                                       failed.message(), "; name another one by `receipts` in the configuration")};
 }
 
 // An auditor's name is the operator's, and may hold what a file's name can't.
@@ -39,11 +43,10 @@ Result<std::optional<KeptReceipt>> ReceiptFolder::read(const std::string& audito
   const std::string path = path_of(auditor_name);
   const auto bytes = read_file(path, kLinkMessageMax);
   if (!bytes.ok() && bytes.error().code == ErrorCode::kNotFound) return std::optional<KeptReceipt>();
-  if (!bytes.ok()) return bytes.error();
-  auto checked = check_receipt(*bytes);
+  auto checked = bytes.ok() ? check_receipt(*bytes) : Result<KeptReceipt>(bytes.error());
   if (!checked.ok()) {
-    return Error{ErrorCode::kCorrupt, str_cat(path, " isn't an auditor's receipt: ", checked.error().message,
-                                              ". Move it away to start without it")};
+    return Error{checked.error().code, str_cat(path, " isn't an auditor's receipt: ", checked.error().message,
+                                               ". Move it away to start without it")};
   }
   checked->path = path;
   return std::optional<KeptReceipt>(std::move(*checked));
@@ -52,6 +55,7 @@ Result<std::optional<KeptReceipt>> ReceiptFolder::read(const std::string& audito
 Result<void> ReceiptFolder::keep(const std::string& auditor_name, const Bytes& message) {
   Bytes& written = written_[auditor_name];
   if (message.empty() || message == written) return Ok{};
+  TRY(make());  // somebody may have moved it away
   TRY(write_file(path_of(auditor_name), message));
   written = message;
   return Ok{};

@@ -25,14 +25,15 @@ Result<KeptReceipt> check_receipt(BytesView message);
 
 class ReceiptFolder {
  public:
-  static Result<ReceiptFolder> open(const std::string& path);  // makes it
+  static Result<ReceiptFolder> open(const std::string& path);           // makes it
+  explicit ReceiptFolder(std::string path) : path_(std::move(path)) {}  // to read only: it needn't be there
   // Nothing if there is none of this auditor.
   Result<std::optional<KeptReceipt>> read(const std::string& auditor_name) const;
   // Writes it if it isn't the one that was written last.
   Result<void> keep(const std::string& auditor_name, const Bytes& message);
 
  private:
-  explicit ReceiptFolder(std::string path) : path_(std::move(path)) {}
+  Result<void> make() const;
   std::string path_of(const std::string& auditor_name) const;
   std::string path_;
   std::map<std::string, Bytes> written_;

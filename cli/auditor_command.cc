@@ -90,10 +90,23 @@ int watch(StopSignals& signals, const persist::Auditor& auditor, const Log& log)
   return *signals.received();
 }
 
+// What is missing here is missing there, too, if the peer is this auditor.
+Result<std::string> check_peers(const AuditorConfig& config, const bus::PublicKeys& own) {
+  std::string names;
+  for (const auto& peer : config.peers) {
+    if (peer.key.shares_a_key_with(own)) {
+      return Error{ErrorCode::kInvalid, str_cat("peer '", peer.name, "' has this auditor's own key; take it out")};
+    }
+    names += str_cat(names.empty() ? "" : ", ", peer.name);
+  }
+  return names;
+}
+
 Result<ExitCode> start(const Options& options) {
   StopSignals signals;
   TRY_ASSIGN(const auto config, load_auditor_config(options.config));
   TRY_ASSIGN(const auto keys, bus::SecretKeys::load(config.key));
+  TRY(check_peers(config, keys.public_keys()));
   TRY_ASSIGN(const auto log, daemon_log("auditor", config.log));
   SystemClock clock;
   SystemRandom random;
@@ -116,7 +129,11 @@ Result<ExitCode> start(const Options& options) {
 }
 
 Result<std::string> check_store(const std::string& path) {
-  if (!std::filesystem::exists(path)) return str_cat(path, " isn't there yet and will be made");
+  if (!std::filesystem::exists(path)) {
+    TRY(check_folder(path));
+    return str_cat(path, " isn't there yet and will be made");
+  }
+  if (!std::filesystem::is_directory(path)) return Error{ErrorCode::kInvalid, str_cat(path, " is no folder")};
   TRY_ASSIGN(const auto reader, persist::open_chain_reader(path));
   TRY_ASSIGN(const auto chains, reader->list());
   return str_cat(path, ", ", counted(chains.size(), "chain"));
@@ -129,6 +146,8 @@ Result<ExitCode> check(const Options& options) {
   checks.add("key", check_secret_keys(config.key));
   checks.add("authorized_keys", check_authorized_keys(config.authorized_keys));
   checks.add("store", check_store(config.store));
+  const auto keys = bus::SecretKeys::load(config.key);
+  if (keys.ok() && !config.peers.empty()) checks.add("peers", check_peers(config, keys->public_keys()));
   if (!config.serve.empty()) checks.add("serve", check_unix_socket_is_free(config.serve));
   if (!config.serve_tcp.empty()) checks.add("serve_tcp", check_port_is_free(config.serve_tcp));
   checks.add("data", check_port_is_free(config.data));

@@ -4,6 +4,7 @@
 
 #include "base/config.h"
 #include "base/file.h"
+#include "bus/endpoint.h"
 #include "cli/metrics_door.h"
 #include "cli/paths.h"
 
@@ -45,7 +46,7 @@ AuditorConfig::Peer read_peer(const Config::Table& table, const std::string& pat
   AuditorConfig::Peer peer;
   peer.name = table.required_text("name");
   peer.endpoint = table.required_text("endpoint");
-  if (auto checked = check_tcp_endpoint(peer.endpoint); !peer.endpoint.empty() && !checked.ok()) {
+  if (auto checked = bus::check_tcp_endpoint(peer.endpoint); !peer.endpoint.empty() && !checked.ok()) {
     table.fail("endpoint", checked.error().message);
   }
   const auto key = table.required_text("key");
@@ -70,8 +71,21 @@ void read_serving(const Config::Table& root, const std::string& path, AuditorCon
   }
   config.serve_tcp = root.text("serve_tcp");
   if (config.serve_tcp.empty()) return;
-  if (auto checked = check_tcp_endpoint(config.serve_tcp); !checked.ok()) {
+  if (auto checked = bus::check_tcp_endpoint(config.serve_tcp); !checked.ok()) {
     root.fail("serve_tcp", checked.error().message);
+  }
+}
+
+// One after the other could listen there, and the last one couldn't.
+void check_apart(const Config::Table& root, const AuditorConfig& config) {
+  const std::string metrics = config.metrics.empty() ? "" : "tcp://" + config.metrics;
+  const std::pair<const char*, const std::string&> doors[] = {
+      {"data", config.data}, {"control", config.control}, {"serve_tcp", config.serve_tcp}, {"metrics", metrics}};
+  for (auto at = std::begin(doors); at != std::end(doors); ++at) {
+    for (auto before = std::begin(doors); before != at; ++before) {
+      if (at->second.empty() || at->second != before->second) continue;
+      root.fail(at->first, str_cat("that is the endpoint of `", before->first, "` already: each needs its own port"));
+    }
   }
 }
 
@@ -97,7 +111,7 @@ Result<AuditorConfig> parse_auditor_config(std::string_view text, const std::str
   }
   for (const auto key : {"data", "control"}) {
     const auto& endpoint = key == std::string_view("data") ? config.data : config.control;
-    if (auto checked = check_tcp_endpoint(endpoint); !checked.ok()) root.fail(key, checked.error().message);
+    if (auto checked = bus::check_tcp_endpoint(endpoint); !checked.ok()) root.fail(key, checked.error().message);
   }
   read_serving(root, path, config);
   config.backfill_interval_ms = root.duration_ms("backfill_interval", 5'000, 100, 86'400'000);
@@ -109,6 +123,7 @@ Result<AuditorConfig> parse_auditor_config(std::string_view text, const std::str
   }
   config.log = read_log_config(root, path);
   config.metrics = read_metrics_config(root);
+  check_apart(root, config);
   TRY(file.finish());
   return config;
 }

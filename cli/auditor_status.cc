@@ -28,15 +28,25 @@ Result<bus::ControlClient::Options> find_auditor(const Options& options) {
     place.endpoint = config.serve;
     return place;
   }
-  if (!options.endpoint) {
-    return Error{ErrorCode::kInvalid, "name the auditor: --config FILE of one on this machine, or --endpoint"};
-  }
   place.endpoint = *options.endpoint;
   place.key_file = options.key;
   if (options.server_key) {
     TRY_ASSIGN(place.server, read_public_key(*options.server_key));
   }
   return place;
+}
+
+// What is wrong with the words, together.
+std::string usage_fault(const Options& options) {
+  if (options.config && options.endpoint) return "--config and --endpoint both name an auditor; leave one out";
+  if (!options.config && !options.endpoint) {
+    return "name the auditor: --config FILE of one on this machine, or --endpoint";
+  }
+  const bool encrypted = options.endpoint && options.endpoint->starts_with("tcp://");
+  if (encrypted && (!options.key || !options.server_key)) {
+    return "an auditor over tcp is talked to with --key (yours) and --auditor-key (its)";
+  }
+  return {};
 }
 
 struct Number {
@@ -52,6 +62,10 @@ constexpr Number kNumbers[] = {
 };
 
 Result<ExitCode> status(const Options& options) {
+  if (const auto fault = usage_fault(options); !fault.empty()) {
+    print_error(fault);
+    return ExitCode::kUsage;
+  }
   TRY_ASSIGN(const auto place, find_auditor(options));
   TRY_ASSIGN(const auto client, bus::ControlClient::connect(place));
   TRY_ASSIGN(const auto result, client->call("auditor.status", Value::record({})));

@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <memory>
 
+#include "bus/endpoint.h"
 #include "bus/keys.h"
 #include "cli/output.h"
 #include "cli/paths.h"
@@ -74,7 +75,7 @@ Result<std::string> check_unix_socket_is_free(const std::string& unix_endpoint) 
 }
 
 Result<std::string> check_port_is_free(const std::string& tcp_endpoint) {
-  TRY(check_tcp_endpoint(tcp_endpoint));
+  TRY(bus::check_tcp_endpoint(tcp_endpoint));
   const auto address = tcp_endpoint.substr(std::strlen("tcp://"));
   const auto colon = address.rfind(':');
   auto host = address.substr(0, colon);

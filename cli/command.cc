@@ -78,16 +78,17 @@ void Command::option(const std::string& name, std::optional<std::string>& value,
   app(parser_).add_option(name, value, help)->type_name(placeholder);
 }
 
+// The parser's own conversion wraps what is negative and cuts what is too large.
+static std::string number_fault(const std::string& text) {
+  uint64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error == std::errc() && end == text.data() + text.size()) return {};
+  return str_cat("a whole number from 0 to ", UINT64_MAX, " is expected, not ", text);
+}
+
 void Command::option(const std::string& name, std::optional<uint64_t>& value, const std::string& placeholder,
                      const std::string& help) {
-  // The parser's own conversion wraps what is negative and cuts what is too large.
-  const auto is_number = [](const std::string& text) -> std::string {
-    uint64_t number = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-    if (error == std::errc() && end == text.data() + text.size()) return {};
-    return str_cat("a whole number from 0 to ", UINT64_MAX, " is expected, not ", text);
-  };
-  app(parser_).add_option(name, value, help)->check(CLI::Validator(is_number, ""))->type_name(placeholder);
+  app(parser_).add_option(name, value, help)->check(CLI::Validator(number_fault, ""))->type_name(placeholder);
 }
 
 void Command::option(const std::string& name, std::vector<std::string>& values, const std::string& placeholder,
@@ -102,6 +103,10 @@ void Command::required_option(const std::string& name, std::string& value, const
 
 void Command::argument(const std::string& name, std::string& value, const std::string& help) {
   app(parser_).add_option(name, value, help)->type_name("")->required();
+}
+
+void Command::argument(const std::string& name, uint64_t& value, const std::string& help) {
+  app(parser_).add_option(name, value, help)->check(CLI::Validator(number_fault, ""))->type_name("")->required();
 }
 
 void Command::optional_argument(const std::string& name, std::optional<std::string>& value, const std::string& help) {

@@ -52,6 +52,7 @@ class Command {
   void required_option(const std::string& name, std::string& value, const std::string& placeholder,
                        const std::string& help);
   void argument(const std::string& name, std::string& value, const std::string& help);
+  void argument(const std::string& name, uint64_t& value, const std::string& help);
   void optional_argument(const std::string& name, std::optional<std::string>& value, const std::string& help);
   // Of an option or argument that this command has.
   void check(const std::string& name, ArgumentCheck what);

@@ -55,7 +55,7 @@ Result<ExitCode> list(const StoreOptions& options) {
 
 struct ShowOptions {
   StoreOptions store;
-  std::string number;
+  uint64_t number = 0;
   bool raw = false;
 };
 
@@ -68,7 +68,7 @@ Result<ExitCode> show(const ShowOptions& options) {
     return ExitCode::kDone;
   }
   if (options.store.json) {
-    JsonLine line = json_of(std::stoull(options.number), found);
+    JsonLine line = json_of(options.number, found);
     print_line(line.number("bytes", bytes.frame.size()).boolean("as_sent", bytes.as_sent).str());
     return ExitCode::kDone;
   }

@@ -29,7 +29,7 @@ JsonLine json_of(const persist::EvidenceFile& file, const EvidenceVerdict& verdi
 
 struct ExportOptions {
   StoreOptions store;
-  std::string number;
+  uint64_t number = 0;
   std::string out;
 };
 

@@ -3,13 +3,18 @@
 #include <arpa/inet.h>
 #include <civetweb.h>
 
+#include <chrono>
 #include <mutex>
+#include <thread>
 #include <utility>
 
-#include "cli/paths.h"
+#include "bus/endpoint.h"
 
 namespace theater::cli {
 namespace {
+
+// Of somebody else's process that is ending, the port is free a moment later.
+constexpr int kAttempts = 10, kAttemptMs = 100;
 
 // The library says what went wrong to a callback, on the thread that calls it.
 thread_local std::string complaints;
@@ -50,10 +55,14 @@ class WebServer final : public HttpServer {
     mg_callbacks callbacks{};
     callbacks.log_message = keep_complaint;
     callbacks.log_access = ignore_access;
-    complaints.clear();
-    context_ = mg_start(&callbacks, this, options);
+    bool in_use = false;
+    for (int attempt = 0; attempt < kAttempts && context_ == nullptr && (attempt == 0 || in_use); ++attempt) {
+      if (attempt > 0) std::this_thread::sleep_for(std::chrono::milliseconds(kAttemptMs));
+      complaints.clear();
+      context_ = mg_start(&callbacks, this, options);
+      in_use = complaints.find("in use") != std::string::npos;
+    }
     if (context_ == nullptr) {
-      const bool in_use = complaints.find("in use") != std::string::npos;
       return Error{in_use ? ErrorCode::kRefused : ErrorCode::kIo,
                    str_cat("can't listen on ", address, " for metrics: ",
                            in_use ? "another process listens there; choose another port or stop it" : complaints)};
@@ -108,7 +117,7 @@ Result<void> check_listen_address(const std::string& address) {
     return Error{ErrorCode::kInvalid,
                  str_cat("'", address, "' is no address to listen on; 127.0.0.1:9464 or [::1]:9464 is expected")};
   };
-  if (!check_tcp_endpoint("tcp://" + address).ok()) return bad();
+  if (!bus::check_tcp_endpoint("tcp://" + address).ok()) return bad();
   auto host = address.substr(0, address.rfind(':'));
   const bool is_six = host.starts_with('[') && host.ends_with(']');
   if (is_six) host = host.substr(1, host.size() - 2);

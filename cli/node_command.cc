@@ -226,6 +226,17 @@ Result<std::string> check_manifest(const std::string& path, const node::Policy& 
   return str_cat(file.path, ": '", recipe->manifest->name, "' is within the policy");
 }
 
+Result<std::string> check_receipts(const NodeConfig& config) {
+  TRY(check_folder(config.receipts_folder));
+  const bus::ReceiptFolder folder(config.receipts_folder);
+  uint64_t kept = 0;
+  for (const auto& link : config.auditors) {
+    TRY_ASSIGN(const auto receipt, folder.read(link.name));
+    if (receipt) ++kept;
+  }
+  return str_cat(config.receipts_folder, ", ", counted(kept, "receipt"));
+}
+
 Result<ExitCode> check(const Options& options) {
   TRY_ASSIGN(const auto config, load_node_config(options.config));
   Checks checks(options.json);
@@ -234,7 +245,7 @@ Result<ExitCode> check(const Options& options) {
   if (!config.authorized_keys.empty()) checks.add("authorized_keys", check_authorized_keys(config.authorized_keys));
   checks.add("control", check_unix_socket_is_free(config.control));
   if (!config.control_tcp.empty()) checks.add("control_tcp", check_port_is_free(config.control_tcp));
-  checks.add("receipts", check_folder(config.receipts_folder));
+  checks.add("receipts", check_receipts(config));
   if (!config.modules_folder.empty()) checks.add("modules", check_folder(config.modules_folder));
   if (!config.metrics.empty()) checks.add("metrics", check_port_is_free("tcp://" + config.metrics));
   for (const auto& auditor : config.auditors) {

@@ -1,10 +1,10 @@
 #include "cli/node_config.h"
 
 #include <algorithm>
-#include <set>
 
 #include "base/config.h"
 #include "base/file.h"
+#include "bus/endpoint.h"
 #include "cli/metrics_door.h"
 #include "cli/paths.h"
 #include "node/runtime/runtime.h"
@@ -61,9 +61,13 @@ constexpr ConfigKey kLastKeys[] = {
 AuditorLink read_auditor(const Config::Table& table, const std::string& path) {
   AuditorLink link;
   link.name = table.required_text("name");
+  if (!link.name.empty() && !node::is_actor_name(link.name)) {
+    table.fail("name", str_cat(quote(link.name), " is no name: 1 to ", node::kActorNameMax,
+                               " of the characters a-z A-Z 0-9 - _ . are expected"));
+  }
   link.data = table.required_text("data");
   link.control = table.required_text("control");
-  link.window_bytes = table.size_bytes("window", 8u << 20, bus::Outbox::kWindowMin, uint64_t{1} << 30);
+  link.window_bytes = table.size_bytes("window", 8u << 20, bus::Outbox::kWindowMin, bus::Outbox::kWindowMax);
   const auto actors = node::ActorFilter::parse(table.text("actors", "all"));
   if (!actors.ok()) {
     table.fail("actors", actors.error().message);
@@ -72,8 +76,9 @@ AuditorLink read_auditor(const Config::Table& table, const std::string& path) {
   } else {
     link.actors = *actors;
   }
-  if (auto checked = check_tcp_endpoint(link.data); !checked.ok()) table.fail("data", checked.error().message);
-  if (auto checked = check_tcp_endpoint(link.control); !checked.ok()) table.fail("control", checked.error().message);
+  if (auto checked = bus::check_tcp_endpoint(link.data); !checked.ok()) table.fail("data", checked.error().message);
+  if (auto checked = bus::check_tcp_endpoint(link.control); !checked.ok())
+    table.fail("control", checked.error().message);
   const auto key = table.required_text("key");
   if (key.empty()) return link;
   auto keys = read_public_key(key.starts_with("tk1") ? key : beside(path, key));
@@ -83,6 +88,18 @@ AuditorLink read_auditor(const Config::Table& table, const std::string& path) {
     table.fail("key", keys.error().message);
   }
   return link;
+}
+
+// Whoever counts auditors must not count one twice.
+void check_beside(const Config::Table& table, const AuditorLink& link, const std::vector<AuditorLink>& above) {
+  for (const auto& other : above) {
+    if (other.name == link.name) {
+      table.fail("name", str_cat("there is another auditor called '", link.name, "' above"));
+    } else if (link.key != bus::PublicKeys{} && other.key.shares_a_key_with(link.key)) {
+      table.fail("key", str_cat("that is the key of auditor '", other.name,
+                                "' above; one auditor is named once, however many endpoints it has"));
+    }
+  }
 }
 
 void read_control(const Config::Table& root, const std::string& path, NodeConfig& config) {
@@ -95,7 +112,7 @@ void read_control(const Config::Table& root, const std::string& path, NodeConfig
   config.control_tcp = root.text("control_tcp");
   if (const auto file = root.optional_text("authorized_keys")) config.authorized_keys = beside(path, *file);
   if (config.control_tcp.empty()) return;
-  if (auto checked = check_tcp_endpoint(config.control_tcp); !checked.ok()) {
+  if (auto checked = bus::check_tcp_endpoint(config.control_tcp); !checked.ok()) {
     root.fail("control_tcp", checked.error().message);
   }
   if (config.authorized_keys.empty()) root.fail("control_tcp", "control_tcp needs authorized_keys: who may connect");
@@ -141,11 +158,10 @@ Result<NodeConfig> parse_node_config(std::string_view text, const std::string& p
   config.log = read_log_config(root, path);
   config.metrics = read_metrics_config(root);
 
-  std::set<std::string> names;
   for (const auto& table : root.tables("auditor")) {
-    config.auditors.push_back(read_auditor(table, path));
-    const auto& name = config.auditors.back().name;
-    if (!names.insert(name).second) table.fail("name", str_cat("there is another auditor called '", name, "' above"));
+    const auto link = read_auditor(table, path);
+    check_beside(table, link, config.auditors);
+    config.auditors.push_back(link);
   }
   if (config.auditors.empty()) {
     root.fail(

@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "base/file.h"
+#include "bus/endpoint.h"
 
 namespace theater::cli {
 
@@ -13,22 +14,6 @@ std::string beside(const std::string& file, const std::string& path) {
   const std::filesystem::path given(path);
   if (given.is_absolute()) return path;
   return (std::filesystem::path(file).parent_path() / given).lexically_normal().string();
-}
-
-Result<void> check_tcp_endpoint(std::string_view endpoint) {
-  constexpr std::string_view kScheme = "tcp://";
-  const auto bad = [&] {
-    return Error{ErrorCode::kInvalid, str_cat("'", endpoint, "' is no endpoint; tcp://host:port is expected")};
-  };
-  if (!endpoint.starts_with(kScheme)) return bad();
-  const auto rest = endpoint.substr(kScheme.size());
-  const auto colon = rest.rfind(':');
-  if (colon == std::string_view::npos || colon == 0) return bad();
-  const auto port_text = rest.substr(colon + 1);
-  unsigned port = 0;
-  const auto [end, error] = std::from_chars(port_text.data(), port_text.data() + port_text.size(), port);
-  if (error != std::errc() || end != port_text.data() + port_text.size() || port == 0 || port > 65'535) return bad();
-  return Ok{};
 }
 
 Result<std::string> unix_endpoint_beside(const std::string& file, std::string_view endpoint) {
@@ -51,7 +36,7 @@ Result<void> check_control_endpoint(const std::string& endpoint) {
     if (!made.ok()) return made.error();
     return Ok{};
   }
-  if (endpoint.starts_with("tcp://")) return check_tcp_endpoint(endpoint);
+  if (endpoint.starts_with("tcp://")) return bus::check_tcp_endpoint(endpoint);
   return Error{ErrorCode::kInvalid,
                str_cat("'", endpoint, "' is no endpoint; unix:/path or tcp://host:port is expected")};
 }

@@ -12,9 +12,6 @@ namespace theater::cli {
 // `path` as it stands in the file `file`: relative to the file's folder, unless absolute. Empty stays empty.
 std::string beside(const std::string& file, const std::string& path);
 
-// "tcp://host:port" with a port of 1 to 65535; host may be a name, an address or [an IPv6 address].
-Result<void> check_tcp_endpoint(std::string_view endpoint);
-
 // "unix:/path" as it stands in the file `file`. kInvalid if it is no such thing or longer than a socket's path may be.
 Result<std::string> unix_endpoint_beside(const std::string& file, std::string_view endpoint);
 

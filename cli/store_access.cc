@@ -1,5 +1,7 @@
 #include "cli/store_access.h"
 
+#include <algorithm>
+
 #include "base/crypto.h"
 #include "cli/contexts.h"
 #include "cli/output.h"
@@ -32,12 +34,17 @@ void put_summary(JsonLine& line, const persist::ChainSummary& summary) {
 }
 
 std::string missing_text(const persist::ChainSummary& summary) {
+  constexpr size_t kShown = 10;
+  const auto& missing = summary.missing;
   std::string text;
-  for (const auto& range : summary.missing) {
-    if (!text.empty()) text += ", ";
-    text += range.first == range.last ? str_cat(range.first) : str_cat(range.first, "–", range.last);
+  for (size_t i = 0; i < std::min(kShown, missing.size()); ++i) {
+    const auto& [first, last] = missing[i];
+    text += str_cat(i == 0 ? "" : ", ", first == last ? str_cat(first) : str_cat(first, "–", last));
   }
-  return text;
+  if (missing.size() <= kShown) return text;
+  uint64_t events = 0;
+  for (const auto& range : missing) events += range.last + 1 - range.first;
+  return str_cat(text, ", … (", events, " in ", missing.size(), " places; --json prints them all)");
 }
 
 std::string name_of(const persist::ChainSummary& summary) {

@@ -2,10 +2,14 @@
 #include <memory>
 
 #include "base/config.h"
+#include "bus/endpoint.h"
+#include "bus/outbox.h"
 #include "cli/commands.h"
 #include "cli/node_client.h"
 #include "cli/output.h"
 #include "cli/paths.h"
+#include "node/actor/auditors.h"
+#include "node/actor/manifest.h"
 
 namespace theater::cli {
 namespace {
@@ -19,19 +23,37 @@ struct AddOptions {
   std::string actors = "all";
 };
 
+Result<void> check_name(const std::string& name) {
+  if (node::is_actor_name(name)) return Ok{};
+  return Error{ErrorCode::kInvalid,
+               str_cat("an auditor's name has 1 to ", node::kActorNameMax, " of the characters a-z A-Z 0-9 - _ .")};
+}
+
+Result<void> check_window(const std::string& text) {
+  const auto window = parse_size_bytes(text);
+  if (window && *window >= bus::Outbox::kWindowMin && *window <= bus::Outbox::kWindowMax) return Ok{};
+  return Error{ErrorCode::kInvalid, str_cat(quote(text), " is no size from ", bus::Outbox::kWindowMin >> 10, " KiB to ",
+                                            bus::Outbox::kWindowMax >> 20, " MiB, such as 8 MiB")};
+}
+
+// An id may be a prefix or a name: the node knows.
+Result<void> check_actors(const std::string& text) {
+  if (text.starts_with("id:")) return Ok{};
+  const auto parsed = node::ActorFilter::parse(text);
+  if (!parsed.ok()) return parsed.error();
+  return Ok{};
+}
+
 Result<ExitCode> add(const AddOptions& options) {
   TRY_ASSIGN(const auto key, read_public_key(options.auditor_key));
-  const auto window = parse_size_bytes(options.window);
-  if (!window) {
-    return Error{ErrorCode::kInvalid, str_cat("--window: '", options.window, "' is no size such as 8 MiB")};
-  }
   TRY_ASSIGN(auto client, NodeClient::connect(options.node));
-  TRY_ASSIGN(const auto result, client.call("subscription.add", {{"name", Value::string(options.name)},
-                                                                 {"data", Value::string(options.data)},
-                                                                 {"control", Value::string(options.control)},
-                                                                 {"key", Value::string(key.text())},
-                                                                 {"window", Value::u64(*window)},
-                                                                 {"actors", Value::string(options.actors)}}));
+  TRY_ASSIGN(const auto result,
+             client.call("subscription.add", {{"name", Value::string(options.name)},
+                                              {"data", Value::string(options.data)},
+                                              {"control", Value::string(options.control)},
+                                              {"key", Value::string(key.text())},
+                                              {"window", Value::u64(parse_size_bytes(options.window).value())},
+                                              {"actors", Value::string(options.actors)}}));
   const bool added = flag_field(result, "added");
   if (options.node.json) print_line(JsonLine().text("auditor", options.name).boolean("added", added).str());
   note(added ? str_cat("added auditor ", options.name,
@@ -154,6 +176,11 @@ void add_subscription_commands(Command& root) {
   verb.option("--actors", adding->actors, "all|name:PATTERN|id:ID",
               "Whose chains it takes (default: all). A pattern has * ? and [] as in a shell");
   add_node_options(verb, adding->node);
+  verb.check("NAME", {nullptr, check_name});
+  for (const char* endpoint : {"--data", "--control"}) verb.check(endpoint, {nullptr, bus::check_tcp_endpoint});
+  verb.check("--auditor-key", {nullptr, check_public_key});
+  verb.check("--window", {nullptr, check_window});
+  verb.check("--actors", {nullptr, check_actors});
   verb.runs([adding] { return add(*adding); });
 
   add_name_verb(noun, "remove", "Takes an auditor out, when what it was sent is durable or some seconds have passed",

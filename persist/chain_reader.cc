@@ -261,7 +261,13 @@ Result<ChainSummary> StoreReader::summarize(uint64_t number, const ChainRow& row
   out.incarnation = head->incarnation;
   if (head->gaps) {
     TRY_ASSIGN(const auto gaps, read_gaps(*store_, number));
-    for (const StoredGap& gap : gaps) out.missing.push_back({gap.first, gap.last});
+    for (const StoredGap& gap : gaps) {
+      if (!out.missing.empty() && out.missing.back().last + 1 == gap.first) {
+        out.missing.back().last = gap.last;
+      } else {
+        out.missing.push_back({gap.first, gap.last});
+      }
+    }
   }
   out.status = head->stopped ? ChainStatus::kBroken
                : head->gaps  ? ChainStatus::kPartial

@@ -28,15 +28,15 @@ Result<void> walk_evidence(const Store& store,
   }
 }
 
-Result<EvidenceRow> find_evidence(const Store& store, const std::string& number) {
+Result<EvidenceRow> find_evidence(const Store& store, uint64_t number) {
   std::optional<EvidenceRow> found;
   TRY(walk_evidence(store, [&](uint64_t at, const EvidenceRow& row) {
-    if (str_cat(at) == number) found = row;
+    if (at == number) found = row;
     return !found;
   }));
   if (found) return std::move(*found);
   return Error{ErrorCode::kNotFound,
-               str_cat("the store has no evidence number '", escape(as_bytes(number)), "'; see theater evidence list")};
+               str_cat("the store has no evidence number ", number, "; see theater evidence list")};
 }
 
 Result<EvidenceBytes> read_evidence_frame(const Store& store, const EvidenceRow& row) {

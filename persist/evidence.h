@@ -17,7 +17,7 @@ Result<void> walk_evidence(const Store& store,
                            const std::function<bool(uint64_t number, const EvidenceRow& row)>& each);
 
 // The record with this number, as typed. kNotFound.
-Result<EvidenceRow> find_evidence(const Store& store, const std::string& number);
+Result<EvidenceRow> find_evidence(const Store& store, uint64_t number);
 
 struct EvidenceBytes {
   Bytes frame;

@@ -114,9 +114,8 @@ class ChainCheck {
   bool step_over_gaps(ChainState& state, const Event& event) {
     if (event.sequence < state.next_sequence) return false;
     while (state.next_sequence < event.sequence) {
-      const auto gap = std::find_if(gaps_.begin(), gaps_.end(),
-                                    [&](const StoredGap& it) { return it.first == state.next_sequence; });
-      if (gap == gaps_.end() || gap->last >= event.sequence) return false;
+      const auto gap = std::ranges::lower_bound(gaps_, state.next_sequence, {}, &StoredGap::first);
+      if (gap == gaps_.end() || gap->first != state.next_sequence || gap->last >= event.sequence) return false;
       joins_ = state_.actor.is_zero() && report_.verified == 0;
       state.next_sequence = gap->last + 1;
       state.head = gap->head;

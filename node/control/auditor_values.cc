@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 #include "bus/control.h"
+#include "bus/endpoint.h"
 
 namespace theater::node {
 
@@ -10,13 +11,13 @@ using schema::Value;
 namespace {
 
 constexpr uint64_t kWindowBytes = uint64_t{8} << 20;
-constexpr uint64_t kWindowBytesMax = uint64_t{1} << 30;
 
 // An auditor in the node's own process is nobody's to name.
 Result<std::string> endpoint_field(const Value& args, std::string_view name) {
   TRY_ASSIGN(auto endpoint, bus::text_field(args, name));
-  if (endpoint.starts_with("tcp://")) return endpoint;
-  return Error{ErrorCode::kInvalid, str_cat("'", name, "' must be tcp://HOST:PORT; here it is ", quote(endpoint))};
+  const auto checked = bus::check_tcp_endpoint(endpoint);
+  if (!checked.ok()) return Error{ErrorCode::kInvalid, str_cat("'", name, "': ", checked.error().message)};
+  return endpoint;
 }
 
 }  // namespace
@@ -31,8 +32,8 @@ Result<Auditor> read_auditor(const Value& args) {
   auditor.link.window_bytes = kWindowBytes;
   if (bus::find_field(args, "window") != nullptr) {
     TRY_ASSIGN(auditor.link.window_bytes, bus::number_field(args, "window"));
-    if (auditor.link.window_bytes > kWindowBytesMax) {
-      return Error{ErrorCode::kInvalid, str_cat("'window' may be at most ", kWindowBytesMax, " bytes")};
+    if (auditor.link.window_bytes > bus::Outbox::kWindowMax) {
+      return Error{ErrorCode::kInvalid, str_cat("'window' may be at most ", bus::Outbox::kWindowMax, " bytes")};
     }
   }
   return auditor;

@@ -75,7 +75,9 @@ Result<void> Subscriptions::reserve(const std::string& name) {
   }
   if (!changing_.insert(name).second) {
     return Error{ErrorCode::kUnavailable,
-                 str_cat("a change of auditor '", name, "' waits for room in the node's own chain already")};
+                 str_cat("a change of auditor '", name, "' waits for ", chain_.status().waits_for,
+                         " already, which has no room for the node's own chain; if that lasts: theater subscription "
+                         "demote NAME")};
   }
   return Ok{};
 }
@@ -114,7 +116,7 @@ Result<bool> Subscriptions::begin_to_add(const Auditor& auditor) {
       return Error{ErrorCode::kRefused, str_cat("there is another auditor '", link.name,
                                                 "' with other particulars; remove it first, or choose another name")};
     }
-    if (link.server && its.server == link.server) {
+    if (link.server && its.server && its.server->shares_a_key_with(*link.server)) {
       return Error{ErrorCode::kRefused, str_cat("that key is auditor '", its.name, "', which is there already")};
     }
   }

@@ -216,6 +216,29 @@ TEST_F(SigningTest, a_receipt_can_be_checked_by_anybody) {
   EXPECT_FALSE(check_receipt(encode_link(forged)).ok());
 }
 
+TEST_F(SigningTest, a_folder_of_receipts_is_made_again_and_says_what_is_no_receipt) {
+  const auto place = std::filesystem::temp_directory_path() / str_cat("theater-receipts-test-", getpid());
+  std::filesystem::remove_all(place);
+  auto folder = ReceiptFolder::open(place).value();
+  ASSERT_TRUE(folder.keep("a", Bytes(8, 1)).ok());
+  std::filesystem::remove_all(place);
+  EXPECT_TRUE(folder.keep("a", Bytes(8, 2)).ok()) << "somebody tidied up";
+  EXPECT_FALSE(folder.read("b")->has_value());
+  const auto path = place / "a.receipt";
+  const auto is_told = [&] {
+    const auto read = folder.read("a");
+    ASSERT_FALSE(read.ok());
+    EXPECT_NE(read.error().message.find(str_cat(path.string(), " isn't an auditor's receipt")), std::string::npos);
+  };
+  is_told();
+  ASSERT_TRUE(write_file(path, Bytes(kLinkMessageMax + 1, 1)).ok());
+  is_told();
+  std::filesystem::remove(path);
+  std::filesystem::create_directory(path);
+  is_told();
+  std::filesystem::remove_all(place);
+}
+
 TEST_F(SigningTest, a_receipt_of_another_key_is_not_taken) {
   const SigningKey stranger = key(9);
   restart_receiver(stranger);

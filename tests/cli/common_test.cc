@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "base/file.h"
+#include "bus/endpoint.h"
 #include "cli/contexts.h"
 #include "cli/daemon_log.h"
 #include "cli/exit_code.h"
@@ -37,11 +38,11 @@ TEST(Paths, AreRelativeToTheFileThatNamesThem) {
 
 TEST(Endpoints, OfTcpHaveHostAndPort) {
   for (const auto* good : {"tcp://127.0.0.1:1", "tcp://host:65535", "tcp://[::1]:7401", "tcp://*:80"}) {
-    EXPECT_TRUE(check_tcp_endpoint(good).ok()) << good;
+    EXPECT_TRUE(bus::check_tcp_endpoint(good).ok()) << good;
   }
   for (const auto* bad : {"", "tcp://", "tcp://host", "tcp://host:", "tcp://:80", "tcp://host:0", "tcp://host:65536",
                           "tcp://host:8x", "tcp://host:-1", "udp://host:80", "host:80"}) {
-    const auto checked = check_tcp_endpoint(bad);
+    const auto checked = bus::check_tcp_endpoint(bad);
     ASSERT_FALSE(checked.ok()) << bad;
     EXPECT_NE(checked.error().message.find("tcp://host:port"), std::string::npos);
   }

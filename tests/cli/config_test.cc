@@ -200,6 +200,10 @@ TEST(NodeConfig, DefaultsAreThoseOfTheTable) {
 }
 
 TEST(NodeConfig, SaysWhatIsWrongAndWhere) {
+  const auto auditor_named = [](const std::string& name) {
+    return str_cat(node_toml(), "\n[[auditor]]\nname = \"", name,
+                   "\"\ndata = \"tcp://h:3\"\ncontrol = \"tcp://h:4\"\nkey = \"", kAuditorKey, "\"\n");
+  };
   const std::pair<std::string, std::string> cases[] = {
       {"key = \"k\"\n", "[[auditor]]"},
       {node_toml("control = \"/run/x\"\n"), "node.toml:2:"},
@@ -215,6 +219,9 @@ TEST(NodeConfig, SaysWhatIsWrongAndWhere) {
        "nowhere.pub"},
       {node_toml() + "\n[[auditor]]\nname = \"b\"\ndata = \"tcp://h:3\"\ncontrol = \"tcp://h:4\"\nkey = \"tk1\"\n",
        "not a public key"},
+      {auditor_named("b"), "that is the key of auditor 'a'"},  // else a quorum of two would be one machine
+      {auditor_named("b\\u001b[2J"), "is no name"},
+      {auditor_named(std::string(65, 'b')), "is no name"},
   };
   for (const auto& [text, expected] : cases) {
     const auto config = parse_node_config(text, "node.toml");
@@ -257,12 +264,24 @@ TEST(AuditorConfig, PeersAreRead) {
   EXPECT_FALSE(parse_auditor_config("serve_tcp = \"unix:x\"\n" + top, "auditor.toml").ok());
 }
 
+TEST(AuditorConfig, EndpointsAreApart) {
+  const std::string top = "key = \"a.key\"\nauthorized_keys = \"nodes\"\ndata = \"tcp://127.0.0.1:1\"\n";
+  EXPECT_TRUE(parse_auditor_config(top + "control = \"tcp://127.0.0.1:2\"\n", "auditor.toml").ok());
+  for (const char* more : {"control = \"tcp://127.0.0.1:1\"\n", "serve_tcp = \"tcp://127.0.0.1:1\"\n",
+                           "[metrics]\nlisten = \"127.0.0.1:1\"\n"}) {
+    const auto config = parse_auditor_config(top + more, "auditor.toml");
+    ASSERT_FALSE(config.ok()) << more;
+    EXPECT_THAT(config.error().message, testing::HasSubstr("the endpoint of `data` already"));
+  }
+}
+
 // What the page and docker/ show is accepted.
 TEST(ConfigurationPage, ExamplesParse) {
   const auto folder = std::filesystem::temp_directory_path() / str_cat("theater-config-test-", getpid());
   std::filesystem::create_directories(folder / "keys");
   for (const auto* name : {"auditor-a.pub", "auditor-b.pub"}) {
-    ASSERT_TRUE(write_file((folder / "keys" / name).string(), as_bytes(kAuditorKey)).ok());
+    ASSERT_TRUE(
+        write_file((folder / "keys" / name).string(), as_bytes(bus::SecretKeys::generate().public_keys().text())).ok());
   }
   const auto text = page();
   const auto block = [&](const std::string& heading) {

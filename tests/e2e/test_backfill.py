@@ -122,7 +122,7 @@ serve_tcp = "{self.port[f"{who}-serve"]}"
         place = ("--endpoint", self.port["a-serve"], "--auditor-key", "keys/a.pub", "--key", "keys/b.key")
         house.wait_until(lambda: self.looks(place), "a has read its keys again")
         self.theater("auditor", "status", "--config", "node.toml", code=1)
-        self.theater("auditor", "status", code=1)
+        self.theater("auditor", "status", code=2)
 
     def looks(self, place):
         try:

@@ -50,6 +50,16 @@ class Usage(house.Case):
                       ("chain", "verify", "x", "--expect-head", "zz"), ("chain", "show", "x", "--from", "9" * 30),
                       ("context", "add", "x", "--node", "nonsense"), ("context", "add", "x", "--node-key", "tk1")):
             self.assertIn(words[-2], self.theater(*words, code=2).stderr)
+        one = ("subscription", "add", "b", "--data", "tcp://h:1", "--control", "tcp://h:2", "--auditor-key", "b.pub")
+        for option, value in (("--window", "-1"), ("--window", "1 KiB"), ("--actors", "bogus"), ("--data", "unix:/x"),
+                              ("--data", "tcp://h:0"), ("--control", "tcp://h:99999"), ("--auditor-key", "tk1zz")):
+            words = [*one, option, value] if option not in one else [
+                value if before == option else word for before, word in zip(("", *one), one)]
+            self.assertIn(option, self.theater(*words, code=2).stderr)
+        self.assertIn("NAME", self.theater(*("b b" if word == "b" else word for word in one), code=2).stderr)
+        self.theater("evidence", "show", "abc", code=2)
+        for words in ((), ("--endpoint", "tcp://h:1"), ("--endpoint", "unix:a", "--config", "a.toml")):
+            self.theater("auditor", "status", *words, code=2)
         for variable, value in (("THEATER_NODE", "nonsense"), ("THEATER_NODE_KEY", "tk1zz")):
             done = self.run_program("env", f"{variable}={value}", "theater", "actor", "list", code=2)
             self.assertIn(variable, done.stderr)

@@ -45,8 +45,8 @@ class Chain(house.Case):
     def test_a_good_store_holds_no_evidence(self):
         self.assertIn("no evidence", self.theater("evidence", "list").stderr)
         self.assertEqual(self.theater_json("evidence", "list"), [])
-        self.assertIn("no evidence number '1'", self.theater("evidence", "show", "1", code=3).stderr)
-        self.assertIn("no evidence number '1'", self.theater("evidence", "export", "1", "--out", "x", code=3).stderr)
+        self.assertIn("no evidence number 1;", self.theater("evidence", "show", "1", code=3).stderr)
+        self.assertIn("no evidence number 1;", self.theater("evidence", "export", "1", "--out", "x", code=3).stderr)
 
     def test_a_file_of_evidence_is_checked_without_a_store(self):
         proof = self.folder / "proof"

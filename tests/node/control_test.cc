@@ -286,7 +286,7 @@ TEST_F(ControlTest, AuditorsComeAndGo) {
 
   auto local_one = args("all");
   local_one[1] = {"data", Value::string("inproc://auditor")};
-  EXPECT_THAT(ask("subscription.add", local_one).error->message, HasSubstr("must be tcp://HOST:PORT"));
+  EXPECT_THAT(ask("subscription.add", local_one).error->message, HasSubstr("tcp://host:port is expected"));
 }
 
 TEST_F(ControlTest, ReadersMayLookAndNothingElse) {

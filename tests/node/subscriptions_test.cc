@@ -28,7 +28,7 @@ class SubscriptionsTest : public testing::Test {
     made.link.data_endpoint = "tcp://there:1";
     made.link.control_endpoint = "tcp://there:2";
     made.link.server.emplace();
-    made.link.server->identity.bytes[0] = key;
+    made.link.server->identity.bytes[0] = made.link.server->curve.bytes[0] = key;
     made.actors = *ActorFilter::parse(actors);
     return made;
   }
@@ -235,7 +235,7 @@ TEST_F(SubscriptionsTest, AChangeWaitsForTheNodesChainAndADemotionDoesnt) {
   first_.give_room(0);
   std::promise<Result<bool>> added;
   runtime().add_auditor(auditor("late"), operator_, [&](Result<bool> result) { added.set_value(std::move(result)); });
-  EXPECT_THAT(add(auditor("late")).error().message, HasSubstr("waits for room in the node's own chain"));
+  EXPECT_THAT(add(auditor("late")).error().message, HasSubstr("which has no room for the node's own chain"));
   EXPECT_EQ(runtime().auditors().size(), 1u) << "not in effect yet";
   EXPECT_EQ(demote("a").value(), true);
   EXPECT_EQ(added.get_future().get().value(), true);
