@@ -17,7 +17,7 @@ namespace {
 // A stream may be quiet for as long as the connection lives; heartbeats notice when it doesn't.
 constexpr uint64_t kNever = ~uint64_t{0};
 constexpr uint64_t kTimeoutMaxMs = 7 * 24 * 3'600'000;
-constexpr uint64_t kPollMaxNs = 3'600'000'000'000;
+constexpr uint64_t kPollMaxNs = MessageGuard::kLookNs;
 constexpr uint64_t kRefusedMs = 3'000;    // attempts that fail at once go on for so long: a node may just be starting
 constexpr uint64_t kHandshakeMs = 4'500;  // ZeroMQ's own limit, 5 s, and a little less
 constexpr uint64_t kSilentMs = 10'000;    // for a host that says nothing at all
@@ -140,6 +140,7 @@ Result<void> SocketClient::wait(bool out, uint64_t deadline_ns, const char* what
 }
 
 Result<void> SocketClient::look() {
+  (void)socket_->shut_endless(clock_.monotonic_ns());  // then it is disconnected
   while (const auto watched = watch_->next_watched()) {
     switch (watched->event) {
       case WatchEvent::kRefusedKey:

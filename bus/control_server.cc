@@ -273,6 +273,7 @@ void ControlServer::turn(const Now& now) {
   }
   take_requests(now);
   send_responses();
+  shut_endless(*socket_, options_.endpoint, around_, slow_log_, now);
 }
 
 void ControlServer::take_requests(const Now&) {

@@ -61,10 +61,12 @@ Result<std::unique_ptr<DialedLink::Sockets>> DialedLink::open(const Surroundings
   }
   TRY_ASSIGN(ZmqSocket data, ZmqSocket::make(around.context, SocketRole::kDataOut, security, kLinkMessageMax));
   TRY_ASSIGN(ZmqSocket talk, ZmqSocket::make(around.context, SocketRole::kTalk, security, kLinkFetchedMax));
-  TRY_ASSIGN(ZmqSocket watch, talk.watch(around.context));
+  TRY_ASSIGN(ZmqSocket talk_watch, talk.watch(around.context));
+  TRY_ASSIGN(ZmqSocket data_watch, data.watch(around.context));
   TRY(data.connect(options.data_endpoint));
   TRY(talk.connect(options.control_endpoint));
-  return std::unique_ptr<Sockets>(new Sockets{std::move(watch), std::move(data), std::move(talk)});
+  return std::unique_ptr<Sockets>(
+      new Sockets{std::move(talk_watch), std::move(data_watch), std::move(data), std::move(talk)});
 }
 
 void DialedLink::add_poll_items(std::vector<PollItem>& items) const {
@@ -116,6 +118,10 @@ void DialedLink::listen_to_auditor(const Now& now) {
     if (!received) break;
     sender_.on_control(received->bytes, now.monotonic_ns);
   }
+  while (sockets_->data_watch.next_watched()) {
+  }
+  shut_endless(sockets_->talk, options_.control_endpoint, around_, slow_log_, now);
+  shut_endless(sockets_->data, options_.data_endpoint, around_, slow_log_, now);
 }
 
 void DialedLink::speak() {

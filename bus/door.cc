@@ -28,33 +28,41 @@ Result<std::unique_ptr<Door>> Door::make(const Surroundings& around, const Liste
   TRY_ASSIGN(ZmqSocket data,
              ZmqSocket::make(around.context, SocketRole::kDataIn, security, kFrameHeaderSize + kFrameBodyMax));
   TRY_ASSIGN(ZmqSocket talk, ZmqSocket::make(around.context, SocketRole::kAnswer, security, kLinkMessageMax));
-  TRY_ASSIGN(ZmqSocket watch, talk.watch(around.context));
+  TRY_ASSIGN(ZmqSocket talk_watch, talk.watch(around.context));
+  TRY_ASSIGN(ZmqSocket data_watch, data.watch(around.context));
   TRY(data.bind(options.data_endpoint));
   TRY(talk.bind(options.control_endpoint));
   if (!local) gatekeeper.add_gate(security.domain, door->gate_.get());
-  door->sockets_.reset(new Sockets{std::move(watch), std::move(data), std::move(talk)});
+  door->sockets_.reset(new Sockets{std::move(talk_watch), std::move(data_watch), std::move(data), std::move(talk)});
   return door;
 }
 
 void Door::add_poll_items(std::vector<PollItem>& items) const {
   items.push_back({&sockets_->talk_watch});
+  items.push_back({&sockets_->data_watch});
   items.push_back({&sockets_->talk});
   items.push_back({&sockets_->data});
 }
 
 void Door::turn(const Now& now) {
   if (gate_ != nullptr) gate_->refresh(now, around_);
-  for (int i = 0; i < kMessagesATurn; ++i) {
-    const auto watched = sockets_->talk_watch.next_watched();
-    if (!watched) break;
-    if (watched->event == WatchEvent::kHandshakeFailed && slow_log_.due("handshake", now.monotonic_ns)) {
-      around_.log(str_cat("a handshake failed at ", options_.control_endpoint,
-                          ": somebody connects who has another public key for this auditor, or isn't a node"));
-    }
-  }
+  listen(sockets_->talk_watch, sockets_->talk, options_.control_endpoint, now);
+  listen(sockets_->data_watch, sockets_->data, options_.data_endpoint, now);
   // Frames first: a HELLO that came after them must find them taken.
   take(sockets_->data, true, kFramesATurn, now);
   take(sockets_->talk, false, kMessagesATurn, now);
+}
+
+void Door::listen(ZmqSocket& watch, ZmqSocket& socket, const std::string& endpoint, const Now& now) {
+  for (int i = 0; i < kMessagesATurn; ++i) {
+    const auto watched = watch.next_watched();
+    if (!watched) break;
+    if (watched->event == WatchEvent::kHandshakeFailed && slow_log_.due("handshake", now.monotonic_ns)) {
+      around_.log(str_cat("a handshake failed at ", endpoint,
+                          ": somebody connects who has another public key for this auditor, or isn't a node"));
+    }
+  }
+  shut_endless(socket, endpoint, around_, slow_log_, now);
 }
 
 void Door::take(ZmqSocket& socket, bool is_frame, int at_most, const Now& now) {

@@ -135,7 +135,7 @@ Result<BlobPiece> parse_blob_piece(BytesView content) {
   if (piece.offset > piece.length || piece.bytes.size() > piece.length - piece.offset) {
     return bad("a blob piece that reaches beyond its blob");
   }
-  if (piece.bytes.empty() && piece.length != 0) return bad("an empty blob piece");
+  if (piece.bytes.empty() && piece.length != piece.offset) return bad("an empty blob piece");
   return piece;
 }
 

@@ -61,6 +61,8 @@ struct BlobPiece {
   Hash hash;
   uint64_t length = 0, offset = 0;
   BytesView bytes;
+  // No more of the blob comes: what came of it is of no use.
+  bool gives_up() const { return bytes.empty() && length != 0; }
 };
 
 struct Gap {

@@ -1,4 +1,4 @@
-// Who may connect: SlowLog, KeyGate and the ZAP handler.
+// Who may connect, and stay: SlowLog, KeyGate and the ZAP handler.
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -27,6 +27,14 @@ KeyGate::FileState KeyGate::state_of(const std::string& path) {
   if (stat(path.c_str(), &info) != 0) return {};
   const auto ns = [](const timespec& time) { return int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec; };
   return {ns(info.st_mtim), ns(info.st_ctim), info.st_ino, static_cast<uint64_t>(info.st_size)};
+}
+
+void shut_endless(ZmqSocket& socket, const std::string& endpoint, const Surroundings& around, SlowLog& slow_log,
+                  const Now& now) {
+  for (const std::string& peer : socket.shut_endless(now.monotonic_ns)) {
+    if (!slow_log.due("endless at " + endpoint, now.monotonic_ns)) continue;
+    around.log(str_cat("shut a connection of ", peer, " at ", endpoint, ", which sent a message without end"));
+  }
 }
 
 Result<KeyGate> KeyGate::open(const std::string& path, std::vector<Role> roles, KeyNews on_key) {

@@ -48,10 +48,16 @@ class Outbox {
 
   // True until this blob was offered on this stream (or forgotten: the memory of offers is bounded).
   virtual bool needs_blob(const Hash& hash) = 0;
-  // One piece; consumes a reservation of blob_room(piece.size()). The last piece (offset + size == length) marks it
-  // offered.
+  // As try_reserve(), for a piece of that blob. Not many blobs may be on their way at once, because an auditor keeps
+  // what it needs to put them together: whoever would begin one more waits, too.
+  virtual bool try_reserve_blob(const ActorId& actor, const Hash& hash, size_t bytes) = 0;
+  // One piece; consumes that reservation, of blob_room(piece.size()). Pieces come in order; the last one
+  // (offset + size == length) marks the blob offered.
   virtual void append_blob(const ActorId& actor, const Hash& hash, uint64_t length, uint64_t offset,
                            BytesView piece) = 0;
+
+  // The actor sends no more of the blob that it is sending, if it is sending one.
+  virtual void give_up_blob(const ActorId& actor) = 0;
 
   // Calls `waker` once when everything appended up to now is durable (at once if it already is), or when nobody waits
   // for this auditor any more: demoted() and closed() tell.

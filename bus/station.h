@@ -29,7 +29,7 @@ class Station {
   virtual void turn(const Now& now) = 0;
   virtual uint64_t wait_ns(const Now&) const { return kIdleWaitNs; }
 
-  static constexpr uint64_t kIdleWaitNs = 1'000'000'000;
+  static constexpr uint64_t kIdleWaitNs = MessageGuard::kLookNs;
 };
 
 // What all stations use. Lives as long as the loop.
@@ -50,6 +50,10 @@ class SlowLog {
  private:
   std::map<std::string, uint64_t> last_ns_;  // bounded: forgotten when it grows
 };
+
+// Shuts connections that send a message without end (bus/message_guard.h), and says so.
+void shut_endless(ZmqSocket& socket, const std::string& endpoint, const Surroundings& around, SlowLog& slow_log,
+                  const Now& now);
 
 // The keys that may come in by one door, read again when their file changes.
 class KeyGate {
@@ -119,7 +123,7 @@ class DialedLink final : public Station {
 
  private:
   struct Sockets {
-    ZmqSocket talk_watch, data, talk;  // the watcher is closed last
+    ZmqSocket talk_watch, data_watch, data, talk;  // the watchers are closed last
   };
   DialedLink(const Surroundings& around, DialOptions options, std::shared_ptr<Window> window, Sender::Options sender);
   static Result<std::unique_ptr<Sockets>> open(const Surroundings& around, const DialOptions& options);
@@ -134,6 +138,7 @@ class DialedLink final : public Station {
   std::unique_ptr<Sockets> sockets_;
   bool data_blocked_ = false, talk_blocked_ = false;
   bool more_to_do_ = false;
+  SlowLog slow_log_;
 };
 
 // An auditor's end: takes frames and control messages from all nodes.
@@ -149,12 +154,13 @@ class Door final : public Station {
 
  private:
   struct Sockets {
-    ZmqSocket talk_watch, data, talk;
+    ZmqSocket talk_watch, data_watch, data, talk;
   };
   Door(const Surroundings& around, ListenOptions options, InboundSink sink, size_t index)
       : around_(around), options_(std::move(options)), sink_(std::move(sink)) {
     own_process_.bytes[31] = static_cast<uint8_t>(index);
   }
+  void listen(ZmqSocket& watch, ZmqSocket& socket, const std::string& endpoint, const Now& now);
   void take(ZmqSocket& socket, bool is_frame, int at_most, const Now& now);
 
   const Surroundings& around_;

@@ -16,7 +16,6 @@ constexpr uint64_t kWakeRoom = item_size(kGapSize) + item_size(schema::kEventSiz
 constexpr uint64_t kRoomPerWaker = 4096;
 constexpr uint64_t kShareOfFree = 2;       // an actor holds at most so many times what is free
 constexpr size_t kSharesKept = 16 * 1024;  // that are zero: their actors come again
-constexpr size_t kBlobsBegunMax = 64;      // half of what an auditor keeps of a node: persist/blob_intake.h
 constexpr int kLookedAt = 256;             // of those that wait, in one go, under the mutex
 
 }  // namespace
@@ -35,6 +34,9 @@ uint64_t Window::room() const {
   const uint64_t used = status_.appended_bytes + reserved_;
   return limit > used ? limit - used : 0;
 }
+
+// What the bus thread could send: it is woken when this changes.
+Window::Sendable Window::sendable() const { return {full_.size(), full_.empty() && !open_.builder.empty()}; }
 
 bool Window::wants_wake() {
   if (wake_pending_) return false;
@@ -60,6 +62,7 @@ void Window::give_back(Share* share, uint64_t bytes) {
 bool Window::is_worth_trying(const ActorId& actor) {
   const uint64_t free = room();
   if (free < kWakeRoom) return false;
+  if (want_blob_turn_.contains(actor) && blobs_begun_.size() >= options_.blobs_begun_max) return false;
   const Share* share = share_of(actor);
   return share == nullptr || share->second == 0 || share->second + kWakeRoom <= kShareOfFree * free;
 }
@@ -68,23 +71,28 @@ bool Window::try_reserve(const ActorId& actor, size_t bytes) {
   bool wake = false;
   {
     std::lock_guard lock(mutex_);
-    if (closed()) return false;
-    const auto gap = gaps_.empty() ? gap_of_.end() : gap_of_.find(actor);
-    const uint64_t needed = bytes + (gap == gap_of_.end() ? 0 : item_size(kGapSize));
-    const uint64_t free = room();
-    if (needed > free) return false;
-    Share* share = share_of(actor);
-    if (share == nullptr) share = last_share_ = &*shares_.emplace(actor, 0).first;
-    if (share->second != 0 && share->second + needed > kShareOfFree * free) return false;
-    if (gap != gap_of_.end()) {
-      const bool edge = open_.builder.empty();
-      append_gap(gap->second);
-      wake = edge && wants_wake();
-    }
-    share->second += bytes;
-    reserved_ += bytes;
+    if (!reserve(actor, bytes, wake)) return false;
   }
   if (wake) options_.wake();
+  return true;
+}
+
+bool Window::reserve(const ActorId& actor, uint64_t bytes, bool& wake) {
+  if (closed()) return false;
+  const auto gap = gaps_.empty() ? gap_of_.end() : gap_of_.find(actor);
+  const uint64_t needed = bytes + (gap == gap_of_.end() ? 0 : item_size(kGapSize));
+  const uint64_t free = room();
+  if (needed > free) return false;
+  Share* share = share_of(actor);
+  if (share == nullptr) share = last_share_ = &*shares_.emplace(actor, 0).first;
+  if (share->second != 0 && share->second + needed > kShareOfFree * free) return false;
+  if (gap != gap_of_.end()) {
+    const Sendable before = sendable();
+    append_gap(gap->second);
+    wake = sendable() != before && wants_wake();
+  }
+  share->second += bytes;
+  reserved_ += bytes;
   return true;
 }
 
@@ -93,6 +101,8 @@ void Window::release(const ActorId& actor, size_t bytes) {
   {
     std::lock_guard lock(mutex_);
     wake = give_back_reserved(actor, bytes);
+    const auto sending = sending_.find(actor);
+    if (sending != sending_.end() && !sending->second.sent) wake |= end_blob_turn(actor);
   }
   if (wake) options_.wake();
 }
@@ -128,6 +138,7 @@ void Window::when_room(const ActorId& actor, Waker waker) {
 
 void Window::forget_waker(const ActorId& actor) {
   std::lock_guard lock(mutex_);
+  want_blob_turn_.erase(actor);
   const auto found = waiting_by_actor_.find(actor);
   if (found == waiting_by_actor_.end()) return;
   waiting_.erase(found->second);
@@ -173,8 +184,7 @@ void Window::append(const schema::EncodedEvent& event) {
       ++status_.dropped_events;
       return;
     }
-    const bool edge = open_.builder.empty();
-    const size_t full_before = full_.size();
+    const Sendable before = sendable();
     if (!gaps_.empty()) {
       const auto gap = gap_of_.find(event.actor);  // dropped after this event's reservation
       if (gap != gap_of_.end()) append_gap(gap->second);
@@ -184,7 +194,7 @@ void Window::append(const schema::EncodedEvent& event) {
     ++open_.events;
     ++status_.appended_events;
     after_append(bytes);
-    wake = (edge || full_.size() != full_before) && wants_wake();
+    wake = sendable() != before && wants_wake();
   }
   if (wake) options_.wake();
 }
@@ -230,24 +240,95 @@ bool Window::needs_blob(const Hash& hash) {
   return !blobs_known_.contains(hash);
 }
 
-// Actors that need the same blob at the same time send it together, each piece once: pieces come in order.
+// --- blobs ---
+
+bool Window::try_reserve_blob(const ActorId& actor, const Hash& hash, size_t bytes) {
+  bool wake = false;
+  {
+    std::lock_guard lock(mutex_);
+    if (!has_blob_turn(actor, hash)) {
+      want_blob_turn_.insert(actor);
+      return false;
+    }
+    if (!reserve(actor, bytes, wake)) return false;
+    want_blob_turn_.erase(actor);
+    take_blob_turn(actor, hash);
+  }
+  if (wake) options_.wake();
+  return true;
+}
+
+// Actors that need the same blob at the same time send it together.
+bool Window::has_blob_turn(const ActorId& actor, const Hash& hash) const {
+  return blobs_begun_.size() < options_.blobs_begun_max || sending_.contains(actor) || blobs_begun_.contains(hash) ||
+         blobs_known_.contains(hash);
+}
+
+void Window::take_blob_turn(const ActorId& actor, const Hash& hash) {
+  if (blobs_known_.contains(hash)) return;
+  const auto [sending, is_new] = sending_.try_emplace(actor, Sending{hash});
+  CHECK(sending->second.hash == hash, "actor ", actor.short_hex(), " sends two blobs at once");
+  if (is_new) ++blobs_begun_[hash].senders;
+}
+
+bool Window::end_blob_turn(const ActorId& actor) {
+  const auto sending = sending_.find(actor);
+  if (sending == sending_.end()) return false;
+  const auto begun = blobs_begun_.find(sending->second.hash);
+  sending_.erase(sending);
+  if (begun == blobs_begun_.end()) return !want_blob_turn_.empty() && wants_wake();  // it is whole
+  if (--begun->second.senders != 0) return false;
+  const Sendable before = sendable();
+  if (begun->second.end == 0) {
+    blobs_begun_.erase(begun);
+  } else {
+    given_up_.push_back(begun->first);
+    flush_given_up();
+  }
+  return (sendable() != before || !want_blob_turn_.empty()) && wants_wake();
+}
+
+void Window::give_up_blob(const ActorId& actor) {
+  bool wake;
+  {
+    std::lock_guard lock(mutex_);
+    want_blob_turn_.erase(actor);
+    wake = end_blob_turn(actor);
+  }
+  if (wake) options_.wake();
+}
+
+void Window::flush_given_up() {
+  constexpr uint64_t kSize = item_size(kBlobHeadSize);
+  for (; !given_up_.empty() && room() >= kSize; given_up_.pop_front()) {
+    const auto begun = blobs_begun_.find(given_up_.front());
+    if (begun == blobs_begun_.end() || begun->second.senders != 0) continue;  // somebody sends it after all
+    const uint64_t length = begun->second.length;
+    open_.builder.append_blob(begun->first, length, length, {});
+    blobs_begun_.erase(begun);
+    after_append(kSize);
+  }
+}
+
 bool Window::was_sent(const Hash& hash, uint64_t offset) const {
   if (blobs_known_.contains(hash)) return true;
-  return std::any_of(blobs_begun_.begin(), blobs_begun_.end(),
-                     [&](const auto& begun) { return begun.first == hash && offset < begun.second; });
+  const auto begun = blobs_begun_.find(hash);
+  return begun != blobs_begun_.end() && offset < begun->second.end;
 }
 
 void Window::note_piece(const Hash& hash, uint64_t length, uint64_t end) {
-  const auto begun =
-      std::find_if(blobs_begun_.begin(), blobs_begun_.end(), [&](const auto& it) { return it.first == hash; });
-  if (end < length && begun != blobs_begun_.end()) begun->second = end;
-  if (end < length && begun == blobs_begun_.end()) {
-    if (blobs_begun_.size() == kBlobsBegunMax) blobs_begun_.pop_front();
-    blobs_begun_.emplace_back(hash, end);
+  const auto begun = blobs_begun_.find(hash);
+  if (begun != blobs_begun_.end()) {
+    begun->second.length = length;
+    begun->second.end = end;
   }
   if (end < length) return;
   if (begun != blobs_begun_.end()) blobs_begun_.erase(begun);
-  blobs_known_.insert(hash);
+  note_offered(hash);
+}
+
+void Window::note_offered(const Hash& hash) {
+  if (!blobs_known_.insert(hash).second) return;
   blobs_known_order_.push_back(hash);
   if (blobs_known_order_.size() > options_.blobs_known_max) {
     blobs_known_.erase(blobs_known_order_.front());
@@ -267,8 +348,8 @@ void Window::append_blob(const ActorId& actor, const Hash& hash, uint64_t length
       give_back(share_of(actor), bytes);
       return;
     }
-    const bool edge = open_.builder.empty();
-    const size_t full_before = full_.size();
+    const Sendable before = sendable();
+    if (const auto sending = sending_.find(actor); sending != sending_.end()) sending->second.sent = true;
     if (was_sent(hash, offset)) {
       wake = give_back_reserved(actor, bytes);
     } else {
@@ -276,8 +357,9 @@ void Window::append_blob(const ActorId& actor, const Hash& hash, uint64_t length
       open_.builder.append_blob_content(content, digest);
       after_append(bytes);
       note_piece(hash, length, offset + piece.size());
-      wake = (edge || full_.size() != full_before) && wants_wake();
+      wake = sendable() != before && wants_wake();
     }
+    if (offset + piece.size() == length) wake |= end_blob_turn(actor);
   }
   if (wake) options_.wake();
 }
@@ -303,6 +385,7 @@ std::vector<Waker> Window::take_all_wakers() {
   durable_waiting_.clear();
   waiting_.clear();
   waiting_by_actor_.clear();
+  want_blob_turn_.clear();
   return wakers;
 }
 
@@ -322,6 +405,8 @@ void Window::close() {
     std::lock_guard lock(mutex_);
     closed_.store(true, std::memory_order_release);
     gaps_.clear();  // no event will come for them to stand before
+    gap_of_.clear();
+    given_up_.clear();
     wakers = take_all_wakers();
   }
   for (const Waker& waker : wakers) waker();
@@ -380,7 +465,7 @@ bool Window::has_full() const {
 
 bool Window::empty() const {
   std::lock_guard lock(mutex_);
-  return full_.empty() && open_.builder.empty() && gaps_.empty();
+  return full_.empty() && open_.builder.empty() && gaps_.empty() && given_up_.empty();
 }
 
 void Window::acknowledge(uint64_t durable_bytes, uint64_t events_more, uint64_t credit_bytes) {
@@ -393,6 +478,7 @@ void Window::acknowledge(uint64_t durable_bytes, uint64_t events_more, uint64_t 
     for (const auto& [share, bytes] : portions_.front().parts) give_back(share, bytes);
   }
   flush_gaps();
+  flush_given_up();
 }
 
 void Window::woken() {
@@ -403,7 +489,8 @@ void Window::woken() {
 std::vector<Waker> Window::take_wakers() {
   std::vector<Waker> wakers;
   std::lock_guard lock(mutex_);
-  if (!gaps_.empty()) flush_gaps();
+  flush_gaps();
+  flush_given_up();
   while (!durable_waiting_.empty() && durable_waiting_.front().first <= status_.durable_bytes) {
     wakers.push_back(std::move(durable_waiting_.front().second));
     durable_waiting_.pop_front();
@@ -411,11 +498,16 @@ std::vector<Waker> Window::take_wakers() {
   const uint64_t now_free = room();
   if (waiting_.empty() || now_free < kWakeRoom) return wakers;
   uint64_t left = now_free / kRoomPerWaker;
+  size_t turns = options_.blobs_begun_max - std::min(options_.blobs_begun_max, blobs_begun_.size());
   for (int looks = kLookedAt; looks > 0 && left > 0 && !waiting_.empty(); --looks) {
-    if (!is_worth_trying(waiting_.front().first)) {
+    const ActorId& actor = waiting_.front().first;
+    const bool wants_turn = want_blob_turn_.contains(actor);
+    if (!is_worth_trying(actor) || (wants_turn && turns == 0)) {
       waiting_.splice(waiting_.end(), waiting_, waiting_.begin());  // it holds too much already
       continue;
     }
+    if (wants_turn) --turns;
+    want_blob_turn_.erase(actor);
     wakers.push_back(std::move(waiting_.front().second));
     waiting_by_actor_.erase(waiting_.front().first);
     waiting_.pop_front();

@@ -5,9 +5,9 @@
 // Threads: the Outbox's methods any; the rest is the bus thread's, by way of Sender. `wake` may be called from any
 // thread, with the mutex not held, and at most once until the bus thread calls woken(). Bounds: appended and not
 // durable ≤ min(credit, window_bytes), and for each event among that 16 bytes more; `blobs_known_max` remembered
-// offers; one pending gap for each chain that is dropping; one room waker an actor; durability wakers as many as
-// callers wait. Without room: try_reserve says no, and the producer waits or drops. A gap is told once there is room
-// for what follows it, so that it covers all that was dropped one after the other.
+// offers; `blobs_begun_max` blobs on their way; one pending gap for each chain that is dropping; one room waker an
+// actor; durability wakers as many as callers wait. Without room: try_reserve says no, and the producer waits or drops.
+// A gap is told once there is room for what follows it, so that it covers all that was dropped one after the other.
 #pragma once
 
 #include <atomic>
@@ -27,11 +27,14 @@ namespace theater::bus {
 
 class Window final : public Outbox {
  public:
+  static constexpr size_t kBlobsBegunMax = 64;  // docs/formats/frame.md
+
   struct Options {
     std::string auditor;
     uint64_t window_bytes = 8u << 20;
     size_t blobs_known_max = 64 * 1024;
     std::function<void()> wake;
+    size_t blobs_begun_max = kBlobsBegunMax;
   };
 
   explicit Window(Options options);
@@ -43,7 +46,9 @@ class Window final : public Outbox {
   void append(const schema::EncodedEvent& event) override;
   void drop(const schema::EncodedEvent& event) override;
   bool needs_blob(const Hash& hash) override;
+  bool try_reserve_blob(const ActorId& actor, const Hash& hash, size_t bytes) override;
   void append_blob(const ActorId& actor, const Hash& hash, uint64_t length, uint64_t offset, BytesView piece) override;
+  void give_up_blob(const ActorId& actor) override;
   void when_durable(Waker waker) override;
   void demote(bool demoted) override;
   bool demoted() const override { return demoted_.load(std::memory_order_acquire); }
@@ -92,13 +97,36 @@ class Window final : public Outbox {
     std::vector<std::pair<Share*, uint64_t>> parts;
   };
 
+  // A blob of which the auditor has a part.
+  struct BegunBlob {
+    uint64_t length = 0, end = 0;  // how far it was sent
+    size_t senders = 0;
+  };
+  struct Sending {
+    Hash hash;
+    bool sent = false;  // something of it, by this actor
+  };
+
+  struct Sendable {
+    size_t full = 0;
+    bool partial = false;
+    bool operator==(const Sendable&) const = default;
+  };
+
   uint64_t room() const;
+  Sendable sendable() const;
   Share* share_of(const ActorId& actor);  // null: it holds nothing
   bool is_worth_trying(const ActorId& actor);
   void give_back(Share* share, uint64_t bytes);
   bool give_back_reserved(const ActorId& actor, uint64_t bytes);  // as wants_wake()
+  bool reserve(const ActorId& actor, uint64_t bytes, bool& wake);
+  bool has_blob_turn(const ActorId& actor, const Hash& hash) const;
+  void take_blob_turn(const ActorId& actor, const Hash& hash);
+  bool end_blob_turn(const ActorId& actor);  // as wants_wake()
+  void flush_given_up();
   bool was_sent(const Hash& hash, uint64_t offset) const;
   void note_piece(const Hash& hash, uint64_t length, uint64_t end);
+  void note_offered(const Hash& hash);
   void close_portion();
   void note_dropped(const schema::EncodedEvent& event);
   void append_gap(std::list<Gap>::iterator gap);
@@ -129,7 +157,10 @@ class Window final : public Outbox {
   std::list<std::pair<ActorId, Waker>> waiting_;
   std::unordered_map<ActorId, std::list<std::pair<ActorId, Waker>>::iterator> waiting_by_actor_;
   std::deque<std::pair<uint64_t, Waker>> durable_waiting_;  // by the byte position waited for, which only grows
-  std::deque<std::pair<Hash, uint64_t>> blobs_begun_;       // on their way: how far; oldest first
+  std::unordered_map<Hash, BegunBlob> blobs_begun_;
+  std::unordered_map<ActorId, Sending> sending_;
+  std::deque<Hash> given_up_;                   // begun, and nobody sends the rest: the auditor is to be told
+  std::unordered_set<ActorId> want_blob_turn_;  // among those that wait for room
   std::unordered_set<Hash> blobs_known_;
   std::deque<Hash> blobs_known_order_;
 };

@@ -39,6 +39,7 @@ class Message {
   bool receive(void* socket) { return zmq_msg_recv(&message_, socket, ZMQ_DONTWAIT) >= 0; }
   bool more() { return zmq_msg_more(&message_) != 0; }
   BytesView bytes() { return {static_cast<const uint8_t*>(zmq_msg_data(&message_)), zmq_msg_size(&message_)}; }
+  int descriptor() { return zmq_msg_get(&message_, ZMQ_SRCFD); }
   std::optional<CurveKey> user() {
     const char* id = zmq_msg_gets(&message_, "User-Id");
     return id == nullptr ? std::nullopt : CurveKey::from_hex_text(id);
@@ -144,7 +145,7 @@ Result<ZmqSocket> ZmqSocket::make(ZmqContext& context, SocketRole role, const So
                                   size_t message_max) {
   void* raw = zmq_socket(context.raw(), type_of(role));
   if (raw == nullptr) return zmq_error("can't make a ZeroMQ socket");
-  ZmqSocket socket(raw, role);
+  ZmqSocket socket(raw, role, message_max);
   OptionSetter set(raw);
   set_role(set, role, message_max);
   set_security(set, security);
@@ -153,14 +154,20 @@ Result<ZmqSocket> ZmqSocket::make(ZmqContext& context, SocketRole role, const So
 }
 
 ZmqSocket::ZmqSocket(ZmqSocket&& other) noexcept
-    : socket_(std::exchange(other.socket_, nullptr)), role_(other.role_), watched_(other.watched_) {}
+    : socket_(std::exchange(other.socket_, nullptr)),
+      role_(other.role_),
+      message_max_(other.message_max_),
+      watched_(other.watched_),
+      guard_(std::move(other.guard_)) {}
 
 ZmqSocket& ZmqSocket::operator=(ZmqSocket&& other) noexcept {
   if (this != &other) {
     close();
     socket_ = std::exchange(other.socket_, nullptr);
     role_ = other.role_;
+    message_max_ = other.message_max_;
     watched_ = other.watched_;
+    guard_ = std::move(other.guard_);
   }
   return *this;
 }
@@ -195,13 +202,15 @@ Result<void> ZmqSocket::connect(const std::string& endpoint) {
 
 Result<ZmqSocket> ZmqSocket::watch(ZmqContext& context, bool attempts_too) {
   const std::string endpoint = str_cat("inproc://watch-", reinterpret_cast<uintptr_t>(socket_));
-  const int events = ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL |
-                     ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH |
+  const int events = ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_CONNECTED | ZMQ_EVENT_DISCONNECTED |
+                     ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL |
+                     ZMQ_EVENT_HANDSHAKE_FAILED_AUTH |
                      (attempts_too ? ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_CONNECT_RETRIED : 0);
   TRY_ASSIGN(ZmqSocket watcher, make(context, SocketRole::kWatch, {}, 0));
   if (zmq_socket_monitor(socket_, endpoint.c_str(), events) != 0) return zmq_error("can't watch a socket");
   watched_ = true;
   TRY(watcher.connect(endpoint));
+  guard_ = watcher.guard_ = std::make_shared<MessageGuard>(message_max_, role_ != SocketRole::kDataOut);
   return watcher;
 }
 
@@ -236,7 +245,11 @@ std::optional<Received> ZmqSocket::receive() {
   for (;;) {
     Received received;
     auto message = std::make_shared<Message>();
-    if (!message->receive(socket_)) return std::nullopt;
+    if (!message->receive(socket_)) {
+      if (guard_ != nullptr) guard_->emptied();
+      return std::nullopt;
+    }
+    if (guard_ != nullptr) guard_->came(message->descriptor());
     if (role_ == SocketRole::kAnswer && message->more()) {
       received.routing_id.assign(message->bytes().begin(), message->bytes().end());
       message = std::make_shared<Message>();
@@ -260,7 +273,10 @@ std::optional<Watched> ZmqSocket::next_watched() {
     if (!event.receive(socket_) || event.bytes().size() < 6) return std::nullopt;
     if (!event.more() || !address.receive(socket_)) return std::nullopt;
     uint16_t kind;
+    uint32_t value;
     std::memcpy(&kind, event.bytes().data(), sizeof kind);
+    std::memcpy(&value, event.bytes().data() + sizeof kind, sizeof value);
+    if (kind == ZMQ_EVENT_ACCEPTED || kind == ZMQ_EVENT_CONNECTED) guard_->opened(static_cast<int>(value));
     const std::string where = escape(address.bytes());
     if (kind == ZMQ_EVENT_DISCONNECTED) return Watched{WatchEvent::kDisconnected, where};
     if (kind == ZMQ_EVENT_HANDSHAKE_SUCCEEDED) return Watched{WatchEvent::kConnected, where};
@@ -270,6 +286,10 @@ std::optional<Watched> ZmqSocket::next_watched() {
       return Watched{WatchEvent::kHandshakeFailed, where};
     }
   }
+}
+
+std::vector<std::string> ZmqSocket::shut_endless(uint64_t monotonic_ns) {
+  return guard_ == nullptr ? std::vector<std::string>() : guard_->look(monotonic_ns);
 }
 
 std::optional<std::vector<Bytes>> ZmqSocket::receive_parts() {

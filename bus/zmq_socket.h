@@ -15,6 +15,7 @@
 #include "base/result.h"
 #include "base/text.h"
 #include "bus/keys.h"
+#include "bus/message_guard.h"
 
 namespace theater::bus {
 
@@ -68,7 +69,8 @@ class ZmqSocket {
   Result<void> bind_listening(const std::string& path, int descriptor);
   Result<void> connect(const std::string& endpoint);
   // A socket that tells what happens to this one; if asked, also that it is connected (the handshake is done) and that
-  // an attempt to connect failed. Made before bind or connect, and closed after it.
+  // an attempt to connect failed. Made before bind or connect, and closed after it. A socket that is watched guards
+  // itself against messages without end, as long as next_watched() and shut_endless() are called.
   Result<ZmqSocket> watch(ZmqContext& context, bool attempts_too = false);
   void linger(int ms);
 
@@ -77,20 +79,24 @@ class ZmqSocket {
   SendOutcome send_to(BytesView routing_id, BytesView bytes);
   // The next message; nothing if there is none now. Messages of another shape than the role's are dropped.
   std::optional<Received> receive();
-  std::optional<Watched> next_watched();              // kWatch
-  std::optional<std::vector<Bytes>> receive_parts();  // kGatekeeper
-  void send_parts(std::span<const Bytes> parts);      // kGatekeeper
+  std::optional<Watched> next_watched();                         // kWatch
+  std::vector<std::string> shut_endless(uint64_t monotonic_ns);  // bus/message_guard.h
+  std::optional<std::vector<Bytes>> receive_parts();             // kGatekeeper
+  void send_parts(std::span<const Bytes> parts);                 // kGatekeeper
 
   void* raw() const { return socket_; }
 
  private:
-  ZmqSocket(void* socket, SocketRole role) : socket_(socket), role_(role) {}
+  ZmqSocket(void* socket, SocketRole role, size_t message_max)
+      : socket_(socket), role_(role), message_max_(message_max) {}
   void close();
   bool more() const;
 
   void* socket_;
   SocketRole role_;
+  size_t message_max_;
   bool watched_ = false;
+  std::shared_ptr<MessageGuard> guard_;  // the watched socket's and its watcher's
 };
 
 struct PollItem {

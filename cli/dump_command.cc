@@ -103,6 +103,8 @@ void dump_item(const bus::ItemView& item) {
     case bus::ItemKind::kEvent: return dump_event(item.content);
     case bus::ItemKind::kBlob: {
       const auto piece = bus::parse_blob_piece(item.content);
+      if (piece->gives_up())
+        return print_line(str_cat("blob ", piece->hash.hex(), " is given up: no more of it comes"));
       return print_line(str_cat("piece of blob ", piece->hash.hex(), ": ", piece->bytes.size(), " bytes from ",
                                 piece->offset, " of ", piece->length));
     }

@@ -16,7 +16,6 @@ Result<void> BlobIntake::load() {
     TRY_ASSIGN(const PieceRow row, decode_row<PieceRow>(rows->value()));
     Unfinished& blob = unfinished_[{node, hash}];
     blob.row = row;
-    blob.began = ++begun_;
     uint64_t offset = 0;
     const auto pieces = store_.scan(Table::kBlobs, piece_prefix(row.number));
     for (; pieces->valid() && offset < row.next_offset; pieces->next()) {
@@ -64,6 +63,10 @@ Result<std::string> BlobIntake::add(const PublicKey& node, const bus::BlobPiece&
     drop(at, batch);
     at = unfinished_.end();
   }
+  if (piece.gives_up()) {
+    if (at != unfinished_.end()) drop(at, batch);
+    return std::string();
+  }
   if (piece.offset != (at == unfinished_.end() ? 0 : at->second.row.next_offset)) {
     return str_cat("a piece at byte ", piece.offset, " of blob ", piece.hash.hex(), " without those before it");
   }
@@ -98,12 +101,11 @@ BlobIntake::Unfinished& BlobIntake::begin(const Key& key, uint64_t length, Batch
   for (auto it = unfinished_.lower_bound({key.first, Hash{}}); it != unfinished_.end() && it->first.first == key.first;
        ++it) {
     ++of_node;
-    if (oldest == unfinished_.end() || it->second.began < oldest->second.began) oldest = it;
+    if (oldest == unfinished_.end() || it->second.row.number < oldest->second.row.number) oldest = it;
   }
   if (of_node >= kUnfinishedMax) drop(oldest, batch);
   Unfinished& blob = unfinished_[key];
   blob.row = {next_blob_++, length, 0};
-  blob.began = ++begun_;
   return blob;
 }
 

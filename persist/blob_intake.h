@@ -3,8 +3,8 @@
 // which their frame is, so a restart goes on in the middle of a blob.
 //
 // Bounds: a blob of at most kBlobMax bytes in at most kPiecesMax pieces; at most kUnfinishedMax blobs in the making for
-// each node (one more drops the oldest). Hashing is incremental; nothing is held but the digest's state.
-// One thread, the recorder's.
+// each node (one more drops the oldest: a stream has half as many, see bus/window.h). Hashing is incremental; nothing
+// is held but the digest's state. One thread, the recorder's.
 #pragma once
 
 #include <map>
@@ -45,7 +45,6 @@ class BlobIntake {
     PieceRow row;
     std::vector<uint64_t> offsets;
     Sha256 digest;
-    uint64_t began = 0;  // order
     bool dirty = false;
   };
   struct Known {
@@ -63,7 +62,6 @@ class BlobIntake {
   Holdings& holdings_;
   std::map<Key, Unfinished> unfinished_;
   std::unordered_map<Hash, Known> known_;
-  uint64_t begun_ = 0;
 };
 
 }  // namespace theater::persist

@@ -36,8 +36,8 @@ size_t AuditLinks::may_miss() const {
 
 // Takes `room` at those that want it, at as many as are needed or, waiting, at none. In the strict mode there is one
 // order only, and what was taken is kept: whoever waits for an auditor is the next one there, not the first again.
-template <typename Wants>
-bool AuditLinks::take(const ActorId& actor, size_t room, Wants wants) {
+template <typename Wants, typename Reserve>
+bool AuditLinks::take(const ActorId& actor, size_t room, Wants wants, Reserve reserve) {
   if (held_ != room) give_back(actor);
   held_ = room;
   const bool in_order = mode_ == schema::AuditMode::kStrict;
@@ -46,7 +46,7 @@ bool AuditLinks::take(const ActorId& actor, size_t room, Wants wants) {
   for (auto& member : members_) member.is_full = false;
   for (auto& member : members_) {
     if (member.has_room || member.outbox->closed() || !wants(member)) continue;
-    member.has_room = member.outbox->try_reserve(actor, room);
+    member.has_room = reserve(*member.outbox);
     if (member.has_room || !member.waited_for()) continue;
     member.is_full = true;
     if (++full > may_be_full && in_order) return false;
@@ -64,7 +64,10 @@ void AuditLinks::give_back(const ActorId& actor) {
 }
 
 bool AuditLinks::try_reserve(const ActorId& actor, size_t bytes) {
-  return take(actor, Outbox::event_room(bytes), [](const Member& member) { return !member.blob_missing; });
+  const size_t room = Outbox::event_room(bytes);
+  return take(
+      actor, room, [](const Member& member) { return !member.blob_missing; },
+      [&](Outbox& outbox) { return outbox.try_reserve(actor, room); });
 }
 
 void AuditLinks::release(const ActorId& actor, size_t) { give_back(actor); }
@@ -78,11 +81,15 @@ bool AuditLinks::needs_blob(const Hash& hash) {
   return any;
 }
 
-bool AuditLinks::try_reserve_blob(const ActorId& actor, size_t piece_bytes) {
+bool AuditLinks::try_reserve_blob(const ActorId& actor, const Hash& hash, size_t piece_bytes) {
+  const size_t room = Outbox::blob_room(piece_bytes);
   const auto wants = [](const Member& member) { return member.wants_blob && !member.blob_missing; };
-  if (!take(actor, Outbox::blob_room(piece_bytes), wants)) return false;
+  if (!take(actor, room, wants, [&](Outbox& outbox) { return outbox.try_reserve_blob(actor, hash, room); }))
+    return false;
   for (auto& member : members_) {
-    if (wants(member) && !member.has_room) member.blob_missing = true;
+    if (!wants(member) || member.has_room) continue;
+    member.blob_missing = true;
+    member.outbox->give_up_blob(actor);
   }
   return true;
 }
@@ -114,7 +121,10 @@ void AuditLinks::deliver(const schema::EncodedEvent& event) {
 
 void AuditLinks::forget_event(const ActorId& actor) {
   give_back(actor);
-  for (auto& member : members_) member.blob_missing = member.is_full = false;
+  for (auto& member : members_) {
+    member.blob_missing = member.is_full = false;
+    member.outbox->give_up_blob(actor);
+  }
 }
 
 void AuditLinks::when_room(const ActorId& actor, std::function<void()> waker) {

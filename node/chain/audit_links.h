@@ -52,7 +52,7 @@ class AuditLinks final : public Subscriber {
   void deliver(const schema::EncodedEvent& event) override;
   void end_of_chain(const ActorId&) override {}
   bool needs_blob(const Hash& hash) override;
-  bool try_reserve_blob(const ActorId& actor, size_t piece_bytes) override;
+  bool try_reserve_blob(const ActorId& actor, const Hash& hash, size_t piece_bytes) override;
   void deliver_blob(const ActorId& actor, const Hash& hash, uint64_t length, uint64_t offset, BytesView piece) override;
 
  private:
@@ -65,8 +65,8 @@ class AuditLinks final : public Subscriber {
     bool blob_missing = false;         // a payload of the event in progress found no room: the event goes with it
     bool waited_for() const { return !outbox->demoted() && !outbox->closed(); }
   };
-  template <typename Wants>
-  bool take(const ActorId& actor, size_t room, Wants wants);
+  template <typename Wants, typename Reserve>
+  bool take(const ActorId& actor, size_t room, Wants wants, Reserve reserve);
   void give_back(const ActorId& actor);
   size_t may_miss() const;
 

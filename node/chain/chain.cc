@@ -218,7 +218,7 @@ bool Chain::send_blobs(Entry& entry) {
     do {
       const auto rest = all.subspan(entry.blob_offset);
       const auto piece = rest.first(std::min<size_t>(bus::Outbox::kBlobPieceMax, rest.size()));
-      if (!take_room(entry, [&] { return subscriber.try_reserve_blob(id_, piece.size()); })) return false;
+      if (!take_room(entry, [&] { return subscriber.try_reserve_blob(id_, blob.hash, piece.size()); })) return false;
       subscriber.deliver_blob(id_, blob.hash, all.size(), entry.blob_offset, piece);
       entry.blob_offset += piece.size();
     } while (entry.blob_offset < all.size());

@@ -44,8 +44,9 @@ class Subscriber {
     (void)hash;
     return false;
   }
-  virtual bool try_reserve_blob(const ActorId& actor, size_t piece_bytes) {
+  virtual bool try_reserve_blob(const ActorId& actor, const Hash& hash, size_t piece_bytes) {
     (void)actor;
+    (void)hash;
     (void)piece_bytes;
     return true;
   }

@@ -212,7 +212,7 @@ TEST_F(WindowTest, offers_of_blobs_are_remembered_within_bounds) {
   for (const char* text : {"1", "2", "3"}) {
     const Hash hash = sha256(as_bytes(text));
     EXPECT_TRUE(window_.needs_blob(hash));
-    ASSERT_TRUE(window_.try_reserve(test_actor(1), Outbox::blob_room(1)));
+    ASSERT_TRUE(window_.try_reserve_blob(test_actor(1), hash, Outbox::blob_room(1)));
     window_.append_blob(test_actor(1), hash, 1, 0, as_bytes(text));
     EXPECT_FALSE(window_.needs_blob(hash));
   }
@@ -226,7 +226,7 @@ TEST_F(WindowTest, actors_that_send_the_same_blob_at_once_send_each_piece_once_a
   const Bytes blob(3000, 7);
   const Hash hash = sha256(blob);
   const auto piece = [&](uint8_t actor, uint64_t offset) {
-    ASSERT_TRUE(window_.try_reserve(test_actor(actor), Outbox::blob_room(1000)));
+    ASSERT_TRUE(window_.try_reserve_blob(test_actor(actor), hash, Outbox::blob_room(1000)));
     window_.append_blob(test_actor(actor), hash, blob.size(), offset, BytesView(blob).subspan(offset, 1000));
   };
   piece(1, 0);

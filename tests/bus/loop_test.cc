@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include <zmq.h>
 
 #include <cstdlib>
 #include <filesystem>
@@ -241,7 +242,7 @@ TEST_F(LoopTest, blobs_travel_in_pieces_once_and_gaps_are_marked) {
   ASSERT_TRUE(outbox_->needs_blob(hash));
   for (size_t offset = 0; offset < blob.size(); offset += Outbox::kBlobPieceMax) {
     const size_t size = std::min(Outbox::kBlobPieceMax, blob.size() - offset);
-    ASSERT_TRUE(eventually([&] { return outbox_->try_reserve(test_actor(1), Outbox::blob_room(size)); }));
+    ASSERT_TRUE(eventually([&] { return outbox_->try_reserve_blob(test_actor(1), hash, Outbox::blob_room(size)); }));
     outbox_->append_blob(test_actor(1), hash, blob.size(), offset, BytesView(blob).subspan(offset, size));
   }
   EXPECT_FALSE(outbox_->needs_blob(hash));
@@ -286,6 +287,67 @@ TEST_F(LoopTest, a_blob_is_fetched_back_whole) {
   for (auto& each : many) EXPECT_TRUE(each.get().ok());
   close_auditor();
   EXPECT_EQ(fetch(hash, blob.size()).get().error().code, ErrorCode::kUnavailable);
+}
+
+// Memory of this process.
+size_t resident_bytes() {
+  size_t pages = 0, resident = 0;
+  std::ifstream("/proc/self/statm") >> pages >> resident;
+  return resident * static_cast<size_t>(sysconf(_SC_PAGESIZE));
+}
+
+// Sends one message of 1 GiB in parts of so many bytes, which are all the same memory here. Returns by how much this
+// process grew until the other side broke the connection.
+size_t growth_by_an_endless_message(SocketRole role, const SocketSecurity& security, const std::string& endpoint,
+                                    size_t part) {
+  static Bytes bytes(64 * 1024);
+  ZmqContext context(1);
+  auto made = ZmqSocket::make(context, role, security, 4096).value();
+  auto watch = made.watch(context, true).value();
+  auto socket = std::move(made);  // closed before its watcher
+  EXPECT_TRUE(socket.connect(endpoint).ok());
+  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  const auto happens = [&](WatchEvent event, const std::function<void()>& meanwhile) {
+    while (std::chrono::steady_clock::now() < until) {
+      while (const auto watched = watch.next_watched()) {
+        if (watched->event == event) return true;
+      }
+      meanwhile();
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    return false;
+  };
+  EXPECT_TRUE(happens(WatchEvent::kConnected, [] {}));
+  for (size_t left = (size_t{1} << 30) / part; left > 0; --left) {
+    zmq_msg_t message;
+    zmq_msg_init_data(&message, bytes.data(), part, [](void*, void*) {}, nullptr);
+    EXPECT_GE(zmq_msg_send(&message, socket.raw(), left > 1 ? ZMQ_SNDMORE : 0), 0) << zmq_strerror(zmq_errno());
+  }
+  const size_t queued = resident_bytes();
+  size_t most = queued;
+  EXPECT_TRUE(happens(WatchEvent::kDisconnected, [&] { most = std::max(most, resident_bytes()); }));
+  return most - queued;
+}
+
+TEST_F(LoopTest, a_message_without_end_is_cut_before_it_fills_the_memory) {
+  open_auditor();
+  open_node(auditor_keys_.public_keys());
+  emit(0);
+  expect_all_stored(1);
+  const SocketSecurity security{&node_keys_, auditor_keys_.public_keys().curve, ""};
+  const struct {
+    SocketRole role;
+    std::string endpoint;
+    size_t part;
+  } ways[] = {{SocketRole::kDataOut, data_, 64 * 1024}, {SocketRole::kTalk, control_, 4'000}};
+  for (const auto& way : ways) {
+    EXPECT_LT(growth_by_an_endless_message(way.role, security, way.endpoint, way.part), size_t{512} << 20);
+    EXPECT_TRUE(eventually([&] {
+      return auditor_log_.has("at " + way.endpoint + ", which sent a message without end");
+    })) << auditor_log_.all();
+    emit(outbox_->status().appended_events);
+  }
+  expect_all_stored(3);
 }
 
 TEST_F(LoopTest, an_auditor_that_lost_its_store_stops_the_link_with_advice) {

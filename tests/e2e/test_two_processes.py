@@ -42,6 +42,24 @@ class Actors(house.Case):
         self.assertIn("WasmError", last)
         self.assertIn("it was enough", last)
 
+    def test_many_actors_with_large_payloads_at_once_all_get_on(self):
+        """A payload is sent in many pieces, and an auditor puts only so many payloads together at once."""
+        actors = [self.pair.spawn("echo") for _ in range(140)]
+        self.pair.auditor.process.send_signal(signal.SIGSTOP)  # so that all of them have begun
+        asking = []
+        for i, actor in enumerate(actors):
+            (self.folder / f"payload-{i}").write_bytes(b"%8d" % i * 40_000)
+            asking.append(self.start("theater", "actor", "request", actor, f"@payload-{i}", "--node", "unix:node.sock",
+                                     "--timeout-ms", "200000"))
+        house.wait_until(lambda: sum(each["mailbox"] == 0 and each["waits_for"] != "" for each in
+                                     self.pair.actor_json("list")) >= len(actors), "all wait for the auditor")
+        self.pair.auditor.process.send_signal(signal.SIGCONT)
+        for each in asking:
+            self.assertEqual(each.process.wait(house.LIMIT_S), 0, each.said())
+        self.pair.stop()
+        self.assertEqual(self.theater_json("evidence", "list", "--store", "store"), [])
+        self.theater("chain", "verify", "--store", "store")
+
     def test_errors_have_their_codes(self):
         self.assertIn("theater actor list", self.pair.actor("show", "nobody", code=3).stderr)
         self.pair.spawn("counter")

@@ -50,6 +50,8 @@ class ModelOutbox final : public Outbox {
     return found != blobs.end() && found->second == length;
   }
 
+  bool try_reserve_blob(const ActorId& actor, const Hash&, size_t bytes) override { return try_reserve(actor, bytes); }
+  void give_up_blob(const ActorId&) override {}
   bool try_reserve(const ActorId&, size_t bytes) override {
     if (closed_ || bytes > room_) return false;
     room_ -= bytes;

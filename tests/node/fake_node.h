@@ -60,6 +60,8 @@ class FakeOutbox final : public bus::Outbox {
     return reserved_;
   }
 
+  bool try_reserve_blob(const ActorId& actor, const Hash&, size_t bytes) override { return try_reserve(actor, bytes); }
+  void give_up_blob(const ActorId&) override {}
   bool try_reserve(const ActorId&, size_t bytes) override {
     std::lock_guard lock(mutex_);
     if (closed_ || bytes > room_) return false;

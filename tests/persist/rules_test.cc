@@ -307,6 +307,47 @@ TEST(Rules, BlobsAreHashedBeforeTheyCount) {
   EXPECT_FALSE(out.reader->blob(sha256(content)).ok());
 }
 
+TEST(Rules, ABlobThatIsGivenUpLeavesNothingBehindAndCanBeginAnew) {
+  TestStream stream(1);
+  const Bytes content(3000, 'q');
+  const Hash hash = sha256(content);
+  stream.builder.append_blob(hash, content.size(), 0, BytesView(content).first(1000));
+  stream.seal();
+  stream.builder.append_blob(hash, content.size(), content.size(), {});
+  stream.seal();
+  stream.builder.append_blob(sha256(as_bytes("never begun")), 11, 11, {});
+  stream.seal();
+  auto store = std::make_shared<MemoryStore>();
+  EXPECT_THAT(record_alarms(*store, stream), IsEmpty());
+  EXPECT_FALSE(store->scan(Table::kBlobs, {})->valid()) << "pieces that nobody asks for any more";
+  TestStream again(2);
+  again.blob(content);
+  EXPECT_THAT(record_alarms(*store, again), IsEmpty());
+  EXPECT_EQ(read_blob(*store, hash).value(), content);
+}
+
+// Two streams of a node have as many on their way as are kept: the one that runs, and the one before it.
+TEST(Rules, OfTooManyUnfinishedBlobsThoseOfTheNewestStreamStay) {
+  auto store = std::make_shared<MemoryStore>();
+  const auto begun_in = [&](uint8_t stream_id, size_t count, bool finish) {
+    TestStream stream(stream_id);
+    const auto content = [&](size_t i) { return Bytes(2000, static_cast<uint8_t>(stream_id * 70 + i)); };
+    for (const uint64_t offset : {0, 1000}) {
+      if (offset != 0 && !finish) break;
+      for (size_t i = 0; i < count; ++i) {
+        const Bytes bytes = content(i);
+        stream.builder.append_blob(sha256(bytes), bytes.size(), offset, BytesView(bytes).subspan(offset, 1000));
+      }
+      stream.seal();
+      EXPECT_THAT(record_alarms(*store, stream), IsEmpty()) << "a store that is opened again";
+      stream.frames.clear();
+    }
+  };
+  begun_in(1, 64, false);
+  begun_in(2, 64, false);
+  begun_in(3, 64, true);
+}
+
 TEST(Rules, ABlobGoesOnWhereARestartCutItOff) {
   auto store = std::make_shared<MemoryStore>();
   Bytes content(10'000);

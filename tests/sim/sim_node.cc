@@ -35,6 +35,10 @@ class WitnessedOutbox final : public bus::Outbox {
   void append_blob(const ActorId& actor, const Hash& hash, uint64_t length, uint64_t offset, BytesView piece) override {
     window_->append_blob(actor, hash, length, offset, piece);
   }
+  bool try_reserve_blob(const ActorId& actor, const Hash& hash, size_t bytes) override {
+    return window_->try_reserve_blob(actor, hash, bytes);
+  }
+  void give_up_blob(const ActorId& actor) override { window_->give_up_blob(actor); }
   void when_durable(bus::Waker waker) override { window_->when_durable(std::move(waker)); }
   void fetch_blob(const Hash& hash, uint64_t length_max, bus::FetchDone done) override {
     window_->fetch_blob(hash, length_max, std::move(done));
@@ -65,8 +69,8 @@ class SimNode::Link {
   Link(Context& context, const SimNode& node, size_t auditor)
       : context_(context), wires_(*node.options_.auditors[auditor].wires), window_bytes_(node.options_.window_bytes) {
     const std::string name = str_cat("node ", node.options_.number, " auditor ", auditor);
-    window_ = std::make_shared<bus::Window>(
-        bus::Window::Options{name, window_bytes_, node.options_.blobs_known_max, [this] { woken_ = true; }});
+    window_ = std::make_shared<bus::Window>(bus::Window::Options{
+        name, window_bytes_, node.options_.blobs_known_max, [this] { woken_ = true; }, node.options_.blobs_begun_max});
     bus::Sender::Options options;
     options.auditor = name;
     options.identity = node.identity_;

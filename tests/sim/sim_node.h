@@ -27,6 +27,7 @@ class SimNode {
     size_t number = 0, actors = 3;
     uint64_t window_bytes = 512 << 10;
     size_t blobs_known_max = 64 << 10;
+    size_t blobs_begun_max = bus::Window::kBlobsBegunMax;
     uint64_t events_max = 300;
     uint64_t pause_ns = 20 * kMs;  // between bursts, at most
     bool heavy = false;            // large events and packages, so that windows fill up

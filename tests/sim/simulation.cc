@@ -74,6 +74,7 @@ Simulation::Simulation(uint64_t seed, bool trace) : context_(seed, trace) {
     options.pause_ns = 200 * kUs + context_.some(20 * kMs);
     options.heavy = heavy;
     options.blobs_known_max = 2ull << random.below(15);
+    options.blobs_begun_max = 1ull << random.below(7);
     options.signs = signs;
     for (size_t auditor = 0; auditor < auditors; ++auditor) {
       auto& link = *between_.emplace_back(std::make_unique<Between>(random));
