@@ -74,6 +74,10 @@ Result<void> write_and_sync(const std::string& path, BytesView content, unsigned
 }  // namespace
 
 Result<void> write_file(const std::string& path, BytesView content, unsigned mode) {
+  struct stat there{};
+  if (lstat(path.c_str(), &there) == 0 && !S_ISREG(there.st_mode) && !S_ISLNK(there.st_mode)) {
+    return Error{ErrorCode::kInvalid, str_cat(path, " is there already and is no regular file; it stays as it is")};
+  }
   const std::string beside = str_cat(path, ".", getpid(), ".tmp");
   auto written = write_and_sync(beside, content, mode);
   if (written.ok() && rename(beside.c_str(), path.c_str()) != 0) written = os_error("replace", path);

@@ -19,7 +19,7 @@ class Sink final : public node::Subscriber {
   bool closed() const override { return false; }
   bool try_reserve(const ActorId&, size_t) override { return true; }
   void release(const ActorId&, size_t) override {}
-  void when_room(const ActorId&, std::function<void()> waker) override { waker(); }
+  bool when_room(const ActorId&, std::function<void()>) override { return false; }
   void forget_waker(const ActorId&) override {}
   void deliver(const schema::EncodedEvent&) override { events_.fetch_add(1, std::memory_order_relaxed); }
   void end_of_chain(const ActorId&) override {}

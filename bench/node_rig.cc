@@ -218,7 +218,7 @@ Result<void> NodeRig::wait_durable() {
     if (outbox == nullptr) continue;
     auto promise = std::make_shared<std::promise<void>>();
     auto future = promise->get_future();
-    outbox->when_durable([promise] { promise->set_value(); });
+    outbox->when_durable([promise](bus::Durability) { promise->set_value(); });
     if (future.wait_for(std::chrono::milliseconds(kRequestTimeoutMs)) != std::future_status::ready) {
       return Error{ErrorCode::kDeadline, "the auditor didn't acknowledge everything in time"};
     }

@@ -25,6 +25,10 @@ namespace theater::bus {
 
 // Called once when there may be room again. Runs on the bus thread: only enqueues something, never blocks.
 using Waker = std::function<void()>;
+// What is said of what one waits for to be durable. kDurable is the last word. kNotWaitedFor may come before it:
+// nobody is to wait for this auditor any more; what it has may still become durable there.
+enum class Durability : uint8_t { kDurable, kNotWaitedFor };
+using DurabilityWaker = std::function<void(Durability)>;
 // Called once, on the bus thread or at once: only enqueues. kNotFound: the auditor says that it doesn't hold the blob.
 using FetchDone = std::function<void(Result<Bytes>)>;
 
@@ -46,6 +50,10 @@ class Outbox {
   // (the range and the head after it) before the next event of that chain.
   virtual void drop(const schema::EncodedEvent& event) = 0;
 
+  // The chain, `length` events long, begins on this link in its middle. What was before is marked by a gap from event 0
+  // on, of which an auditor that had the chain before may hold a part.
+  virtual void begin_late(const ActorId& actor, uint64_t length, const Hash& head) = 0;
+
   // True until this blob was offered on this stream (or forgotten: the memory of offers is bounded).
   virtual bool needs_blob(const Hash& hash) = 0;
   // As try_reserve(), for a piece of that blob. Not many blobs may be on their way at once, because an auditor keeps
@@ -59,9 +67,10 @@ class Outbox {
   // The actor sends no more of the blob that it is sending, if it is sending one.
   virtual void give_up_blob(const ActorId& actor) = 0;
 
-  // Calls `waker` once when everything appended up to now is durable (at once if it already is), or when nobody waits
-  // for this auditor any more: demoted() and closed() tell.
-  virtual void when_durable(Waker waker) = 0;
+  // Says kDurable when everything appended up to now is durable, and kNotWaitedFor when this auditor is demoted or hung
+  // up, before or meanwhile. Of what one that is hung up never acknowledges nothing more is said. On the bus thread, on
+  // the thread that demotes or hangs up, or at once: only enqueues.
+  virtual void when_durable(DurabilityWaker waker) = 0;
 
   // Nobody is to wait for a demoted auditor: whoever does is woken, on this thread, and whoever asks to be woken is so
   // at once. Room is what it was; what finds none is dropped, whatever the actor's audit mode.

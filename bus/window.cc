@@ -211,10 +211,25 @@ void Window::note_dropped(const schema::EncodedEvent& event) {
   if (known == gap_of_.end()) {
     gaps_.push_back({event.actor, event.sequence, event.sequence, event.hash});
     gap_of_.emplace(event.actor, std::prev(gaps_.end()));
-    return;
+  } else {
+    known->second->last = event.sequence;
+    known->second->head = event.hash;
   }
-  known->second->last = event.sequence;
-  known->second->head = event.hash;
+  if (!schema::is_terminal(event.kind)) return;
+  ended_gaps_.push_back(event.actor);
+  if (ended_gaps_.size() <= kEndedGapsMax) return;
+  if (const auto oldest = gap_of_.find(ended_gaps_.front()); oldest != gap_of_.end()) {
+    gaps_.erase(oldest->second);
+    gap_of_.erase(oldest);
+  }
+  ended_gaps_.pop_front();
+}
+
+void Window::begin_late(const ActorId& actor, uint64_t length, const Hash& head) {
+  std::lock_guard lock(mutex_);
+  if (closed() || length == 0 || gap_of_.contains(actor)) return;
+  gaps_.push_back({actor, 0, length - 1, head});
+  gap_of_.emplace(actor, std::prev(gaps_.end()));
 }
 
 void Window::append_gap(std::list<Gap>::iterator gap) {
@@ -364,25 +379,24 @@ void Window::append_blob(const ActorId& actor, const Hash& hash, uint64_t length
   if (wake) options_.wake();
 }
 
-void Window::when_durable(Waker waker) {
+void Window::when_durable(DurabilityWaker waker) {
   bool wake = false;
   {
-    std::unique_lock lock(mutex_);
-    if (nobody_waits()) {
-      lock.unlock();
-      return waker();
-    }
-    durable_waiting_.emplace_back(status_.appended_bytes, std::move(waker));
-    if (status_.durable_bytes == status_.appended_bytes) wake = wants_wake();  // it is: the bus thread calls it at once
+    std::lock_guard lock(mutex_);
+    durable_waiting_.emplace_back(status_.appended_bytes, waker);
+    if (status_.durable_bytes == status_.appended_bytes) wake = wants_wake();  // it is: the bus thread says so at once
   }
   if (wake) options_.wake();
+  if (nobody_waits()) waker(Durability::kNotWaitedFor);
 }
 
-std::vector<Waker> Window::take_all_wakers() {
+// Nobody waits for room, and nobody needs to wait for durability.
+std::vector<Waker> Window::end_waiting() {
   std::vector<Waker> wakers;
-  for (auto& [position, waker] : durable_waiting_) wakers.push_back(std::move(waker));
+  for (const auto& [position, waker] : durable_waiting_) {
+    wakers.emplace_back([waker] { waker(Durability::kNotWaitedFor); });
+  }
   for (auto& [actor, waker] : waiting_) wakers.push_back(std::move(waker));
-  durable_waiting_.clear();
   waiting_.clear();
   waiting_by_actor_.clear();
   want_blob_turn_.clear();
@@ -394,7 +408,7 @@ void Window::demote(bool demoted) {
   {
     std::lock_guard lock(mutex_);
     demoted_.store(demoted, std::memory_order_release);
-    if (demoted) wakers = take_all_wakers();
+    if (demoted) wakers = end_waiting();
   }
   for (const Waker& waker : wakers) waker();
 }
@@ -406,14 +420,17 @@ void Window::close() {
     closed_.store(true, std::memory_order_release);
     gaps_.clear();  // no event will come for them to stand before
     gap_of_.clear();
+    ended_gaps_.clear();
     given_up_.clear();
-    wakers = take_all_wakers();
+    wakers = end_waiting();
   }
   for (const Waker& waker : wakers) waker();
 }
 
 void Window::discard() {
+  std::deque<std::pair<uint64_t, DurabilityWaker>> in_vain;  // destroyed without the lock
   std::lock_guard lock(mutex_);
+  in_vain.swap(durable_waiting_);
   full_.clear();
   open_ = Body{};
 }
@@ -492,7 +509,7 @@ std::vector<Waker> Window::take_wakers() {
   flush_gaps();
   flush_given_up();
   while (!durable_waiting_.empty() && durable_waiting_.front().first <= status_.durable_bytes) {
-    wakers.push_back(std::move(durable_waiting_.front().second));
+    wakers.emplace_back([waker = std::move(durable_waiting_.front().second)] { waker(Durability::kDurable); });
     durable_waiting_.pop_front();
   }
   const uint64_t now_free = room();

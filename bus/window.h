@@ -5,8 +5,9 @@
 // Threads: the Outbox's methods any; the rest is the bus thread's, by way of Sender. `wake` may be called from any
 // thread, with the mutex not held, and at most once until the bus thread calls woken(). Bounds: appended and not
 // durable ≤ min(credit, window_bytes), and for each event among that 16 bytes more; `blobs_known_max` remembered
-// offers; `blobs_begun_max` blobs on their way; one pending gap for each chain that is dropping; one room waker an
-// actor; durability wakers as many as callers wait. Without room: try_reserve says no, and the producer waits or drops.
+// offers; `blobs_begun_max` blobs on their way; one pending gap for each chain that is dropping, and for the last
+// kEndedGapsMax that ended so (of those before, an auditor has an open chain or none); one room waker an actor;
+// durability wakers as many as callers wait. Without room: try_reserve says no, and the producer waits or drops.
 // A gap is told once there is room for what follows it, so that it covers all that was dropped one after the other.
 #pragma once
 
@@ -28,6 +29,7 @@ namespace theater::bus {
 class Window final : public Outbox {
  public:
   static constexpr size_t kBlobsBegunMax = 64;  // docs/formats/frame.md
+  static constexpr size_t kEndedGapsMax = 64 * 1024;
 
   struct Options {
     std::string auditor;
@@ -45,11 +47,12 @@ class Window final : public Outbox {
   void forget_waker(const ActorId& actor) override;
   void append(const schema::EncodedEvent& event) override;
   void drop(const schema::EncodedEvent& event) override;
+  void begin_late(const ActorId& actor, uint64_t length, const Hash& head) override;
   bool needs_blob(const Hash& hash) override;
   bool try_reserve_blob(const ActorId& actor, const Hash& hash, size_t bytes) override;
   void append_blob(const ActorId& actor, const Hash& hash, uint64_t length, uint64_t offset, BytesView piece) override;
   void give_up_blob(const ActorId& actor) override;
-  void when_durable(Waker waker) override;
+  void when_durable(DurabilityWaker waker) override;
   void demote(bool demoted) override;
   bool demoted() const override { return demoted_.load(std::memory_order_acquire); }
   bool closed() const override { return closed_.load(std::memory_order_acquire); }
@@ -134,7 +137,7 @@ class Window final : public Outbox {
   void take_reserved(const ActorId& actor, uint64_t bytes);
   void after_append(uint64_t bytes);
   bool nobody_waits() const { return demoted() || closed(); }
-  std::vector<Waker> take_all_wakers();
+  std::vector<Waker> end_waiting();
   // Returns true if the caller has to wake the bus thread once the mutex is free.
   bool wants_wake();
 
@@ -154,9 +157,11 @@ class Window final : public Outbox {
   Status status_;
   std::list<Gap> gaps_;  // that aren't told yet
   std::unordered_map<ActorId, std::list<Gap>::iterator> gap_of_;
+  std::deque<ActorId> ended_gaps_;  // of chains that ended, oldest first; some are told already
   std::list<std::pair<ActorId, Waker>> waiting_;
   std::unordered_map<ActorId, std::list<std::pair<ActorId, Waker>>::iterator> waiting_by_actor_;
-  std::deque<std::pair<uint64_t, Waker>> durable_waiting_;  // by the byte position waited for, which only grows
+  // By the byte position waited for, which only grows.
+  std::deque<std::pair<uint64_t, DurabilityWaker>> durable_waiting_;
   std::unordered_map<Hash, BegunBlob> blobs_begun_;
   std::unordered_map<ActorId, Sending> sending_;
   std::deque<Hash> given_up_;                   // begun, and nobody sends the rest: the auditor is to be told

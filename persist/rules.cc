@@ -167,7 +167,8 @@ Result<void> Rules::on_genesis(const PublicKey& node, BytesView bytes, const sch
   return on_next(begin(std::move(row)), node, bytes, view, hash, offset);
 }
 
-Result<void> Rules::on_gap(const PublicKey& node, const bus::Gap& gap) {
+Result<void> Rules::on_gap(const PublicKey& node, const bus::Gap& told) {
+  bus::Gap gap = told;
   TRY_ASSIGN(ChainEntry * entry, find(gap.actor));
   if (entry == nullptr) {
     ChainRow row;
@@ -184,6 +185,9 @@ Result<void> Rules::on_gap(const PublicKey& node, const bus::Gap& gap) {
                     {EvidenceKind::kForeignKey, "a gap record for a chain that belongs to another node", entry, 0});
   }
   if (entry->stop) return Ok{};
+  // From event 0 on: the chain begins on another link, and what of it came over earlier ones is here.
+  if (gap.first == 0 && !entry->state.ended && gap.last < entry->state.next_sequence) return Ok{};
+  if (gap.first == 0) gap.first = entry->state.next_sequence;
   if (gap.first != entry->state.next_sequence || entry->state.ended || gap.last == UINT64_MAX) {
     const uint64_t next = entry->state.next_sequence;
     if (entry->state.ended) {

@@ -16,6 +16,7 @@ Result<void> begin(ChainState& state, const schema::EventView& view, const Hash&
 
 Result<void> advance(ChainState& state, const schema::EventView& view, const Hash& hash) {
   const schema::Header& header = view.header;
+  if (header.sequence == UINT64_MAX) return broken("there is no event after that sequence");
   if (state.next_sequence == 0 && state.head.is_zero()) {
     TRY(begin(state, view, hash));
   } else {

@@ -48,6 +48,9 @@ Actor::Actor(std::shared_ptr<ActorContext> context, std::shared_ptr<const Manife
                               : std::make_shared<AuditLinks>(manifest_->audit_mode, manifest_->quorum)),
       chain_(*context_->clock, [this] { return waker(); }) {
   // NOLINTNEXTLINE(clang-analyzer-cplusplus.NewDeleteLeaks): the chain has it then
+  links_->find_others_by([from = context_, called = manifest_->name](const ActorId& id) {
+    return from->auditors.of(called, id, from->auditors.step());
+  });
   chain_.keep_from_record(secrets_of(*manifest_, context_->environment));
   chain_.add(links_);
   if (manifest_->gated) gate_ = std::make_shared<Gate>();
@@ -69,6 +72,7 @@ Actor::Actor(std::shared_ptr<ActorContext> context, const ActorId& id, Resting r
     : Actor(std::move(context), std::move(resting.manifest), std::move(resting.module), std::move(resting.parent),
             std::move(resting.links)) {
   chain_.go_on(id, resting.tip);
+  links_->go_on(resting.tip.length, resting.tip.head);
   auditors_step_ = resting.auditors_step;
   if (resting.gate != nullptr) gate_ = std::move(resting.gate);
   for (auto& outbox : context_->auditors.of(name(), id, auditors_step_)) links_->add(std::move(outbox));

@@ -33,7 +33,8 @@ void Actor::catch_up_with_auditors() {
       state_fact(kFactAuditorRemoved, std::move(value));
       continue;
     }
-    state_fact(kFactAuditorAdded, std::move(value), [this, outbox = change.auditor->outbox] { links_->add(outbox); });
+    state_fact(kFactAuditorAdded, std::move(value),
+               [this, outbox = change.auditor->outbox] { links_->add_late(outbox, id()); });
   }
   auditors_step_ = now;
 }

@@ -1,7 +1,8 @@
 // What holds back the effects of an actor with `[audit] effects = "gated"`: a call that reaches outside of it begins,
-// and an answer to whoever asked from outside goes out, only when all that the node has emitted up to then is durable
-// at as many auditors as the actor's mode asks for. Whatever the world saw of such an actor is on record, whenever its
-// node dies.
+// and an answer to whoever asked from outside goes out, only when all that the node has sent to the actor's auditors up
+// to then is durable at as many of them as its mode asks for. Whatever the world saw of such an actor is on record,
+// whenever its node dies. An auditor that is demoted or removed doesn't count any more, but what it alone has is opened
+// by its word only (node/chain/durable.h).
 //
 // One for each gated actor, shared with the answers that are held, which may outlive it. Any thread.
 #pragma once

@@ -21,29 +21,57 @@ void AuditLinks::add(std::shared_ptr<Outbox> outbox) {
   members_.push_back(Member{.outbox = std::move(outbox)});
 }
 
-// How many of those that are waited for may go without what is in progress. Those that miss a payload of it already
-// went.
-size_t AuditLinks::may_miss() const {
-  size_t counted = 0, able = 0;
+void AuditLinks::add_late(const std::shared_ptr<Outbox>& outbox, const ActorId& actor) {
+  const size_t before = members_.size();
+  add(outbox);
+  if (members_.size() != before) outbox->begin_late(actor, length_, head_);
+}
+
+void AuditLinks::go_on(uint64_t length, const Hash& head) {
+  length_ = length;
+  head_ = head;
+}
+
+// An operator demoted or removed some in the middle of an event, and those that are left are too few: they let a
+// payload of it pass when others had it, or there are none, and others take the chain by now. Then all of it is offered
+// again.
+bool AuditLinks::too_few_are_left(const ActorId& actor) {
+  if (mode_ == schema::AuditMode::kBestEffort || members_.empty()) return false;
+  if (begins_again_) return true;
+  Left left = count();
+  if (left.counted > 0 && left.able >= needed_auditors(mode_, k_, left.counted)) return false;
+  if (left.counted == 0 && others_) {
+    for (const auto& outbox : others_(actor)) add_late(outbox, actor);
+    left = count();
+  }
+  for (auto& member : members_) member.blob_missing = false;
+  begins_again_ = left.counted > 0;
+  return true;
+}
+
+AuditLinks::Left AuditLinks::count() const {
+  Left left;
   for (const auto& member : members_) {
     if (!member.waited_for()) continue;
-    ++counted;
-    if (!member.blob_missing) ++able;
+    ++left.counted;
+    if (!member.blob_missing) ++left.able;
   }
-  const size_t needed = needed_auditors(mode_, k_, counted);
-  return able - std::min(needed, able);
+  return left;
 }
 
 // Takes `room` at those that want it, at as many as are needed or, waiting, at none. In the strict mode there is one
 // order only, and what was taken is kept: whoever waits for an auditor is the next one there, not the first again.
 template <typename Wants, typename Reserve>
 bool AuditLinks::take(const ActorId& actor, size_t room, Wants wants, Reserve reserve) {
+  for (auto& member : members_) member.is_full = false;
+  if (too_few_are_left(actor)) return false;
   if (held_ != room) give_back(actor);
   held_ = room;
   const bool in_order = mode_ == schema::AuditMode::kStrict;
-  const size_t may_be_full = may_miss();
+  // Those that miss a payload of what is in progress already went.
+  const Left left = count();
+  const size_t may_be_full = left.able - std::min(needed_auditors(mode_, k_, left.counted), left.able);
   size_t full = 0;
-  for (auto& member : members_) member.is_full = false;
   for (auto& member : members_) {
     if (member.has_room || member.outbox->closed() || !wants(member)) continue;
     member.has_room = reserve(*member.outbox);
@@ -103,6 +131,8 @@ void AuditLinks::deliver_blob(const ActorId& actor, const Hash& hash, uint64_t l
 }
 
 void AuditLinks::deliver(const schema::EncodedEvent& event) {
+  length_ = event.sequence + 1;
+  head_ = event.hash;
   bool any_closed = false;
   for (auto& member : members_) {
     if (member.has_room) {
@@ -127,17 +157,25 @@ void AuditLinks::forget_event(const ActorId& actor) {
   }
 }
 
-void AuditLinks::when_room(const ActorId& actor, std::function<void()> waker) {
-  waiting_ = true;
+bool AuditLinks::when_room(const ActorId& actor, std::function<void()> waker) {
+  bool any_new = false;
   for (auto& member : members_) {
-    if (member.is_full) member.outbox->when_room(actor, waker);
+    any_new |= member.is_full && !member.asked;
+    member.asked = member.is_full;
+    if (!member.is_full) continue;
+    member.outbox->when_room(actor, waker);
+    waiting_ = true;
   }
+  return any_new;
 }
 
 void AuditLinks::forget_waker(const ActorId& actor) {
   if (!waiting_) return;
   waiting_ = false;
-  for (auto& member : members_) member.outbox->forget_waker(actor);
+  for (auto& member : members_) {
+    member.asked = false;
+    member.outbox->forget_waker(actor);
+  }
 }
 
 std::string AuditLinks::name() const {
@@ -148,18 +186,20 @@ std::string AuditLinks::name() const {
   return names.empty() ? "auditors" : names;
 }
 
-// Each event is at as many as it needed. If as many have all of these events, they will do; otherwise only all
-// together.
+// Asked with those that are waited for now. What was emitted before an operator demoted or removed those that had it is
+// asked of nobody any more; whoever waited for it then goes on waiting.
 void AuditLinks::when_durable(uint64_t from, std::function<void()> then) const {
-  Outboxes all, whole;
+  if (mode_ == schema::AuditMode::kBestEffort || members_.empty()) return then();
+  std::vector<Holder> holders;
+  uint64_t whole_from = UINT64_MAX;
+  for (const auto& member : members_) {
+    if (member.waited_for()) whole_from = std::min(whole_from, member.whole_from);
+  }
   for (const auto& member : members_) {
     if (!member.waited_for()) continue;
-    all.push_back(member.outbox);
-    if (member.whole_from <= from) whole.push_back(member.outbox);
+    holders.push_back({member.outbox, member.whole_from <= std::max(from, whole_from)});
   }
-  const size_t needed = needed_auditors(mode_, k_, all.size());
-  if (whole.size() >= needed) return node::when_durable(whole, needed, std::move(then));
-  node::when_durable(all, all.size(), std::move(then));
+  node::when_durable(mode_, k_, std::move(holders), std::move(then));
 }
 
 }  // namespace theater::node

@@ -20,6 +20,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "bus/outbox.h"
@@ -34,8 +35,16 @@ class AuditLinks final : public Subscriber {
   // `k` is of use in the mode quorum only.
   AuditLinks(schema::AuditMode mode, size_t k, const Outboxes& outboxes = {});
 
-  // Between two events. It sees what is emitted from now on. Adding one that is there does nothing.
+  // Between two events. It sees what is emitted from now on: late, if the chain has begun and it wasn't there. Adding
+  // one that is there does nothing.
   void add(std::shared_ptr<bus::Outbox> outbox);
+  // Who else takes the chain: asked when an event waits and all that took it were demoted or hung up meanwhile, so that
+  // none is emitted to nobody. They get that event, and the fact that says so comes after it.
+  using Others = std::function<Outboxes(const ActorId&)>;
+  void find_others_by(Others others) { others_ = std::move(others); }
+  void add_late(const std::shared_ptr<bus::Outbox>& outbox, const ActorId& actor);
+  // Of a chain that went on before this was made.
+  void go_on(uint64_t length, const Hash& head);
   size_t size() const { return members_.size(); }
 
   // Calls `then` once, when the chain's events from the one with the sequence `from` to the newest one are durable,
@@ -46,7 +55,8 @@ class AuditLinks final : public Subscriber {
   bool closed() const override { return false; }
   bool try_reserve(const ActorId& actor, size_t bytes) override;
   void release(const ActorId& actor, size_t bytes) override;
-  void when_room(const ActorId& actor, std::function<void()> waker) override;
+  bool when_room(const ActorId& actor, std::function<void()> waker) override;
+  bool begins_again() override { return std::exchange(begins_again_, false); }
   void forget_waker(const ActorId& actor) override;
   void forget_event(const ActorId& actor) override;
   void deliver(const schema::EncodedEvent& event) override;
@@ -63,18 +73,28 @@ class AuditLinks final : public Subscriber {
     bool has_room = false;             // for what is being asked for: a piece, then the event
     bool wants_blob = false;           // the one in progress
     bool blob_missing = false;         // a payload of the event in progress found no room: the event goes with it
+    bool asked = false;                // for a call when it has room, by the last when_room()
     bool waited_for() const { return !outbox->demoted() && !outbox->closed(); }
   };
   template <typename Wants, typename Reserve>
   bool take(const ActorId& actor, size_t room, Wants wants, Reserve reserve);
   void give_back(const ActorId& actor);
-  size_t may_miss() const;
+  struct Left {
+    size_t counted = 0;  // are waited for
+    size_t able = 0;     // and miss nothing of the event in progress
+  };
+  Left count() const;
+  bool too_few_are_left(const ActorId& actor);
 
   const schema::AuditMode mode_;
   const size_t k_;
   std::vector<Member> members_;
-  size_t held_ = 0;       // bytes, at each that has room
-  bool waiting_ = false;  // there are wakers out
+  uint64_t length_ = 0;  // of the chain
+  Hash head_;
+  Others others_;
+  size_t held_ = 0;            // bytes, at each that has room
+  bool waiting_ = false;       // there are wakers out
+  bool begins_again_ = false;  // somebody was added in the middle of an event
 };
 
 }  // namespace theater::node

@@ -171,7 +171,9 @@ Chain::Step Chain::step(schema::EncodedEvent& scratch) {
   evict_closed();
   emission_.full = nullptr;
   for (auto& entry : entries_) {
-    if (!send_blobs(entry)) return Step::kParked;
+    while (!send_blobs(entry)) {
+      if (!begins_again(entry)) return Step::kParked;
+    }
   }
   const uint64_t time_ns = encode(scratch);
   if (scratch.bytes.size() > schema::kEventSizeMax) {
@@ -179,7 +181,9 @@ Chain::Step Chain::step(schema::EncodedEvent& scratch) {
     return Step::kTooLarge;
   }
   for (auto& entry : entries_) {
-    if (!reserve(entry, scratch.bytes.size())) return Step::kParked;
+    while (!send_blobs(entry) || !reserve(entry, scratch.bytes.size())) {
+      if (!begins_again(entry)) return Step::kParked;
+    }
   }
   deliver(scratch, time_ns);
   return Step::kDone;
@@ -196,17 +200,28 @@ void Chain::evict_closed() {
   }
 }
 
-// A refusal and the room that comes right after it must not miss each other: hence the second try.
+// A refusal and the room that comes right after it must not miss each other: hence another try after each asking, which
+// may find somebody else full.
 template <typename TryOnce>
 bool Chain::take_room(Entry& entry, TryOnce try_once) {
+  auto& subscriber = *entry.subscriber;
   if (try_once()) return true;
-  entry.subscriber->when_room(id_, make_waker_());
-  if (try_once()) {
-    entry.subscriber->forget_waker(id_);
+  subscriber.when_room(id_, make_waker_());
+  do {
+    if (!try_once()) continue;
+    subscriber.forget_waker(id_);
     return true;
-  }
-  emission_.full = entry.subscriber.get();
+  } while (subscriber.when_room(id_, make_waker_()));
+  emission_.full = &subscriber;
   return false;
+}
+
+bool Chain::begins_again(Entry& entry) {
+  if (!entry.subscriber->begins_again()) return false;
+  release(entry);
+  entry.blobs_done = 0;
+  entry.blob_offset = 0;
+  return true;
 }
 
 bool Chain::send_blobs(Entry& entry) {

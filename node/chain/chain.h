@@ -121,6 +121,7 @@ class Chain {
   uint64_t encode(schema::EncodedEvent& scratch) const;  // returns the time that it stamped
   void evict_closed();
   bool send_blobs(Entry& entry);
+  bool begins_again(Entry& entry);
   bool reserve(Entry& entry, size_t bytes);
   template <typename TryOnce>
   bool take_room(Entry& entry, TryOnce try_once);

@@ -37,7 +37,7 @@ class ChildEvents final : public Subscriber {
   bool closed() const override;
   bool try_reserve(const ActorId&, size_t) override { return true; }
   void release(const ActorId&, size_t) override {}
-  void when_room(const ActorId&, std::function<void()>) override {}
+  bool when_room(const ActorId&, std::function<void()>) override { return false; }
   void forget_waker(const ActorId&) override {}
   void deliver(const schema::EncodedEvent& event) override;
   void end_of_chain(const ActorId&) override {}

@@ -19,40 +19,54 @@ namespace {
 
 class Wait {
  public:
-  Wait(size_t outboxes, size_t needed, std::function<void()> then)
-      : left_(outboxes), needed_(needed), then_(std::move(then)) {}
+  Wait(schema::AuditMode mode, size_t k, const std::vector<Holder>& holders, std::function<void()> then)
+      : mode_(mode), k_(k), then_(std::move(then)) {
+    for (const Holder& holder : holders) states_.push_back({.whole = holder.whole});
+  }
 
-  // Of an outbox whose word came: it is durable there, or nobody waits for it any more.
-  void said_by(const bus::Outbox& outbox) {
+  void said(size_t holder, bus::Durability word) {
     std::function<void()> then;
     {
       std::lock_guard lock(mutex_);
-      if (outbox.demoted() || outbox.closed()) {
-        --left_;
-      } else {
-        ++durable_;
-      }
-      if (durable_ >= std::min(needed_, left_)) then = std::exchange(then_, nullptr);
+      State& state = states_[holder];
+      if (word == bus::Durability::kDurable) state.durable = true;
+      if (word == bus::Durability::kNotWaitedFor) state.counts = false;
+      if (is_enough()) then = std::exchange(then_, nullptr);
     }
     if (then) then();
   }
 
  private:
+  struct State {
+    bool whole = false, durable = false, counts = true;
+  };
+
+  bool is_enough() const {
+    size_t counting = 0, durable = 0, whole_and_durable = 0, missing = 0;
+    for (const State& state : states_) {
+      counting += state.counts;
+      durable += state.durable;
+      whole_and_durable += state.whole && state.durable;
+      missing += state.counts && !state.durable;
+    }
+    if (durable == states_.size()) return true;  // each event, wherever it is
+    if (whole_and_durable == 0) return false;    // something may be with those only that haven't said so
+    return missing == 0 || whole_and_durable >= needed_auditors(mode_, k_, counting);
+  }
+
+  const schema::AuditMode mode_;
+  const size_t k_;
   std::mutex mutex_;
-  size_t left_;  // outboxes that count
-  size_t durable_ = 0;
-  const size_t needed_;
+  std::vector<State> states_;
   std::function<void()> then_;  // null: it was called
 };
 
 }  // namespace
 
-void when_durable(const std::vector<std::shared_ptr<bus::Outbox>>& outboxes, size_t needed,
-                  std::function<void()> then) {
-  if (needed == 0 || outboxes.empty()) return then();
-  const auto wait = std::make_shared<Wait>(outboxes.size(), needed, std::move(then));
-  for (const auto& outbox : outboxes) {
-    outbox->when_durable([wait, outbox] { wait->said_by(*outbox); });
+void when_durable(schema::AuditMode mode, size_t k, const std::vector<Holder>& holders, std::function<void()> then) {
+  const auto wait = std::make_shared<Wait>(mode, k, holders, std::move(then));
+  for (size_t i = 0; i < holders.size(); ++i) {
+    holders[i].outbox->when_durable([wait, i](bus::Durability word) { wait->said(i, word); });
   }
 }
 

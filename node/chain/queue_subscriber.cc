@@ -70,11 +70,12 @@ void QueueSubscriber::release(const ActorId&, size_t) {
   if (waker) waker();
 }
 
-void QueueSubscriber::when_room(const ActorId& actor, std::function<void()> waker) {
+bool QueueSubscriber::when_room(const ActorId& actor, std::function<void()> waker) {
   std::lock_guard lock(mutex_);
   const auto [found, is_new] = waker_of_.try_emplace(actor, last_waker_ + 1);
   if (is_new) ++last_waker_;
   wakers_[found->second] = {actor, std::move(waker)};
+  return false;
 }
 
 // Whoever stops waiting may have been woken already for the room that there is: that goes to the next one.

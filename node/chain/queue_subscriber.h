@@ -35,7 +35,7 @@ class QueueSubscriber final : public Subscriber {
   bool closed() const override;
   bool try_reserve(const ActorId&, size_t bytes) override;
   void release(const ActorId&, size_t bytes) override;
-  void when_room(const ActorId& actor, std::function<void()> waker) override;
+  bool when_room(const ActorId& actor, std::function<void()> waker) override;
   void forget_waker(const ActorId& actor) override;
   void deliver(const schema::EncodedEvent& event) override;
   void end_of_chain(const ActorId& actor) override;

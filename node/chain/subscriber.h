@@ -30,10 +30,14 @@ class Subscriber {
   virtual void release(const ActorId& actor, size_t bytes) = 0;
   // After a refusal: `waker` is called once when it is worth trying again (or when the subscriber closed). It only
   // enqueues.
-  virtual void when_room(const ActorId& actor, std::function<void()> waker) = 0;
+  // True if that asks somebody whom the call before didn't: then room there may have come before it, and another try
+  // at once is needed.
+  virtual bool when_room(const ActorId& actor, std::function<void()> waker) = 0;
   virtual void forget_waker(const ActorId& actor) = 0;
   // The event for which room was asked isn't emitted: whatever was taken for it and not released is given back.
   virtual void forget_event(const ActorId& actor) { (void)actor; }
+  // True once, after a refusal: others take the event now, and its payloads are to be offered again, all of them.
+  virtual bool begins_again() { return false; }
   // Consumes the reservation. `event` is valid during the call only.
   virtual void deliver(const schema::EncodedEvent& event) = 0;
   // The chain ended (its terminal event was delivered) or this subscriber was removed.

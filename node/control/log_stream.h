@@ -28,7 +28,7 @@ class LogStream final : public Subscriber, public std::enable_shared_from_this<L
   bool closed() const override { return responder_->gone(); }
   bool try_reserve(const ActorId&, size_t) override { return true; }
   void release(const ActorId&, size_t) override {}
-  void when_room(const ActorId&, std::function<void()>) override {}
+  bool when_room(const ActorId&, std::function<void()>) override { return false; }
   void forget_waker(const ActorId&) override {}
   void deliver(const schema::EncodedEvent& event) override;
   void end_of_chain(const ActorId& actor) override;

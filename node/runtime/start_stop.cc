@@ -58,6 +58,10 @@ RuntimeImpl::RuntimeImpl(RuntimeOptions options)
   node_chain_ = std::make_shared<NodeChain>(context_, context_->scheduler, *options_.clock, node_genesis(links->size()),
                                             std::vector<std::shared_ptr<Subscriber>>{links});
   subscriptions_ = std::make_shared<Subscriptions>(context_, *node_chain_, links, options_.bus, options_.kept_receipts);
+  links->find_others_by([weak = std::weak_ptr(subscriptions_)](const ActorId&) {
+    const auto subscriptions = weak.lock();
+    return subscriptions == nullptr ? Auditors::Outboxes() : subscriptions->of_node_chain();
+  });
   node_chain_->wake();
   refusals_ = std::make_unique<Refusals>(*node_chain_, context_->timers, *options_.clock);
   modules_ = std::make_unique<ModuleCache>(*options_.engine, *options_.clock, options_.module_files,

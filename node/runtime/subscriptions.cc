@@ -65,7 +65,7 @@ Value Subscriptions::value_of(const Auditor& auditor, const schema::Operator& by
                         {"name", Value::string(auditor.link.name)}});
 }
 
-Result<void> Subscriptions::reserve(const std::string& name) {
+Result<void> Subscriptions::reserve(const std::string& name, std::optional<bus::PublicKeys> key) {
   if (bus_ == nullptr) {
     return Error{ErrorCode::kUnavailable, "this node's auditors can't be changed while it runs"};
   }
@@ -73,7 +73,7 @@ Result<void> Subscriptions::reserve(const std::string& name) {
     return Error{ErrorCode::kUnavailable, str_cat("the node's own chain waits for ", chain_.status().waits_for,
                                                   ", or its auditors were changed too often; see theater node status")};
   }
-  if (!changing_.insert(name).second) {
+  if (!changing_.try_emplace(name, Changing{std::move(key), nullptr}).second) {
     return Error{ErrorCode::kUnavailable,
                  str_cat("a change of auditor '", name, "' waits for ", chain_.status().waits_for,
                          " already, which has no room for the node's own chain; if that lasts: theater subscription "
@@ -120,7 +120,12 @@ Result<bool> Subscriptions::begin_to_add(const Auditor& auditor) {
       return Error{ErrorCode::kRefused, str_cat("that key is auditor '", its.name, "', which is there already")};
     }
   }
-  TRY(reserve(link.name));
+  for (const auto& [name, changing] : changing_) {
+    if (link.server && changing.key && name != link.name && changing.key->shares_a_key_with(*link.server)) {
+      return Error{ErrorCode::kRefused, str_cat("that key is auditor '", name, "', which is being added")};
+    }
+  }
+  TRY(reserve(link.name, link.server));
   return true;
 }
 
@@ -160,10 +165,14 @@ void Subscriptions::dial(Auditor auditor, const schema::Operator& by, const std:
 
 void Subscriptions::dialed(Auditor auditor, const schema::Operator& by, const std::shared_ptr<Asked<bool>>& asked) {
   const auto added = std::make_shared<const Auditor>(std::move(auditor));
+  {
+    std::lock_guard lock(mutex_);
+    changing_[added->link.name].coming = added;
+  }
   wait_for_chain(asked);
   const bool will_be = chain_.add(kFactSubscriptionAdded, value_of(*added, by), [this, added, asked] {
     context_->auditors.add(added);
-    if (added->actors.takes_all()) links_->add(added->outbox);
+    if (added->actors.takes_all()) links_->add_late(added->outbox, chain_.id());
     give_back(added->link.name);
     set_changed();
     asked->answer(true);
@@ -173,16 +182,28 @@ void Subscriptions::dialed(Auditor auditor, const schema::Operator& by, const st
   asked->answer(Error{ErrorCode::kUnavailable, "the node is stopping"});
 }
 
-// With the lock: without it nobody would have to have the node's own chain. One whose turn to come is held up by this
-// very auditor counts.
+// With the lock: without it nobody would have to have the node's own chain. One that comes counts, if all that holds it
+// up is this very auditor: the node's chain goes to it when nobody else is left.
 bool Subscriptions::is_last(const AuditorPtr& auditor) const {
   const auto all = context_->auditors.all();
   const auto is_other = [&](const AuditorPtr& each) {
     return each != auditor && each->actors.takes_all() && !each->outbox->demoted() &&
            !changing_.contains(each->link.name);
   };
-  const auto comes = [&](const std::string& name) { return find(name) == nullptr; };
+  const auto comes = [](const auto& each) { return each.second.coming && each.second.coming->actors.takes_all(); };
   return auditor->actors.takes_all() && std::ranges::none_of(all, is_other) && std::ranges::none_of(changing_, comes);
+}
+
+Auditors::Outboxes Subscriptions::of_node_chain() {
+  Auditors::Outboxes outboxes;
+  std::lock_guard lock(mutex_);
+  for (const auto& auditor : context_->auditors.all()) {
+    if (auditor->actors.takes_all()) outboxes.push_back(auditor->outbox);
+  }
+  for (const auto& [name, changing] : changing_) {
+    if (changing.coming && changing.coming->actors.takes_all()) outboxes.push_back(changing.coming->outbox);
+  }
+  return outboxes;
 }
 
 Result<Subscriptions::AuditorPtr> Subscriptions::begin_to_remove(const std::string& name) {
@@ -194,6 +215,11 @@ Result<Subscriptions::AuditorPtr> Subscriptions::begin_to_remove(const std::stri
                  str_cat("'", name,
                          "' is the last auditor that takes all chains and that actors wait for; add "
                          "another one first")};
+  }
+  const std::string waits_for = chain_.status().waits_for;
+  if (!waits_for.empty() && waits_for != str_cat("auditor ", name)) {
+    return Error{ErrorCode::kUnavailable, str_cat("the node's own chain has to say so first and waits for ", waits_for,
+                                                  "; demote that one, then remove '", name, "'")};
   }
   TRY(reserve(name));
   return found;
@@ -239,6 +265,10 @@ Result<Subscriptions::AuditorPtr> Subscriptions::set_demoted(const std::string& 
     return Error{ErrorCode::kNotFound, str_cat("there is no auditor ", quote(name), "; see theater subscription list")};
   }
   if (found->outbox->demoted() == demoted) return AuditorPtr();
+  if (!demoted && !chain_.has_room()) {
+    return Error{ErrorCode::kUnavailable,
+                 str_cat("the node's own chain waits for ", chain_.status().waits_for, " and has no room to say so")};
+  }
   if (demoted && is_last(found)) {
     return Error{ErrorCode::kRefused,
                  str_cat("'", name,

@@ -13,9 +13,9 @@
 // at a time.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <mutex>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -37,6 +37,8 @@ class Subscriptions : public std::enable_shared_from_this<Subscriptions> {
   void add(Auditor auditor, const schema::Operator& by, Callback<bool> done);
   void remove(const std::string& name, const schema::Operator& by, Callback<RemovedAuditor> done);
   void demote(const std::string& name, bool demoted, const schema::Operator& by, Callback<bool> done);
+  // Those that take the node's own chain, and those that will when it goes on.
+  Auditors::Outboxes of_node_chain();
 
  private:
   using AuditorPtr = Auditors::AuditorPtr;
@@ -46,7 +48,8 @@ class Subscriptions : public std::enable_shared_from_this<Subscriptions> {
   AuditorPtr find(const std::string& name) const;
   Result<bool> begin_to_add(const Auditor& auditor);
   Result<AuditorPtr> begin_to_remove(const std::string& name);
-  Result<void> reserve(const std::string& name);  // with the lock: nobody else changes it meanwhile
+  // With the lock: nobody else changes it meanwhile, or takes that key.
+  Result<void> reserve(const std::string& name, std::optional<bus::PublicKeys> key = std::nullopt);
   void give_back(const std::string& name);
   bool is_last(const AuditorPtr& auditor) const;
   void dial(Auditor auditor, const schema::Operator& by, const std::shared_ptr<Asked<bool>>& asked);
@@ -65,7 +68,11 @@ class Subscriptions : public std::enable_shared_from_this<Subscriptions> {
   bus::Loop* const bus_;
   const KeptReceipts kept_receipts_;
   std::mutex mutex_;
-  std::set<std::string> changing_;
+  struct Changing {
+    std::optional<bus::PublicKeys> key;  // of one that comes
+    AuditorPtr coming;                   // it waits for the node's chain only
+  };
+  std::map<std::string, Changing> changing_;  // by name
 };
 
 }  // namespace theater::node

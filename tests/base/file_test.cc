@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cstdlib>
 #include <filesystem>
@@ -64,6 +65,14 @@ TEST_F(FileTest, AFailedWriteLeavesNothing) {
   ASSERT_TRUE(write_file(path("taken/f"), Bytes(1)).ok());
   EXPECT_FALSE(write_file(path("taken"), Bytes(1)).ok());  // a folder stands there
   EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder_), {}), 1);
+}
+
+TEST(File, WhatIsNoRegularFileIsNotReplaced) {
+  const auto path = (std::filesystem::temp_directory_path() / str_cat("theater-file-test-fifo-", getpid())).string();
+  ASSERT_EQ(mkfifo(path.c_str(), 0600), 0);
+  EXPECT_EQ(write_file(path, as_bytes("x")).error().code, ErrorCode::kInvalid);
+  EXPECT_TRUE(std::filesystem::is_fifo(path));
+  std::filesystem::remove(path);
 }
 
 }  // namespace

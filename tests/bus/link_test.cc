@@ -253,11 +253,11 @@ TEST_F(WindowTest, when_durable_waits_for_what_was_appended_before) {
   const size_t room = Outbox::event_room(event.bytes.size());
   ASSERT_TRUE(window_.try_reserve(test_actor(1), room));
   window_.append(event);
-  window_.when_durable([] {});
+  window_.when_durable([](Durability) {});
   EXPECT_TRUE(window_.take_wakers().empty());
   window_.acknowledge(room, 1, 1 << 20);
   EXPECT_EQ(window_.take_wakers().size(), 1u);
-  window_.when_durable([] {});
+  window_.when_durable([](Durability) {});
   EXPECT_EQ(window_.take_wakers().size(), 1u) << "at once if it already is";
 }
 

@@ -249,7 +249,7 @@ TEST_F(LoopTest, blobs_travel_in_pieces_once_and_gaps_are_marked) {
   for (uint64_t i = 5; i < 9; ++i) outbox_->drop(test_event(2, i));
   emit(0);
   std::atomic<bool> durable = false;
-  outbox_->when_durable([&] { durable = true; });
+  outbox_->when_durable([&](Durability word) { durable = word == Durability::kDurable; });
   ASSERT_TRUE(eventually([&] { return durable.load(); }));
   expect_all_stored(1);
   std::lock_guard lock(disk_.mutex);
@@ -441,7 +441,9 @@ TEST_F(LoopTest, hanging_up_a_dead_auditor_wakes_who_waits_and_says_what_is_lost
   auditor_->hold(true);
   emit(1);
   std::promise<void> durable, room;
-  outbox_->when_durable([&] { durable.set_value(); });
+  outbox_->when_durable([&](Durability word) {
+    if (word == Durability::kNotWaitedFor) durable.set_value();
+  });
   while (outbox_->try_reserve(ActorId{}, 64 * 1024)) {
   }
   outbox_->when_room(ActorId{}, [&] { room.set_value(); });

@@ -171,7 +171,7 @@ TEST_F(SigningTest, tips_take_no_room_from_the_window_and_durability_is_that_of_
   for (uint64_t i = 0; i < 40; ++i, now_ns_ += 100 * kMs) {
     append(i);
     bool durable = false;
-    window_->when_durable([&durable] { durable = true; });
+    window_->when_durable([&durable](Durability) { durable = true; });
     for (const auto& waker : window_->take_wakers()) waker();
     EXPECT_FALSE(durable) << "event " << i << " was called durable before it was sent";
     run();

@@ -39,12 +39,12 @@ class FakeOutbox final : public bus::Outbox {
     wake_all();
   }
   void make_durable() {
-    std::vector<bus::Waker> wakers;
+    std::vector<bus::DurabilityWaker> wakers;
     {
       std::lock_guard lock(mutex_);
       wakers.swap(durable_wakers_);
     }
-    for (auto& waker : wakers) waker();
+    for (auto& waker : wakers) waker(bus::Durability::kDurable);
   }
   RecordingSubscriber& record() { return record_; }
   uint64_t dropped() const {
@@ -109,11 +109,12 @@ class FakeOutbox final : public bus::Outbox {
   }
   bool demoted() const override { return demoted_; }
   bool closed() const override { return closed_; }
-  void when_durable(bus::Waker waker) override {
-    if (demoted_ || closed_) return waker();
+  void when_durable(bus::DurabilityWaker waker) override {
+    if (demoted_ || closed_) waker(bus::Durability::kNotWaitedFor);
     std::lock_guard lock(mutex_);
     durable_wakers_.push_back(std::move(waker));
   }
+  void begin_late(const ActorId&, uint64_t, const Hash&) override {}
   void fetch_blob(const Hash& hash, uint64_t, bus::FetchDone done) override {
     const auto blobs = record_.blobs();
     const auto found = blobs.find(hash);
@@ -130,12 +131,14 @@ class FakeOutbox final : public bus::Outbox {
  private:
   void wake_all() {
     std::vector<bus::Waker> wakers;
+    std::vector<bus::DurabilityWaker> durable_wakers;
     {
       std::lock_guard lock(mutex_);
-      wakers.swap(durable_wakers_);
+      durable_wakers = durable_wakers_;
       for (auto& [actor, waker] : wakers_) wakers.push_back(std::move(waker));
       wakers_.clear();
     }
+    for (auto& waker : durable_wakers) waker(bus::Durability::kNotWaitedFor);
     for (auto& waker : wakers) waker();
   }
 
@@ -146,7 +149,7 @@ class FakeOutbox final : public bus::Outbox {
   size_t reserved_ = 0;
   uint64_t dropped_ = 0;
   std::map<ActorId, bus::Waker> wakers_;
-  std::vector<bus::Waker> durable_wakers_;
+  std::vector<bus::DurabilityWaker> durable_wakers_;
   RecordingSubscriber record_;
 };
 

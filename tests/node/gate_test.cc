@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "node/actor/gate.h"
+#include "tests/node/fake_bus.h"
 #include "tests/node/replay_check.h"
 
 namespace theater::node {
@@ -197,6 +198,156 @@ TEST_F(GateTest, BestEffortHasNobodyToWaitFor) {
       node::spawn(node_.runtime(), node_.asks("worker", "[audit]\nmode = \"best-effort\"\neffects = \"gated\"\n"));
   ASSERT_FALSE(refused.ok());
   EXPECT_THAT(refused.error().message, HasSubstr("there is nobody to wait for"));
+}
+
+// While the set of auditors changes: an operator's commands, as the program itself advises them.
+class GateChangesTest : public GateTest {
+ protected:
+  GateChangesTest() {
+    node_.options().bus = &bus_;
+    node_.auditor("a");
+  }
+  FakeOutbox& a() { return *node_.outboxes()[0]; }
+  FakeOutbox& dialed(const std::string& name) { return *bus_.dialed.at(name); }
+  static Auditor auditor(const std::string& name, const std::string& actors = "all") {
+    Auditor made;
+    made.link.name = name;
+    made.link.data_endpoint = "tcp://there:1";
+    made.link.control_endpoint = "tcp://there:2";
+    made.link.server.emplace();
+    made.link.server->identity.bytes[0] = made.link.server->curve.bytes[0] = static_cast<uint8_t>(name[0]);
+    made.actors = *ActorFilter::parse(actors);
+    return made;
+  }
+  Result<bool> add(const Auditor& which) {
+    return await<bool>([&](Callback<bool> done) { node_.runtime().add_auditor(which, operator_, std::move(done)); });
+  }
+  std::future<Result<bool>> begin_to_add(const Auditor& which) {
+    auto promise = std::make_shared<std::promise<Result<bool>>>();
+    node_.runtime().add_auditor(which, operator_,
+                                [promise](Result<bool> done) { promise->set_value(std::move(done)); });
+    return promise->get_future();
+  }
+  Result<bool> demote(const std::string& name) {
+    return await<bool>(
+        [&](Callback<bool> done) { node_.runtime().demote_auditor(name, true, operator_, std::move(done)); });
+  }
+  Result<RemovedAuditor> remove(const std::string& name) {
+    return await<RemovedAuditor>(
+        [&](Callback<RemovedAuditor> done) { node_.runtime().remove_auditor(name, operator_, std::move(done)); });
+  }
+  static bool soon(const std::function<bool()>& done, std::chrono::milliseconds most = kLong) {
+    const auto until = std::chrono::steady_clock::now() + most;
+    while (!done() && std::chrono::steady_clock::now() < until) std::this_thread::yield();
+    return done();
+  }
+  bool written_soon() {
+    return soon([&] { return file_is_there(); }, std::chrono::milliseconds(200));
+  }
+  // The node's chain has nothing more to say, and from now on no room at a.
+  void fill_a() {
+    ASSERT_TRUE(soon([&] { return a().record().types(node_.runtime().node_chain()).size() >= 2; }));
+    a().give_room(0);
+  }
+  static std::set<uint64_t> sequences(RecordingSubscriber& record, const ActorId& actor) {
+    std::set<uint64_t> found;
+    for (const auto& event : record.chain(actor)) found.insert(event.sequence);
+    return found;
+  }
+
+  const schema::Operator operator_{PublicKey{{7}}, "test"};
+  FakeBus bus_;
+};
+
+TEST_F(GateChangesTest, DemotingTheOnlyOneThatHasTheIntentDoesntReleaseTheEffect) {
+  const auto actor = node_.spawn("writer", folder_grant() + kGated);
+  const auto asked = ask(actor, "go");
+  wait_until_held(actor);
+  ASSERT_TRUE(add(auditor("late")).value());
+  ASSERT_TRUE(demote("a").value());
+  dialed("late").make_durable();
+  EXPECT_FALSE(written_soon()) << "late has nothing of it, and a hasn't acknowledged it";
+  a().make_durable();
+  EXPECT_TRUE(soon([&] { return file_is_there(); }));
+  a().record().gaps_expected = true;
+}
+
+TEST_F(GateChangesTest, RemovingTheOnlyOneThatHasTheIntentDoesntReleaseTheEffect) {
+  const auto actor = node_.spawn("writer", folder_grant() + kGated);
+  const auto asked = ask(actor, "go");
+  wait_until_held(actor);
+  ASSERT_TRUE(add(auditor("late")).value());
+  ASSERT_TRUE(remove("a").value().removed);
+  EXPECT_FALSE(written_soon());
+  a().make_durable();
+  EXPECT_TRUE(soon([&] { return file_is_there(); })) << "it acknowledged what it had been sent";
+}
+
+TEST_F(GateChangesTest, OfAQuorumWhoDroppedTheIntentHasNoSay) {
+  node_.auditor("b");
+  const auto actor =
+      node_.spawn("writer", folder_grant() + "[audit]\nmode = \"quorum\"\nquorum = 1\neffects = \"gated\"\n");
+  ASSERT_TRUE(soon([&] { return show(node_.runtime(), actor)->state == "idle"; }));
+  auto& b = *node_.outboxes()[1];
+  b.give_room(0);
+  const auto asked = ask(actor, "go");
+  wait_until_held(actor);
+  ASSERT_TRUE(demote("a").value());
+  b.make_durable();
+  EXPECT_FALSE(written_soon());
+  a().record().gaps_expected = b.record().gaps_expected = true;
+  b.give_room(SIZE_MAX);
+  a().make_durable();
+  EXPECT_TRUE(soon([&] { return file_is_there(); }));
+}
+
+TEST_F(GateChangesTest, AnEventThatWaitsIsNotLostWhenItsAuditorIsDemoted) {
+  const auto actor = node_.spawn("worker");
+  ASSERT_EQ(ask(actor, "settle")->text(), "settle");
+  a().give_room(2'000);
+  const auto asked = ask(actor, std::string(3'000, 'x'));
+  ASSERT_TRUE(soon([&] { return show(node_.runtime(), actor)->waits_for == "auditor a"; }));
+  ASSERT_TRUE(add(auditor("late")).value());
+  a().record().gaps_expected = true;
+  ASSERT_TRUE(demote("a").value());
+  EXPECT_EQ(asked->text(), std::string(3'000, 'x'));
+  auto both = sequences(a().record(), actor);
+  both.merge(sequences(dialed("late").record(), actor));
+  EXPECT_EQ(both, sequences(node_.record(), actor));
+  a().give_room(SIZE_MAX);
+}
+
+TEST_F(GateChangesTest, OneThatComesForAFewActorsOnlyDoesntLetTheLastOneGo) {
+  (void)node_.runtime();
+  fill_a();
+  auto added = begin_to_add(auditor("probe", "name:web-*"));
+  EXPECT_THAT(demote("a").error().message, HasSubstr("is the last auditor"));
+  EXPECT_THAT(remove("a").error().message, HasSubstr("is the last auditor"));
+  a().give_room(SIZE_MAX);
+  EXPECT_TRUE(added.get().value());
+}
+
+TEST_F(GateChangesTest, OneThatComesForAllTakesTheNodesChainFromADeadOne) {
+  (void)node_.runtime();
+  fill_a();
+  auto added = begin_to_add(auditor("late"));
+  a().record().gaps_expected = true;
+  EXPECT_TRUE(soon([&] { return demote("a").ok(); })) << "once it is dialed";
+  EXPECT_TRUE(added.get().value());
+  EXPECT_TRUE(soon([&] {
+    return std::ranges::count(dialed("late").record().types(node_.runtime().node_chain()),
+                              std::string("subscription-demoted fact")) == 1;
+  }));
+  a().give_room(SIZE_MAX);
+}
+
+TEST_F(GateChangesTest, TwoThatComeAtOnceCantHaveOneKey) {
+  (void)node_.runtime();
+  fill_a();
+  auto first = begin_to_add(auditor("b1")), second = begin_to_add(auditor("b2"));
+  EXPECT_THAT(second.get().error().message, HasSubstr("that key is auditor 'b1', which is being added"));
+  a().give_room(SIZE_MAX);
+  EXPECT_TRUE(first.get().value());
 }
 
 }  // namespace

@@ -78,7 +78,7 @@ class RecordingSubscriber final : public Subscriber {
   bool closed() const override { return false; }
   bool try_reserve(const ActorId&, size_t) override { return true; }
   void release(const ActorId&, size_t) override {}
-  void when_room(const ActorId&, std::function<void()>) override {}
+  bool when_room(const ActorId&, std::function<void()>) override { return false; }
   void forget_waker(const ActorId&) override {}
   void deliver(const schema::EncodedEvent& event) override {
     std::lock_guard lock(mutex_);

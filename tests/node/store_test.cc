@@ -207,7 +207,8 @@ class AnsweringOutbox final : public bus::Outbox {
   void drop(const schema::EncodedEvent&) override {}
   bool needs_blob(const Hash&) override { return false; }
   void append_blob(const ActorId&, const Hash&, uint64_t, uint64_t, BytesView) override {}
-  void when_durable(bus::Waker) override {}
+  void when_durable(bus::DurabilityWaker) override {}
+  void begin_late(const ActorId&, uint64_t, const Hash&) override {}
   void demote(bool) override {}
   bool demoted() const override { return false; }
   bool closed() const override { return false; }

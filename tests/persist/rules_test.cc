@@ -319,11 +319,43 @@ TEST(Rules, ABlobThatIsGivenUpLeavesNothingBehindAndCanBeginAnew) {
   stream.seal();
   auto store = std::make_shared<MemoryStore>();
   EXPECT_THAT(record_alarms(*store, stream), IsEmpty());
-  EXPECT_FALSE(store->scan(Table::kBlobs, {})->valid()) << "pieces that nobody asks for any more";
+  EXPECT_FALSE(store->scan(Table::kBlobs, {}, {})->valid()) << "pieces that nobody asks for any more";
   TestStream again(2);
   again.blob(content);
   EXPECT_THAT(record_alarms(*store, again), IsEmpty());
   EXPECT_EQ(read_blob(*store, hash).value(), content);
+}
+
+// Seen: an auditor was removed and added again; the node went on from event 4, and was accused of a broken link.
+TEST(Rules, AChainThatBeginsOnAnotherLinkGoesOnWhereItIs) {
+  TestChain chain({});
+  TestStream first(1), second(2), third(3);
+  first.put(chain.genesis());
+  first.put(chain.log("1"));
+  first.seal();
+  for (const char* text : {"2", "3", "4", "5"}) chain.log(text);
+  const auto begin_at = [&](TestStream& stream, uint64_t sequence) {
+    stream.builder.append_gap({chain.actor(), 0, sequence - 1, chain.events[sequence - 1].hash});
+    stream.put(chain.events[sequence]);
+    stream.seal();
+  };
+  begin_at(second, 4);
+  begin_at(third, 5);
+  Outcome out = record_all({&first, &second, &third});
+  EXPECT_THAT(out.alarms, IsEmpty());
+  const VerifyReport report = out.report(chain.actor());
+  EXPECT_EQ(report.summary.status, ChainStatus::kPartial);
+  EXPECT_FALSE(report.sequence.has_value()) << report.reason;
+  ASSERT_EQ(report.summary.missing.size(), 1u);
+  EXPECT_EQ(report.summary.missing[0].first, 2u);
+  EXPECT_EQ(report.summary.missing[0].last, 3u);
+
+  TestStream forked(4);  // it says another event 5 is missing, and goes on from the one that is here
+  forked.builder.append_gap({chain.actor(), 0, 5, sha256(as_bytes("another event 5"))});
+  chain.log("6");
+  forked.put(chain.events[6]);
+  forked.seal();
+  EXPECT_THAT(record_all({&first, &second, &third, &forked}).alarms, IsEmpty()) << "what it has, it has";
 }
 
 // Two streams of a node have as many on their way as are kept: the one that runs, and the one before it.
@@ -340,7 +372,6 @@ TEST(Rules, OfTooManyUnfinishedBlobsThoseOfTheNewestStreamStay) {
       }
       stream.seal();
       EXPECT_THAT(record_alarms(*store, stream), IsEmpty()) << "a store that is opened again";
-      stream.frames.clear();
     }
   };
   begun_in(1, 64, false);

@@ -39,7 +39,10 @@ class WitnessedOutbox final : public bus::Outbox {
     return window_->try_reserve_blob(actor, hash, bytes);
   }
   void give_up_blob(const ActorId& actor) override { window_->give_up_blob(actor); }
-  void when_durable(bus::Waker waker) override { window_->when_durable(std::move(waker)); }
+  void begin_late(const ActorId& actor, uint64_t length, const Hash& head) override {
+    window_->begin_late(actor, length, head);
+  }
+  void when_durable(bus::DurabilityWaker waker) override { window_->when_durable(std::move(waker)); }
   void fetch_blob(const Hash& hash, uint64_t length_max, bus::FetchDone done) override {
     window_->fetch_blob(hash, length_max, std::move(done));
   }
