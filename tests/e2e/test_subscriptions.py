@@ -88,6 +88,26 @@ authorized_keys = "keys/nodes"
             self.theater("replay", chain, "--store", "store")
         self.theater("chain", "verify", "--require-complete", "--store", "store")
 
+    def test_an_auditor_that_is_removed_and_added_again_goes_on_with_a_gap(self):
+        self.pair.start()
+        actor = self.pair.spawn("counter")
+        where = self.auditor("again")
+        self.subscription("add", "again", *where)
+        self.count(1)
+        self.subscription("remove", "again")
+        self.count(1)
+        self.subscription("add", "again", *where)
+        self.assertEqual(self.pair.actor("request", "counter", "1", "--durable").stdout, "3\n")
+        self.subscription("remove", "auditor-a")
+        self.assertEqual(self.pair.actor("request", "counter", "1", "--durable").stdout, "4\n")
+        self.assertEqual(self.theater_json("evidence", "list", "--store", "again"), [])
+        self.assertEqual(self.stored("again", actor)["status"], "partial")
+        sequences = [each["sequence"] for each in self.events(actor, "--store", "again")]
+        holes = [after for before, after in zip(sequences, sequences[1:]) if after != before + 1]
+        self.assertEqual(len(holes), 1, sequences)
+        self.assertEqual(sequences[-1] + 1, self.pair.actor_json("show", actor)[0]["events"])
+        self.theater("chain", "verify", "--store", "again")
+
     def test_only_some_chains_go_to_an_auditor_with_a_pattern(self):
         self.pair.start()
         where = self.auditor("some")
