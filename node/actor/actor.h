@@ -225,6 +225,12 @@ class Actor final : public Task, private wasm::Host, private Services, private H
     ActorId actor;
     uint64_t request = 0, up_to = 0, began_ns = 0;
     bool claimed = false;
+    bool counted = false;  // as held
+
+    ~Held() { no_longer_counts(); }  // perhaps for ever held: its auditor is gone
+    void no_longer_counts() {
+      if (std::exchange(counted, false)) gate->held.fetch_sub(1, std::memory_order_relaxed);
+    }
   };
   static void release(Held& held, ActorContext& context);
 

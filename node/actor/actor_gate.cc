@@ -42,7 +42,10 @@ void Actor::answer_discarded(uint64_t request, uint64_t held_ns) {
 void Actor::hold_answer(std::shared_ptr<Reply> reply, Result<std::optional<Bytes>> result, bool claimed) {
   auto held = std::make_shared<Held>(Held{std::move(reply), std::move(result), gate_, id(), call_sequence_,
                                           chain_.length(), context_->clock->monotonic_ns(), claimed});
-  if (gate_ != nullptr) gate_->held.fetch_add(1, std::memory_order_relaxed);
+  if (gate_ != nullptr) {
+    gate_->held.fetch_add(1, std::memory_order_relaxed);
+    held->counted = true;
+  }
   const uint64_t from = gate_ == nullptr ? call_sequence_ : gate_->durable_to.load(std::memory_order_relaxed);
   links_->when_durable(
       from, [held, context = context_] { context->commands.push([held, context] { release(*held, *context); }); });
@@ -53,7 +56,7 @@ void Actor::release(Held& held, ActorContext& context) {
   const bool in_time = (held.claimed || held.reply->claim()) && held.reply->give_up();
   if (held.gate != nullptr) {
     const uint64_t held_ns = context.clock->monotonic_ns() - held.began_ns;
-    held.gate->held.fetch_sub(1, std::memory_order_relaxed);
+    held.no_longer_counts();
     context.counters.add_outside(in_time ? Count::kReleased : Count::kDiscarded);
     context.counters.add_outside(Count::kHeldMicros, held_ns / 1'000);
     if (in_time) {

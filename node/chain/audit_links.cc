@@ -60,13 +60,17 @@ AuditLinks::Left AuditLinks::count() const {
 }
 
 // Takes `room` at those that want it, at as many as are needed or, waiting, at none. In the strict mode there is one
-// order only, and what was taken is kept: whoever waits for an auditor is the next one there, not the first again.
+// order only, and what was taken is kept up to whoever is waited for: there it is the next one, not the first again.
 template <typename Wants, typename Reserve>
-bool AuditLinks::take(const ActorId& actor, size_t room, Wants wants, Reserve reserve) {
+bool AuditLinks::take(const ActorId& actor, size_t room, const Hash& blob, Wants wants, Reserve reserve) {
   for (auto& member : members_) member.is_full = false;
   if (too_few_are_left(actor)) return false;
-  if (held_ != room) give_back(actor);
+  const bool for_another = held_ != room || held_for_ != blob;
+  for (auto& member : members_) {
+    if (for_another || !wants(member)) give_back(member, actor);
+  }
   held_ = room;
+  held_for_ = blob;
   const bool in_order = mode_ == schema::AuditMode::kStrict;
   // Those that miss a payload of what is in progress already went.
   const Left left = count();
@@ -77,24 +81,27 @@ bool AuditLinks::take(const ActorId& actor, size_t room, Wants wants, Reserve re
     member.has_room = reserve(*member.outbox);
     if (member.has_room || !member.waited_for()) continue;
     member.is_full = true;
-    if (++full > may_be_full && in_order) return false;
+    if (++full <= may_be_full || !in_order) continue;
+    for (auto* after = &member + 1; after <= &members_.back(); ++after) give_back(*after, actor);
+    return false;
   }
   if (full <= may_be_full) return true;
   give_back(actor);
   return false;
 }
 
+void AuditLinks::give_back(Member& member, const ActorId& actor) {
+  if (std::exchange(member.has_room, false)) member.outbox->release(actor, held_);
+}
+
 void AuditLinks::give_back(const ActorId& actor) {
-  for (auto& member : members_) {
-    if (member.has_room) member.outbox->release(actor, held_);
-    member.has_room = false;
-  }
+  for (auto& member : members_) give_back(member, actor);
 }
 
 bool AuditLinks::try_reserve(const ActorId& actor, size_t bytes) {
   const size_t room = Outbox::event_room(bytes);
   return take(
-      actor, room, [](const Member& member) { return !member.blob_missing; },
+      actor, room, Hash{}, [](const Member& member) { return !member.blob_missing; },
       [&](Outbox& outbox) { return outbox.try_reserve(actor, room); });
 }
 
@@ -112,7 +119,7 @@ bool AuditLinks::needs_blob(const Hash& hash) {
 bool AuditLinks::try_reserve_blob(const ActorId& actor, const Hash& hash, size_t piece_bytes) {
   const size_t room = Outbox::blob_room(piece_bytes);
   const auto wants = [](const Member& member) { return member.wants_blob && !member.blob_missing; };
-  if (!take(actor, room, wants, [&](Outbox& outbox) { return outbox.try_reserve_blob(actor, hash, room); }))
+  if (!take(actor, room, hash, wants, [&](Outbox& outbox) { return outbox.try_reserve_blob(actor, hash, room); }))
     return false;
   for (auto& member : members_) {
     if (!wants(member) || member.has_room) continue;

@@ -77,7 +77,8 @@ class AuditLinks final : public Subscriber {
     bool waited_for() const { return !outbox->demoted() && !outbox->closed(); }
   };
   template <typename Wants, typename Reserve>
-  bool take(const ActorId& actor, size_t room, Wants wants, Reserve reserve);
+  bool take(const ActorId& actor, size_t room, const Hash& blob, Wants wants, Reserve reserve);
+  void give_back(Member& member, const ActorId& actor);
   void give_back(const ActorId& actor);
   struct Left {
     size_t counted = 0;  // are waited for
@@ -93,6 +94,7 @@ class AuditLinks final : public Subscriber {
   Hash head_;
   Others others_;
   size_t held_ = 0;            // bytes, at each that has room
+  Hash held_for_;              // the blob whose piece it is for; zero: the event
   bool waiting_ = false;       // there are wakers out
   bool begins_again_ = false;  // somebody was added in the middle of an event
 };

@@ -63,6 +63,7 @@ struct SimNode::Actor {
   std::shared_ptr<bool> woken = std::make_shared<bool>(false);
   bool parked = false;
   std::unique_ptr<node::Chain> chain;
+  bool is_emitting() const { return chain != nullptr && !chain->ended() && chain->emitting(); }
   size_t enough = 0;  // auditors that each event has to be sent to
 };
 
@@ -236,8 +237,14 @@ void SimNode::turn() {
     if (context_.now() < up_ns_) return;
     start();
   }
-  if (context_.now() >= emit_ns_ && !emitted_all()) emit();
+  if (context_.now() >= emit_ns_ && !is_done_emitting()) emit();
   for (const auto& link : links_) link->turn();
+}
+
+// Whoever is in the middle of an event goes on: others may wait for that.
+bool SimNode::is_done_emitting() const {
+  return emitted_all() &&
+         std::none_of(actors_.begin(), actors_.end(), [](const auto& it) { return it->is_emitting(); });
 }
 
 void SimNode::emit() {
@@ -248,6 +255,7 @@ void SimNode::emit() {
 }
 
 void SimNode::emit_one(Actor& actor) {
+  if (emitted_all() && !actor.is_emitting()) return;
   if (actor.parked && !std::exchange(*actor.woken, false)) return;
   actor.parked = false;
   if (actor.chain == nullptr || actor.chain->ended()) {
@@ -307,7 +315,7 @@ void SimNode::begin_event(Actor& actor) {
 
 uint64_t SimNode::next_ns() const {
   if (!is_up()) return up_ns_;
-  uint64_t next = emitted_all() ? UINT64_MAX : emit_ns_;
+  uint64_t next = is_done_emitting() ? UINT64_MAX : emit_ns_;
   for (const auto& link : links_) next = std::min(next, link->next_ns());
   return next;
 }

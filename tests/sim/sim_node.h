@@ -67,6 +67,7 @@ class SimNode {
 
   void start();
   void emit();
+  bool is_done_emitting() const;
   void emit_one(Actor& actor);
   void begin_event(Actor& actor);
 
