@@ -191,9 +191,9 @@ Result<ExitCode> start(const Options& options) {
   TRY_ASSIGN(const auto log, daemon_log(config.name, config.log));
   SystemClock clock;
   SystemRandom random;
+  TRY_ASSIGN(auto receipts, bus::ReceiptFolder::open(config.receipts_folder));  // outlives the runtime
   Running running;
   TRY_ASSIGN(const auto door, MetricsDoor::open(config.metrics, clock));
-  TRY_ASSIGN(auto receipts, bus::ReceiptFolder::open(config.receipts_folder));
   TRY(begin(running, config, keys, receipts, clock, random, log));
   log(str_cat("ready: control ", config.control, config.control_tcp.empty() ? "" : " and ", config.control_tcp,
               ", node's chain ", running.runtime->node_chain().short_hex(), ", public key ",
