@@ -3,17 +3,22 @@
 #include <fcntl.h>
 #include <rocksdb/cache.h>
 #include <rocksdb/db.h>
+#include <rocksdb/env.h>
+#include <rocksdb/file_system.h>
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/table.h>
 #include <rocksdb/write_batch.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <functional>
 #include <mutex>
 #include <shared_mutex>
+#include <utility>
 
 #include "persist/rows.h"
 #include "persist/tip_file.h"
@@ -38,6 +43,19 @@ Error error_of(const rocksdb::Status& status, const std::string& doing) {
   const ErrorCode code = status.IsCorruption() ? ErrorCode::kCorrupt : ErrorCode::kIo;
   return Error{code, str_cat(doing, ": ", status.ToString())};
 }
+
+// RocksDB holds its lock only while a database is open for writing. The store holds it for as long as it may write
+// again, which is longer (RocksStore::heal()), and RocksDB isn't asked to.
+class FilesWithoutLock final : public rocksdb::FileSystemWrapper {
+ public:
+  FilesWithoutLock() : FileSystemWrapper(rocksdb::FileSystem::Default()) {}
+  const char* Name() const override { return "FilesWithoutLock"; }
+  rocksdb::IOStatus LockFile(const std::string&, const rocksdb::IOOptions&, rocksdb::FileLock** lock,
+                             rocksdb::IODebugContext*) override {
+    *lock = nullptr;
+    return rocksdb::IOStatus::OK();
+  }
+};
 
 rocksdb::DBOptions database_options(rocksdb::WALRecoveryMode recovery) {
   rocksdb::DBOptions options;
@@ -173,6 +191,7 @@ class RocksBatch final : public Batch {
   size_t waiting_bytes_ = 0;
 };
 
+// Of a store for reading: one iterator, which must end before the database does.
 class RocksCursor final : public Cursor {
  public:
   RocksCursor(std::unique_ptr<rocksdb::Iterator> rows, BytesView prefix, BytesView from)
@@ -193,6 +212,54 @@ class RocksCursor final : public Cursor {
   std::unique_ptr<rocksdb::Iterator> rows_;
 };
 
+// Of a store for writing: copies a page at a time, and holds nothing of the database in between. So that can be opened
+// again whoever is walking, and however slowly; the next page then comes from the new one.
+class PageCursor final : public Cursor {
+ public:
+  using Open = std::function<std::unique_ptr<rocksdb::Iterator>()>;
+  PageCursor(const Handles& handles, Open open, BytesView prefix, BytesView from)
+      : handles_(handles), open_(std::move(open)), prefix_(as_text(prefix)) {
+    read_page(std::string(as_text(from.empty() ? prefix : from)));
+  }
+  bool valid() const override { return at_ < page_.size(); }
+  BytesView key() const override { return as_bytes(page_[at_].first); }
+  BytesView value() const override { return as_bytes(page_[at_].second); }
+  void next() override {
+    if (++at_ == page_.size() && more_) read_page(page_.back().first + '\0');
+  }
+  Result<void> status() const override {
+    if (valid() || status_.ok()) return Ok{};
+    return error_of(status_, "the store can't be read");
+  }
+
+ private:
+  static constexpr size_t kRowsFirst = 4, kRowsMost = 1024, kPageBytes = 256u << 10;
+
+  void read_page(const std::string& from) {
+    page_.clear();
+    at_ = 0;
+    std::shared_lock lock(handles_.mutex);
+    const auto rows = open_();
+    size_t bytes = 0;
+    for (rows->Seek(from); rows->Valid() && rows->key().starts_with(prefix_); rows->Next()) {
+      if (page_.size() == rows_max_ || bytes >= kPageBytes) break;
+      page_.emplace_back(rows->key().ToString(), rows->value().ToString());
+      bytes += page_.back().first.size() + page_.back().second.size();
+    }
+    more_ = rows->Valid() && rows->key().starts_with(prefix_);
+    status_ = rows->status();
+    rows_max_ = std::min(4 * rows_max_, kRowsMost);
+  }
+
+  const Handles& handles_;
+  const Open open_;
+  const std::string prefix_;
+  std::vector<std::pair<std::string, std::string>> page_;
+  size_t at_ = 0, rows_max_ = kRowsFirst;
+  bool more_ = false;
+  rocksdb::Status status_;
+};
+
 class RocksStore final : public Store {
  public:
   RocksStore(std::string path, RocksOptions options, bool writes)
@@ -210,14 +277,8 @@ class RocksStore final : public Store {
   }
 
   std::unique_ptr<Cursor> scan(Table table, BytesView prefix, BytesView from) const override {
-    std::shared_lock lock(handles_.mutex);
-    rocksdb::ReadOptions options;
-    options.fill_cache = false;
-    options.readahead_size = table == Table::kFrames ? 1u << 20 : 0;
-    std::unique_ptr<rocksdb::Iterator> rows(database_ != nullptr
-                                                ? database_->NewIterator(options, handles_.of(table))
-                                                : rocksdb::NewErrorIterator(rocksdb::Status::IOError("not open")));
-    return std::make_unique<RocksCursor>(std::move(rows), prefix, from);
+    if (!writes_) return std::make_unique<RocksCursor>(iterator(table), prefix, from);
+    return std::make_unique<PageCursor>(handles_, [this, table] { return iterator(table); }, prefix, from);
   }
 
   std::unique_ptr<Batch> batch() const override { return std::make_unique<RocksBatch>(handles_); }
@@ -248,15 +309,15 @@ class RocksStore final : public Store {
   }
 
   Result<void> close() override {
-    if (database_ == nullptr) return Ok{};
     rocksdb::Status status;
-    if (writes_ && !only_readable_) {
+    if (writes_ && database_ != nullptr && !only_readable_) {
       // At rest everything is in tables: damage is then found block by block, and the log is empty.
       rocksdb::FlushOptions flush;
       status = database_->Flush(flush, handles_.all);
     }
     std::unique_lock lock(handles_.mutex);
     drop();
+    if (lock_ != nullptr) rocksdb::Env::Default()->UnlockFile(std::exchange(lock_, nullptr));
     if (!status.ok()) return error_of(status, str_cat("closing the store ", path_));
     return Ok{};
   }
@@ -273,6 +334,15 @@ class RocksStore final : public Store {
     if (!status.ok()) return error_of(status, "the store can't be read");
     const BytesView bytes = view(found);
     return std::optional<Bytes>(Bytes(bytes.begin(), bytes.end()));
+  }
+
+  std::unique_ptr<rocksdb::Iterator> iterator(Table table) const {
+    rocksdb::ReadOptions options;
+    options.fill_cache = false;
+    options.readahead_size = table == Table::kFrames ? 1u << 20 : 0;
+    return std::unique_ptr<rocksdb::Iterator>(database_ != nullptr
+                                                  ? database_->NewIterator(options, handles_.of(table))
+                                                  : rocksdb::NewErrorIterator(rocksdb::Status::IOError("not open")));
   }
 
   // After a failed write RocksDB takes no more until it is told to go on, or opened again. On a full disk it tries by
@@ -305,6 +375,7 @@ class RocksStore final : public Store {
     drop();
     rocksdb::DBOptions options = database_options(recovery);
     options.create_if_missing = options.create_missing_column_families = !read_only;
+    options.env = env_.get();
     rocksdb::DB* database = nullptr;
     const auto status = read_only
                             ? rocksdb::DB::OpenForReadOnly(options, path_, families(cache_), &handles_.all, &database)
@@ -313,6 +384,7 @@ class RocksStore final : public Store {
     return status;
   }
 
+  Result<void> lock_folder();
   Result<void> open_for_writing();
   Result<void> open_for_reading();
   Result<void> check_tip();
@@ -322,6 +394,8 @@ class RocksStore final : public Store {
   const RocksOptions options_;
   const bool writes_;
   const std::shared_ptr<rocksdb::Cache> cache_;
+  const std::unique_ptr<rocksdb::Env> env_ = rocksdb::NewCompositeEnv(std::make_shared<FilesWithoutLock>());
+  rocksdb::FileLock* lock_ = nullptr;  // of a writer, from its opening until close()
   Handles handles_;
   std::unique_ptr<rocksdb::DB> database_;  // changes under handles_.mutex
   TipFile tip_file_;
@@ -331,7 +405,7 @@ class RocksStore final : public Store {
   bool only_readable_ = false;  // of a writer that can't open what it has for writing
 };
 
-// RocksDB locks the file LOCK with fcntl, which can be asked for the holder. Not when this very process holds it:
+// The file LOCK is locked with fcntl, which can be asked for the holder. Not when this very process holds it:
 // opening and closing the file would drop that lock.
 std::string lock_holder(const std::string& path) {
   const int fd = ::open((path + "/LOCK").c_str(), O_RDWR | O_CLOEXEC);
@@ -387,11 +461,19 @@ Result<void> check_new_folder(const std::string& path) {
                        "; a store is made in an empty or a new folder, so name another one")};
 }
 
+Result<void> RocksStore::lock_folder() {
+  if (lock_ != nullptr) return Ok{};
+  const auto status = rocksdb::Env::Default()->LockFile(path_ + "/LOCK", &lock_);
+  if (!status.ok()) return opening_error(status);
+  return Ok{};
+}
+
 Result<void> RocksStore::open_for_writing() {
   std::error_code failed;
   if (!std::filesystem::exists(path_ + "/CURRENT", failed)) TRY(check_new_folder(path_));
   std::filesystem::create_directories(path_, failed);
   if (failed) return Error{ErrorCode::kIo, str_cat("can't make the folder ", path_, ": ", failed.message())};
+  TRY(lock_folder());
   TRY_ASSIGN(promised_, TipFile::read(path_));
   TRY(check_table_files(path_));
   const auto status = try_open(false, rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords);

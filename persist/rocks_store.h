@@ -1,6 +1,7 @@
 // The store on disk: RocksDB, and beside it the file TIP (tip_file.h). Everything of RocksDB's stops in rocks_store.cc.
 //
-// Writing: one process at a time. Reading: any number, beside a running writer too, without writing to the folder.
+// Writing: one process at a time, from opening until close(), whatever the disk says in between. Reading: any number,
+// beside a running writer too, without writing to the folder.
 #pragma once
 
 #include "persist/store.h"

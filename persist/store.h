@@ -6,7 +6,7 @@
 // A store is opened once for writing (the auditor) or any number of times for reading. A reading store shows the state
 // of its opening or of the last refresh().
 //
-// Threads: get, scan and commit may run at the same time on different threads; open and refresh may not.
+// Threads: get, scan, cursors and commit may run at the same time on different threads; open and refresh may not.
 // Errors: kIo if the disk says no (the batch is not written; committing it again is right), kCorrupt if what is there
 // fails its checksum.
 #pragma once
@@ -51,7 +51,7 @@ class Batch {
 };
 
 // Walks upwards over the keys that begin with a prefix. Borrows the store; what key() and value() return is valid until
-// next().
+// next(). In a store for writing it may see what is committed meanwhile, in one for reading it ends before refresh().
 class Cursor {
  public:
   virtual ~Cursor() = default;

@@ -140,6 +140,73 @@ TEST(RocksStore, ASecondWriterIsToldWhoHoldsIt) {
   EXPECT_EQ(status, 0);
 }
 
+// As on a full disk: no file may grow beyond `size` while this lives.
+class FilesMayNotGrow {
+ public:
+  explicit FilesMayNotGrow(rlim_t size) : handler_(::signal(SIGXFSZ, SIG_IGN)) {
+    CHECK(::getrlimit(RLIMIT_FSIZE, &before_) == 0);
+    const rlimit low{size, before_.rlim_max};
+    CHECK(::setrlimit(RLIMIT_FSIZE, &low) == 0);
+  }
+  ~FilesMayNotGrow() {
+    CHECK(::setrlimit(RLIMIT_FSIZE, &before_) == 0);
+    ::signal(SIGXFSZ, handler_);
+  }
+
+ private:
+  rlimit before_{};
+  const sighandler_t handler_;
+};
+
+std::unique_ptr<Batch> fifty_rows(const Store& store, uint64_t commit) {
+  auto batch = store.batch();
+  batch->put(Table::kRows, tip_key(), encode_row(StoreTip{.commit = commit}));
+  for (size_t i = 50 * commit; i < 50 * (commit + 1); ++i) batch->put(Table::kRows, gap_key(1, i), Bytes(1000, 3));
+  return batch;
+}
+
+TEST(RocksStore, WhoeverIsWalkingGetsToTheEndWhenTheDatabaseIsOpenedAgain) {
+  TempFolder folder;
+  auto store = open_rocks(folder.at("s"));
+  ASSERT_TRUE(store->commit(*fifty_rows(*store, 1), {1, {}}).ok());
+  auto rows = store->scan(Table::kRows, tag_prefix(kGapTag));
+  auto more = fifty_rows(*store, 2);
+  {
+    const FilesMayNotGrow full(0);
+    EXPECT_FALSE(store->commit(*more, {2, {}}).ok());
+    rows->next();
+    EXPECT_FALSE(store->commit(*more, {2, {}}).ok()) << "nor can it be opened for writing";
+    rows->next();
+  }
+  ASSERT_TRUE(store->commit(*more, {2, {}}).ok());
+  size_t seen = 2;
+  for (; rows->valid(); rows->next()) ++seen;
+  EXPECT_TRUE(rows->status().ok());
+  EXPECT_EQ(seen, 100u);
+  ASSERT_TRUE(store->close().ok());
+  const auto closed = store->scan(Table::kRows, tag_prefix(kGapTag));
+  EXPECT_FALSE(closed->valid());
+  EXPECT_FALSE(closed->status().ok());
+}
+
+TEST(RocksStore, ASecondWriterIsRefusedEvenWhileTheDiskIsFull) {
+  TempFolder folder;
+  auto store = open_rocks(folder.at("s"));
+  auto batch = fifty_rows(*store, 1);
+  {
+    const FilesMayNotGrow full(0);
+    EXPECT_FALSE(store->commit(*batch, {1, {}}).ok());
+    EXPECT_FALSE(store->commit(*batch, {1, {}}).ok()) << "nor can it be opened for writing";
+  }
+  const auto second = open_rocks_store(folder.at("s"), {});
+  ASSERT_FALSE(second.ok());
+  EXPECT_EQ(second.error().code, ErrorCode::kRefused);
+  EXPECT_NE(second.error().message.find("this process"), std::string::npos) << second.error().message;
+  EXPECT_TRUE(store->commit(*batch, {1, {}}).ok());
+  ASSERT_TRUE(store->close().ok());
+  EXPECT_TRUE(open_rocks_store(folder.at("s"), {}).ok());
+}
+
 TEST(RocksStore, ABatchFilledWhileNothingCanBeWrittenFindsItsTables) {
   TempFolder folder;
   auto store = open_rocks(folder.at("s"));
@@ -149,12 +216,8 @@ TEST(RocksStore, ABatchFilledWhileNothingCanBeWrittenFindsItsTables) {
   auto failing = store->batch();
   failing->put(Table::kFrames, as_bytes("1"), as_bytes("first frame"));
 
-  // No file may grow: the write fails, and so does opening again.
-  rlimit before{};
-  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
-  const auto old_handler = ::signal(SIGXFSZ, SIG_IGN);
-  const rlimit none{0, before.rlim_max};
-  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &none), 0);
+  // The write fails, and so does opening again.
+  auto full = std::make_unique<FilesMayNotGrow>(0);
   const auto write_failed = store->commit(*failing, {1, {}});
   const auto opening_failed = store->commit(*failing, {1, {}});
   const auto read_meanwhile = store->get(Table::kRows, as_bytes("there"));
@@ -162,8 +225,7 @@ TEST(RocksStore, ABatchFilledWhileNothingCanBeWrittenFindsItsTables) {
   batch->put(Table::kRows, as_bytes("a"), as_bytes("gone"));
   batch->put(Table::kFrames, as_bytes("2"), as_bytes("second "), as_bytes("frame"));
   batch->remove(Table::kRows, as_bytes("a"));
-  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
-  ::signal(SIGXFSZ, old_handler);
+  full = nullptr;
   EXPECT_FALSE(write_failed.ok());
   EXPECT_FALSE(opening_failed.ok());
   ASSERT_TRUE(read_meanwhile.ok()) << read_meanwhile.error().message;
