@@ -13,7 +13,8 @@
 // Two threads more: backfill asks other auditors for what is missing (backfill.h), answer serves them (service.h).
 //
 // What fails verification is kept as evidence with a reason; only the chain concerned stops, the stream goes on. A
-// store that can't be written (disk full, i/o error) stops acknowledging, says so, and tries again.
+// store that can't be written (disk full, i/o error) stops acknowledging, says so, and tries again. As long as it isn't
+// certain that what it shows is on disk (store.h), nodes that say HELLO and auditors that ask are told to come again.
 #pragma once
 
 #include <array>

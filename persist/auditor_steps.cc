@@ -33,6 +33,7 @@ AuditorSteps::AuditorSteps(std::shared_ptr<Store> store, std::unique_ptr<Recorde
 
 Result<bus::StreamMark> AuditorSteps::durable_mark(const PublicKey& node, const bus::StreamId& stream) const {
   TRY_ASSIGN(const auto mark, get_row<bus::StreamMark>(*store_, Table::kRows, mark_key(node, stream), "a stream"));
+  TRY(store_->certain());
   return mark.value_or(bus::StreamMark{});
 }
 
@@ -58,10 +59,12 @@ std::optional<Accepted> AuditorSteps::take_in(bus::Inbound& message) {
                   std::move(*verdict.frame)};
 }
 
-// What isn't durable yet isn't here. A store that can't be read says so, and leaves the node without an answer.
+// What isn't durable yet isn't here. A store that can't be read, or isn't certain, says so and leaves the node without
+// an answer.
 void AuditorSteps::answer_fetch(const bus::CurveKey& peer, const bus::StreamId& stream, const bus::Fetch& fetch) {
   auto part = read_blob_part(*store_, fetch.hash, fetch.offset, bus::kFetchedBytesMax);
   if (!part.ok()) return say(part.error().message);
+  if (const auto certain = store_->certain(); !certain.ok()) return say(certain.error().message);
   bus::Fetched answer{fetch.hash, fetch.offset, part->has_value(), 0, {}};
   if (*part) {
     answer.length = (*part)->length;

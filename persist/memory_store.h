@@ -23,6 +23,7 @@ class MemoryStore final : public Store {
   std::unique_ptr<Cursor> scan(Table table, BytesView prefix, BytesView from) const override;
   std::unique_ptr<Batch> batch() const override;
   Result<void> commit(Batch& batch, const TipNote& tip) override;
+  Result<void> certain() const override { return Ok{}; }
   Result<bool> refresh() override { return true; }
   Result<void> close() override { return Ok{}; }
   std::optional<TipNote> promised() const override;

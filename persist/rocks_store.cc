@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -295,9 +296,16 @@ class RocksStore final : public Store {
       failed_ = true;
       return error_of(status, str_cat("can't write to the store ", path_));
     }
+    uncertain_.store(false, std::memory_order_release);
     TRY(tip_file_.write(tip));
     promised_ = tip;
     return Ok{};
+  }
+
+  Result<void> certain() const override {
+    if (!uncertain_.load(std::memory_order_acquire)) return Ok{};
+    return Error{ErrorCode::kUnavailable, str_cat("the store ", path_, " can't be written, and what it shows may not ",
+                                                  "be on disk; ask again later")};
   }
 
   Result<bool> refresh() override {
@@ -355,6 +363,7 @@ class RocksStore final : public Store {
       auto opened = open_for_writing();
       only_readable_ = !opened.ok();
       if (only_readable_) {
+        uncertain_.store(true, std::memory_order_release);  // before anybody can read
         const auto status = try_open(true, rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords);
         (void)status;  // then nothing can be read either, and get() says so
         return opened;
@@ -403,6 +412,7 @@ class RocksStore final : public Store {
   std::string damage_;
   bool failed_ = false;
   bool only_readable_ = false;  // of a writer that can't open what it has for writing
+  std::atomic<bool> uncertain_{false};
 };
 
 // The file LOCK is locked with fcntl, which can be asked for the holder. Not when this very process holds it:

@@ -88,6 +88,9 @@ void StoreService::run() {
   while (const auto asked = asked_.pop()) {
     if (asked->responder->gone()) continue;
     auto result = (this->*asked->verb->run)(asked->request.args);
+    if (const auto certain = options_.store->certain(); !certain.ok() && asked->verb->run != &StoreService::status) {
+      result = certain.error();
+    }
     bus::ControlResponse response;
     response.id = asked->request.id;
     if (result.ok()) {

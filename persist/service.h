@@ -1,5 +1,6 @@
 // An auditor's control endpoint: what it tells about itself, and what it gives to other auditors. Every answer comes
-// from what is durable. docs/formats/control.md lists the verbs.
+// from what is durable; while the store isn't certain of that, there is none (kUnavailable). docs/formats/control.md
+// lists the verbs.
 //
 // handle() is called on the bus thread and only enqueues; a thread of its own, "answer", reads the store, one request
 // at a time, so that whoever asks much waits for himself and never holds up the intake. The queue holds kRequestsMax;

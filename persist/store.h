@@ -71,6 +71,9 @@ class Store {
   virtual std::unique_ptr<Batch> batch() const = 0;
   // Synced when it returns Ok. A batch that failed may be committed again.
   virtual Result<void> commit(Batch& batch, const TipNote& tip) = 0;
+  // Asked after reading: kUnavailable if what was read may not be on disk. So it is after a write that failed if the
+  // database couldn't be opened for writing again, until a write succeeds: what that one left in the log shows.
+  virtual Result<void> certain() const = 0;
   // False if nothing was written since the last time.
   virtual Result<bool> refresh() = 0;
   virtual Result<void> close() = 0;  // of a writer: everything in tables at rest. Idempotent

@@ -9,6 +9,7 @@
 #include <functional>
 
 #include "base/file.h"
+#include "persist/auditor_steps.h"
 #include "persist/memory_store.h"
 #include "persist/recorder.h"
 #include "persist/rocks_store.h"
@@ -16,6 +17,15 @@
 #include "persist/tip_file.h"
 #include "temp_folder.h"
 #include "test_node.h"
+
+static bool syncing_fails = false;
+
+// RocksDB's, too: what was written stays in the kernel's memory, and isn't known to be on disk.
+extern "C" int fdatasync(int fd) {
+  if (!syncing_fails) return ::fsync(fd);
+  errno = EIO;
+  return -1;
+}
 
 namespace theater::persist {
 namespace {
@@ -187,6 +197,53 @@ TEST(RocksStore, WhoeverIsWalkingGetsToTheEndWhenTheDatabaseIsOpenedAgain) {
   const auto closed = store->scan(Table::kRows, tag_prefix(kGapTag));
   EXPECT_FALSE(closed->valid());
   EXPECT_FALSE(closed->status().ok());
+}
+
+TEST(RocksStore, WhatWasNeverSyncedIsntSaidToBeDurable) {
+  TempFolder folder;
+  std::shared_ptr<Store> store = open_rocks(folder.at("s"));
+  SystemClock clock;
+  std::optional<bus::LinkMessage> answer;
+  AuditorSteps::Options options;
+  options.clock = &clock;
+  options.reply = [&](const bus::CurveKey&, Bytes message) { answer = bus::decode_link(message).value(); };
+  auto steps = AuditorSteps::open(store, options);
+  ASSERT_TRUE(steps.ok());
+  TestStream stream(1);
+  TestChain chain({});
+  stream.put(chain.genesis());
+  stream.seal();
+  const auto hello = [&](uint8_t peer) {
+    bus::CurveKey key;
+    key.bytes.fill(peer);
+    bus::Hello words;
+    words.identity = stream.node;
+    words.name = "test";
+    words.next_sequence = 2;
+    const Bytes bytes = bus::encode_link({stream.stream, words});
+    bus::Inbound message{key, stream.node, false, nullptr, bytes};
+    EXPECT_FALSE((*steps)->take_in(message));
+    return key;
+  };
+  const bus::CurveKey peer = hello(1);
+  bus::Inbound frame{peer, stream.node, true, nullptr, stream.frames[0]};
+  ASSERT_TRUE((*steps)->verify(*(*steps)->take_in(frame)).ok());
+  Commit commit = (*steps)->take_prepared();
+  syncing_fails = true;
+  EXPECT_FALSE((*steps)->write(commit).ok());
+  {
+    const FilesMayNotGrow full(0);
+    EXPECT_FALSE((*steps)->write(commit).ok()) << "nor can it be opened for writing";
+  }
+  hello(2);
+  const auto* refused = std::get_if<bus::Refuse>(&answer->body);
+  ASSERT_NE(refused, nullptr) << "durable to frame " << std::get<bus::Welcome>(answer->body).durable.sequence;
+  EXPECT_FALSE(refused->final);
+  syncing_fails = false;
+  ASSERT_TRUE((*steps)->write(commit).ok());
+  hello(3);
+  ASSERT_TRUE(std::holds_alternative<bus::Welcome>(answer->body));
+  EXPECT_EQ(std::get<bus::Welcome>(answer->body).durable.sequence, 1u);
 }
 
 TEST(RocksStore, ASecondWriterIsRefusedEvenWhileTheDiskIsFull) {
