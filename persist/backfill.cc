@@ -142,7 +142,8 @@ Result<bool> Backfill::fill(State& from, Place& place) {
       if (usable == 0) return any;
       events.erase(events.begin(), events.end() - static_cast<ptrdiff_t>(usable));
     }
-    const FillOutcome outcome = options_.submit({from.peer->identity(), place.actor, gap.first, std::move(events), {}});
+    const FillOutcome outcome =
+        options_.submit({from.peer->identity(), place.actor, gap.first, std::move(events), {}, place.chain});
     {
       std::lock_guard lock(mutex_);
       from.status.events += outcome.events;
@@ -151,6 +152,8 @@ Result<bool> Backfill::fill(State& from, Place& place) {
     if (!outcome.refused.empty()) {
       bar(from, place.actor);
       tell(from, str_cat("gave something wrong for chain ", place.actor.short_hex(), ": ", outcome.refused));
+    } else if (!outcome.left.empty()) {
+      tell(from, str_cat("gave events of chain ", place.actor.short_hex(), " that aren't taken: ", outcome.left));
     } else if (outcome.events > 0) {
       tell(from, str_cat("gave ", outcome.events, " events of chain ", place.actor.short_hex()));
     }
@@ -198,7 +201,7 @@ Result<bool> Backfill::fetch_blob(State& from, const Place& place, const BlobNee
       return false;
     }
     const uint64_t size = part->bytes.size();
-    Fill fill{from.peer->identity(), place.actor, place.gap.first, {}, {}};
+    Fill fill{from.peer->identity(), place.actor, place.gap.first, {}, {}, place.chain};
     fill.part = Fill::Part{need.hash, need.length, offset, std::move(part->bytes)};
     options_.submit(std::move(fill));
     offset += size;

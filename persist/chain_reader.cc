@@ -367,6 +367,38 @@ Result<std::optional<Bytes>> read_event(const Store& store, const ActorId& actor
   return std::optional<Bytes>(Bytes(item->bytes.begin(), item->bytes.end()));
 }
 
+Result<std::optional<Misfit>> find_misfit(const Store& store, ChainEntry& entry, const Bytes& newest,
+                                          const OpenGap& gap, const FillEvent& first, const ChainState& last) {
+  TRY_ASSIGN(const auto view, schema::check_event(first.bytes));
+  const auto neighbour = [&](uint64_t sequence) {
+    auto read = read_event(store, entry.row.actor, entry.number, newest, sequence);
+    return read.ok() ? std::move(read).value() : std::nullopt;
+  };
+  const auto found = [&](uint64_t sequence, uint64_t beside, const Error& why) {
+    return std::optional(Misfit{
+        sequence,
+        {EvidenceKind::kBrokenLink,
+         str_cat("event ", sequence, ", by what came after it, doesn't follow event ", sequence - 1, ": ", why.message),
+         &entry, beside}});
+  };
+  if (const auto below = view.header.sequence == gap.first && gap.first > 0 ? neighbour(gap.first - 1) : std::nullopt) {
+    const auto before = schema::check_event(*below);
+    ChainState state =
+        !before.ok() || before->kind == schema::BodyKind::kGenesis ? ChainState{} : joined_before(*before);
+    if (before.ok() && advance(state, *before, sha256(*below)).ok()) {
+      const auto advanced = advance(state, view, first.hash);
+      if (!advanced.ok()) return found(gap.first, gap.first - 1, advanced.error());
+    }
+  }
+  if (const auto above = neighbour(gap.last + 1)) {
+    const auto after = schema::check_event(*above);
+    ChainState state = last;
+    const auto advanced = after.ok() ? advance(state, *after, sha256(*above)) : Result<void>(Ok{});
+    if (!advanced.ok()) return found(gap.last + 1, gap.last + 1, advanced.error());
+  }
+  return std::optional<Misfit>();
+}
+
 Result<Bytes> read_blob(const Store& store, const Hash& hash) {
   TRY_ASSIGN(const auto row, get_row<BlobRow>(store, Table::kRows, blob_key(hash), "a blob"));
   if (!row) return Error{ErrorCode::kNotFound, str_cat("the store doesn't hold the blob sha256:", hash.hex())};

@@ -25,11 +25,13 @@ struct Fill {
     Bytes bytes;
   };
   std::optional<Part> part;
+  uint64_t chain = 0;  // that has the gap, by its number: another may have its actor's name by now. 0: whichever has it
 };
 
 struct FillOutcome {
   uint64_t events = 0;  // taken: durable
   std::string refused;  // not empty: what is wrong with the rest, which is kept as evidence
+  std::string left;     // not empty: why the rest isn't taken, though nobody is to blame
 };
 
 // One fill under way: made by who has it, finished by the auditor when what came of it is durable. Any thread.

@@ -59,7 +59,7 @@ class Recorder final : private Rules {
   };
   Result<Outcome> add(const PublicKey& node, uint64_t received_ns, const bus::FrameView& frame);
 
-  // One at a time: what came of the last one is durable before the next. `outcome.refused`: the rest isn't taken.
+  // One at a time: what came of the last one is durable before the next.
   struct Filled {
     FillOutcome outcome;
     std::vector<LogLine> alarms;
@@ -99,7 +99,7 @@ class Recorder final : private Rules {
   void count(EvidenceKind kind);
   // For fills: a frame of this recorder's in the stream of `fill_->peer`.
   using Builder = bus::FrameBuilder;
-  Result<std::string> fill_events(std::span<const FillEvent> events);
+  Result<FillVerdict> fill_events(std::span<const FillEvent> events);
   Result<void> fill_part(const Fill::Part& part);
   Result<void> put_filled(Builder& builder);
   void refuse_fill(std::span<const FillEvent> events, const std::string& reason);
@@ -119,8 +119,8 @@ class Recorder final : private Rules {
   void missing(ChainEntry& entry, uint64_t first, uint64_t last, const Hash& head) override;
   void stopped(ChainEntry& entry) override;
   Result<std::optional<OpenGap>> gap_around(const ChainEntry& entry, uint64_t sequence) override;
-  Result<std::string> fits(const ChainEntry& entry, const OpenGap& gap, const FillEvent& first,
-                           const ChainState& last) override;
+  Result<std::optional<Misfit>> misfit(ChainEntry& entry, const OpenGap& gap, const FillEvent& first,
+                                       const ChainState& last) override;
   void narrowed(ChainEntry& entry, const OpenGap& gap) override;
   Result<bool> closed(ChainEntry& entry, const OpenGap& gap) override;
   void filled(ChainEntry& entry, uint64_t first, uint32_t count) override;

@@ -45,11 +45,13 @@ Result<Recorder::Filled> Recorder::fill(const Fill& fill, uint64_t received_ns) 
       out.outcome.refused = "an event is larger than any event may be";
       break;
     }
-    TRY_ASSIGN(out.outcome.refused, fill_events(left.last(count)));
-    if (!out.outcome.refused.empty()) {
-      refuse_fill(left.last(count), out.outcome.refused);
-      break;
+    TRY_ASSIGN(FillVerdict verdict, fill_events(left.last(count)));
+    if (verdict.kind == FillVerdict::Kind::kLeft) out.outcome.left = std::move(verdict.reason);
+    if (verdict.kind == FillVerdict::Kind::kFalse) {
+      refuse_fill(left.last(count), verdict.reason);
+      out.outcome.refused = std::move(verdict.reason);
     }
+    if (verdict.kind != FillVerdict::Kind::kTaken) break;
     left = left.first(left.size() - count);
   }
   out.outcome.events = prepared_.filled - before;
@@ -58,20 +60,24 @@ Result<Recorder::Filled> Recorder::fill(const Fill& fill, uint64_t received_ns) 
   return out;
 }
 
-Result<std::string> Recorder::fill_events(std::span<const FillEvent> events) {
+Result<FillVerdict> Recorder::fill_events(std::span<const FillEvent> events) {
   frame_ = tip_.next_frame;
-  const auto belongs = schema::check_event(events.back().bytes);
-  if (!belongs.ok()) return belongs.error().message;
+  const auto belongs = schema::check_event(events.front().bytes);
+  if (!belongs.ok()) return FillVerdict{FillVerdict::Kind::kFalse, belongs.error().message};
   const bool is_genesis = belongs->kind == schema::BodyKind::kGenesis;
-  if ((is_genesis ? actor_id_of(events.back().hash) : belongs->header.actor) != fill_->actor) {
-    return std::string("they are of another chain than was asked for");
+  if ((is_genesis ? actor_id_of(events.front().hash) : belongs->header.actor) != fill_->actor) {
+    return FillVerdict{FillVerdict::Kind::kFalse, "they are of another chain than was asked for"};
   }
-  TRY_ASSIGN(std::string wrong, on_fill(events));
-  if (!wrong.empty()) return wrong;
+  TRY_ASSIGN(const ChainEntry* entry, find(fill_->actor));
+  if (fill_->chain != 0 && (entry == nullptr || entry->number != fill_->chain)) {
+    return FillVerdict{FillVerdict::Kind::kLeft, "the chain has been replaced meanwhile"};
+  }
+  TRY_ASSIGN(FillVerdict verdict, on_fill(events));
+  if (verdict.kind != FillVerdict::Kind::kTaken) return verdict;
   bus::FrameBuilder builder;
   for (const FillEvent& event : events) builder.append_event(event.bytes, event.hash);
   TRY(put_filled(builder));
-  return std::string();
+  return verdict;
 }
 
 Result<void> Recorder::fill_part(const Fill::Part& part) {
@@ -148,31 +154,9 @@ Result<std::optional<OpenGap>> Recorder::gap_around(const ChainEntry& entry, uin
   return std::optional<OpenGap>();
 }
 
-// Reads the neighbours. One that can't be read, or is on its way to the disk, isn't looked at: that the new events are
-// the node's is known without it, and whoever verifies the chain looks at all of it.
-Result<std::string> Recorder::fits(const ChainEntry& entry, const OpenGap& gap, const FillEvent& first,
-                                   const ChainState& last) {
-  TRY_ASSIGN(const auto view, schema::check_event(first.bytes));
-  if (view.header.sequence == gap.first && gap.first > 0) {
-    const auto below = read_event(store_, entry.row.actor, entry.number, entry.segments, gap.first - 1);
-    const auto before = below.ok() && *below ? schema::check_event(**below)
-                                             : Result<schema::EventView>(Error{ErrorCode::kNotFound, {}});
-    if (before.ok()) {
-      ChainState state = before->kind == schema::BodyKind::kGenesis ? ChainState{} : joined_before(*before);
-      if (advance(state, *before, sha256(**below)).ok()) {
-        const auto advanced = advance(state, view, first.hash);
-        if (!advanced.ok()) return advanced.error().message;
-      }
-    }
-  }
-  const auto above = read_event(store_, entry.row.actor, entry.number, entry.segments, gap.last + 1);
-  const auto after =
-      above.ok() && *above ? schema::check_event(**above) : Result<schema::EventView>(Error{ErrorCode::kNotFound, {}});
-  if (!after.ok()) return std::string();
-  ChainState state = last;
-  const auto advanced = advance(state, *after, sha256(**above));
-  return advanced.ok() ? std::string()
-                       : str_cat("event ", gap.last + 1, " doesn't follow them: ", advanced.error().message);
+Result<std::optional<Misfit>> Recorder::misfit(ChainEntry& entry, const OpenGap& gap, const FillEvent& first,
+                                               const ChainState& last) {
+  return find_misfit(store_, entry, entry.segments, gap, first, last);
 }
 
 void Recorder::narrowed(ChainEntry& entry, const OpenGap& gap) {

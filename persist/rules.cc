@@ -206,48 +206,60 @@ Result<void> Rules::on_gap(const PublicKey& node, const bus::Gap& told) {
   return Ok{};
 }
 
-Result<std::string> Rules::on_fill(std::span<const FillEvent> events) {
+Result<FillVerdict> Rules::on_fill(std::span<const FillEvent> events) {
+  using Kind = FillVerdict::Kind;
   CHECK(!events.empty());
   const auto first = schema::check_event(events.front().bytes);
-  if (!first.ok()) return first.error().message;
+  if (!first.ok()) return FillVerdict{Kind::kFalse, first.error().message};
   const bool from_genesis = first->kind == schema::BodyKind::kGenesis;
   const ActorId actor = from_genesis ? actor_id_of(events.front().hash) : first->header.actor;
   TRY_ASSIGN(ChainEntry * entry, find(actor));
-  if (entry == nullptr) return str_cat("nothing of a chain ", actor.hex(), " is here that they could belong to");
-  if (entry->stop) return std::string("nothing is added to this chain any more");
+  if (entry == nullptr) return FillVerdict{Kind::kLeft, str_cat("nothing of a chain ", actor.hex(), " is here")};
+  if (entry->stop) return FillVerdict{Kind::kLeft, "nothing is added to this chain any more"};
 
   ChainState state = from_genesis ? ChainState{} : joined_before(*first);
+  std::optional<Misfit> broken;  // if they are the node's at all
   for (const FillEvent& event : events) {
     const auto view = schema::check_event(event.bytes);
-    if (!view.ok()) return view.error().message;
-    if (view->kind == schema::BodyKind::kResumed) {
-      TRY_ASSIGN(const schema::Event decoded, schema::decode_event(event.bytes));
-      if (std::get<schema::Resumed>(decoded.body).node != entry->row.node) {
-        return str_cat("event ", view->header.sequence, " is resumed under another node's key");
-      }
-    }
-    const auto advanced = advance(state, *view, event.hash);
-    if (!advanced.ok()) return advanced.error().message;
-    TRY_ASSIGN(const std::string needs, missing_blob(event.bytes, view->kind));
-    if (!needs.empty()) return needs;
+    if (!view.ok()) return FillVerdict{Kind::kFalse, view.error().message};
+    const schema::Header& header = view->header;
+    const bool linked = &event == &events.front() || (header.actor == actor && header.parent == state.head &&
+                                                      header.sequence == state.next_sequence);
+    TRY_ASSIGN(std::string wrong, step(state, *entry, event, *view));
+    if (!linked) return FillVerdict{Kind::kFalse, std::move(wrong)};
+    if (wrong.empty()) continue;
+    if (!broken) broken = Misfit{header.sequence, {EvidenceKind::kBrokenLink, std::move(wrong)}};
+    state.head = event.hash;
+    state.next_sequence = header.sequence + 1;
   }
   TRY_ASSIGN(const auto gap, gap_around(*entry, state.next_sequence - 1));
   if (!gap || gap->last + 1 != state.next_sequence || first->header.sequence < gap->first) {
-    return str_cat("events ", first->header.sequence, " to ", state.next_sequence - 1, " aren't the end of a gap");
+    return FillVerdict{Kind::kFalse, str_cat("events ", first->header.sequence, " to ", state.next_sequence - 1,
+                                             " aren't the end of a gap")};
   }
   if (state.head != gap->head) {
-    return str_cat("event ", gap->last, " has the hash ", state.head.short_hex(), "; what came after it says ",
-                   gap->head.short_hex());
+    return FillVerdict{Kind::kFalse, str_cat("event ", gap->last, " has the hash ", state.head.short_hex(),
+                                             "; what came after it says ", gap->head.short_hex())};
   }
-  TRY_ASSIGN(std::string wrong, fits(*entry, *gap, events.front(), state));
-  if (!wrong.empty()) return wrong;
+  for (const FillEvent& event : events) {
+    TRY_ASSIGN(const schema::EventView view, schema::check_event(event.bytes));
+    TRY_ASSIGN(std::string needs, missing_blob(event.bytes, view.kind));
+    if (!needs.empty()) return FillVerdict{Kind::kLeft, std::move(needs)};
+  }
+  if (!broken) {
+    TRY_ASSIGN(broken, misfit(*entry, *gap, events.front(), state));
+  }
+  if (broken) {
+    TRY(stop(*entry, entry->row.node, broken->sequence, broken->finding));
+    return FillVerdict{};
+  }
   if (from_genesis) {
     TRY_ASSIGN(const schema::Event decoded, schema::decode_event(events.front().bytes));
     const auto& genesis = std::get<schema::Genesis>(decoded.body);
     if (genesis.node != entry->row.node) {
       TRY(stop(*entry, entry->row.node, gap->last + 1,
                {EvidenceKind::kWrongGenesis, "the chain's genesis names another node"}));
-      return std::string();
+      return FillVerdict{};
     }
     entry->row.name = genesis.name;
     entry->row.first_time_ns = first->header.time_ns;
@@ -256,7 +268,20 @@ Result<std::string> Rules::on_fill(std::span<const FillEvent> events) {
     identified(*entry);
   }
   TRY(fill(*entry, *gap, *first, state, events.size()));
-  return std::string();
+  return FillVerdict{};
+}
+
+// Empty, or the rule between this event and the one before it that is broken; `state` is then as before.
+Result<std::string> Rules::step(ChainState& state, const ChainEntry& entry, const FillEvent& event,
+                                const schema::EventView& view) {
+  if (view.kind == schema::BodyKind::kResumed) {
+    TRY_ASSIGN(const schema::Event decoded, schema::decode_event(event.bytes));
+    if (std::get<schema::Resumed>(decoded.body).node != entry.row.node) {
+      return str_cat("event ", view.header.sequence, " is resumed under another node's key");
+    }
+  }
+  const auto advanced = advance(state, view, event.hash);
+  return advanced.ok() ? std::string() : advanced.error().message;
 }
 
 Result<void> Rules::fill(ChainEntry& entry, const OpenGap& gap, const schema::EventView& first, const ChainState& last,

@@ -9,7 +9,8 @@
 //
 // What is missing may come later, from another auditor (on_fill). A gap is filled from its end: the hash of its last
 // event is known from what came after, and by parents every event before that. So nothing has to be believed, however
-// little of the gap comes at a time.
+// little of the gap comes at a time. And whoever gave what leads to that hash is no liar, whatever is in it: if it
+// breaks a rule, or doesn't fit what is stored beside the gap, that is evidence against the node, which told both.
 //
 // A chain belongs to the key in its genesis. If its first events came without genesis from another node, that node's
 // claim ends when the genesis comes.
@@ -66,6 +67,21 @@ struct Finding {
   ChainEntry* chain = nullptr;  // none: it speaks for itself
   uint64_t beside = 0;
 };
+struct Misfit {
+  uint64_t sequence = 0;  // of the event that doesn't follow the one before it
+  Finding finding;
+};
+
+// What became of events that another auditor gave.
+struct FillVerdict {
+  enum class Kind : uint8_t {
+    kTaken,  // they belong into the store: the chain has them, or its node stands accused by them
+    kLeft,   // the chain can't use them now, for which whoever gave them isn't to blame
+    kFalse,  // they don't lead to what the chain's node said
+  };
+  Kind kind = Kind::kTaken;
+  std::string reason;  // why they aren't taken
+};
 
 class Rules {
  public:
@@ -75,9 +91,8 @@ class Rules {
   Result<void> on_event(const PublicKey& node, BytesView bytes, const Hash& hash, uint32_t offset);
   Result<void> on_gap(const PublicKey& node, const bus::Gap& gap);
 
-  // Consecutive events of one chain, in order, that end where one of its gaps ends. Empty, or what is wrong with them:
-  // then nothing has changed.
-  Result<std::string> on_fill(std::span<const FillEvent> events);
+  // Consecutive events of one chain, in order, that end where one of its gaps ends. Unless kTaken nothing has changed.
+  Result<FillVerdict> on_fill(std::span<const FillEvent> events);
 
  protected:
   virtual Result<ChainEntry*> find(const ActorId& actor) = 0;  // null if there is none
@@ -92,9 +107,8 @@ class Rules {
   // For on_fill: the gap that a missing event is in, or nothing.
   virtual Result<std::optional<OpenGap>> gap_around(const ChainEntry& entry, uint64_t sequence) = 0;
   // Whether `last`, the state after the new events, and `first`, the first of them, fit what is stored on both sides.
-  // Empty, or what is wrong.
-  virtual Result<std::string> fits(const ChainEntry& entry, const OpenGap& gap, const FillEvent& first,
-                                   const ChainState& last) = 0;
+  virtual Result<std::optional<Misfit>> misfit(ChainEntry& entry, const OpenGap& gap, const FillEvent& first,
+                                               const ChainState& last) = 0;
   virtual void narrowed(ChainEntry& entry, const OpenGap& gap) = 0;        // the same gap, with another end
   virtual Result<bool> closed(ChainEntry& entry, const OpenGap& gap) = 0;  // whether the chain has others
   virtual void filled(ChainEntry& entry, uint64_t first, uint32_t count) = 0;
@@ -112,6 +126,8 @@ class Rules {
                        const Hash& hash, uint32_t offset);
   Result<void> on_older(ChainEntry& entry, const PublicKey& node, const schema::EventView& view, const Hash& hash);
   Result<void> stop(ChainEntry& entry, const PublicKey& node, uint64_t sequence, const Finding& finding);
+  Result<std::string> step(ChainState& state, const ChainEntry& entry, const FillEvent& event,
+                           const schema::EventView& view);
   // Takes what has been checked.
   Result<void> fill(ChainEntry& entry, const OpenGap& gap, const schema::EventView& first, const ChainState& last,
                     size_t count);

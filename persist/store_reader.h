@@ -3,6 +3,7 @@
 
 #include "persist/chain_reader.h"
 #include "persist/rows.h"
+#include "persist/rules.h"
 
 namespace theater::persist {
 
@@ -18,6 +19,11 @@ Result<std::vector<StoredGap>> read_gaps(const Store& store, uint64_t chain);
 // One event of a chain, if it is stored; `newest`: the chain's segments that aren't in the tables yet.
 Result<std::optional<Bytes>> read_event(const Store& store, const ActorId& actor, uint64_t chain, const Bytes& newest,
                                         uint64_t sequence);
+
+// Rules::misfit() by what the store shows. A neighbour that can't be read, or is on its way to the disk, isn't looked
+// at: whoever verifies the chain looks at all of it.
+Result<std::optional<Misfit>> find_misfit(const Store& store, ChainEntry& entry, const Bytes& newest,
+                                          const OpenGap& gap, const FillEvent& first, const ChainState& last);
 
 // Verified against its hash.
 Result<Bytes> read_blob(const Store& store, const Hash& hash);

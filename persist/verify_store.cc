@@ -96,9 +96,12 @@ class StorePass final : private Rules {
     if (after == gaps.begin() || (--after)->second.last < sequence) return std::optional<OpenGap>();
     return std::optional(after->second);
   }
-  // Only a pass in order of sequence can say: verify_all() makes one.
-  Result<std::string> fits(const ChainEntry&, const OpenGap&, const FillEvent&, const ChainState&) override {
-    return std::string();
+  // By the stored index: it may show neighbours that the auditor didn't see then, and a pass in order of sequence,
+  // which verify_all() makes, then finds the same.
+  Result<std::optional<Misfit>> misfit(ChainEntry& entry, const OpenGap& gap, const FillEvent& first,
+                                       const ChainState& last) override {
+    const Deltas::Chain* newest = deltas_.find(entry.number);
+    return find_misfit(store_, entry, newest != nullptr ? newest->segments : Bytes(), gap, first, last);
   }
   void narrowed(ChainEntry& entry, const OpenGap& gap) override { gaps_[entry.row.actor][gap.first] = gap; }
   Result<bool> closed(ChainEntry& entry, const OpenGap& gap) override {
@@ -199,8 +202,8 @@ Result<void> StorePass::on_frame(uint64_t number, BytesView row) {
   }
   flush_segments();
   if (!fill.empty()) {
-    TRY_ASSIGN(const std::string unfit, on_fill(fill));
-    if (wrong.empty()) wrong = unfit;
+    TRY_ASSIGN(const FillVerdict verdict, on_fill(fill));
+    if (wrong.empty()) wrong = verdict.reason;
   }
   if (walk.broken()) wrong = "its items don't follow each other";
   if (wrong.empty()) wrong = check_items(*frame);

@@ -6,6 +6,7 @@
 #include "persist/evidence.h"
 #include "persist/memory_store.h"
 #include "persist/store_reader.h"
+#include "persist/stored_event.h"
 #include "persist/verifier.h"
 #include "test_node.h"
 
@@ -300,8 +301,9 @@ TEST_F(FillTest, AGenesisOfAnotherNodeStopsWhoClaimedTheChain) {
   EXPECT_THAT(evidence()[0].reason, HasSubstr("another node"));
 }
 
-// What another auditor got before the gap isn't what this one got: the node told two stories, or the other lies.
-TEST_F(FillTest, WhatDoesNotFollowTheEventBeforeTheGapIsRefused) {
+// What another auditor got before the gap isn't what this one got. It leads to what the node said after the gap: so the
+// node told two stories, and who brings the other one is no liar.
+TEST_F(FillTest, WhatDoesNotFollowTheEventBeforeTheGapIsEvidenceAgainstTheNode) {
   const TestChain chain = chain_of(20);
   TestChain told = chain_of(4);
   told.log("another line 4");
@@ -311,9 +313,64 @@ TEST_F(FillTest, WhatDoesNotFollowTheEventBeforeTheGapIsRefused) {
   stream_.seal();
   live(chain, {{19, 19}}, 20);  // once more, which is ignored
   EXPECT_EQ(fill(chain, 5, 7, 9).events, 3u);
-  EXPECT_THAT(fill(chain, 5, 5, 6).refused, HasSubstr("its parent is"));
-  EXPECT_EQ(evidence().size(), 1u);
-  EXPECT_EQ(verified(chain).summary.status, ChainStatus::kPartial);
+  EXPECT_EQ(fill(chain, 5, 5, 6).refused, "");
+  ASSERT_EQ(evidence().size(), 1u);
+  EXPECT_EQ(evidence()[0].peer, stream_.node);
+  EXPECT_EQ(evidence()[0].kind, EvidenceKind::kBrokenLink);
+  EXPECT_THAT(evidence()[0].reason, HasSubstr("its parent is"));
+  const auto beside = read_item_at(*store_, evidence()[0].beside);
+  ASSERT_TRUE(beside.ok());
+  EXPECT_EQ(to_bytes(as_text(beside->content)), told.events[4].bytes);
+  const VerifyReport report = verified(chain);
+  EXPECT_EQ(report.summary.status, ChainStatus::kBroken);
+  EXPECT_EQ(report.sequence, 5u);
+  EXPECT_THAT(report.reason, HasSubstr("its parent is"));
+}
+
+// As if time ran backwards in the gap: each event is known by the hash in the next one, so the node made them.
+TEST_F(FillTest, WhatBreaksARuleInTheGapIsEvidenceAgainstTheNode) {
+  TestChain chain = chain_of(7);
+  chain.time_ns -= 5000;
+  while (chain.next_sequence() < 20) chain.log("x");
+  live(chain, {{0, 4}, {10, 19}}, 20);
+  EXPECT_EQ(fill(chain, 5, 5, 9).refused, "");
+  ASSERT_EQ(evidence().size(), 1u);
+  EXPECT_EQ(evidence()[0].peer, stream_.node);
+  EXPECT_EQ(verified(chain).summary.status, ChainStatus::kBroken);
+}
+
+TEST_F(FillTest, WhatComesForAChainThatStoppedMeanwhileIsNobodysFault) {
+  const TestChain chain = chain_of(20);
+  live(chain, {{0, 4}, {10, 19}}, 20);
+  TestChain fork = chain_of(12);
+  fork.log("another");
+  stream_.put(fork.events[12]);
+  stream_.seal();
+  live(chain, {{19, 19}}, 20);
+  ASSERT_EQ(evidence().size(), 1u);
+  const FillOutcome outcome = fill(chain, 5, 5, 9);
+  EXPECT_EQ(outcome.refused, "");
+  EXPECT_THAT(outcome.left, HasSubstr("any more"));
+  EXPECT_EQ(evidence().size(), 1u) << "against the node, by its two events";
+  EXPECT_EQ(verified(chain).summary.status, ChainStatus::kBroken);
+}
+
+TEST_F(FillTest, WhatComesForAChainThatWasReplacedMeanwhileIsNobodysFault) {
+  TestChain chain({.node = test_key(2)});
+  while (chain.next_sequence() < 10) chain.log("x");
+  live(chain, {{5, 9}}, 10);  // by node 1
+  TestStream owner(2, test_key(2));
+  owner.put(chain.events[0]);
+  owner.seal();
+  ASSERT_TRUE(recorder().add(owner.node, 1, *bus::parse_frame(owner.frames[0])).ok());
+  flush();
+  ASSERT_EQ(evidence().size(), 1u);
+  Fill what{kPeer, chain.actor(), 0, {}, {}, 1};  // asked for while it was chain 1
+  for (uint64_t i = 0; i <= 4; ++i) what.events.push_back(chain.events[i].bytes);
+  const FillOutcome outcome = fill(what);
+  EXPECT_EQ(outcome.refused, "");
+  EXPECT_THAT(outcome.left, HasSubstr("replaced"));
+  EXPECT_EQ(evidence().size(), 1u) << "against node 1";
 }
 
 TEST_F(FillTest, EventsComeAfterTheBlobsTheyReferTo) {
@@ -321,7 +378,7 @@ TEST_F(FillTest, EventsComeAfterTheBlobsTheyReferTo) {
   TestChain chain({.package = sha256(package), .package_length = package.size()});
   while (chain.next_sequence() < 10) chain.log("x");
   live(chain, {{5, 9}}, 10);
-  EXPECT_THAT(fill(chain, 0, 0, 4).refused, HasSubstr("blob"));
+  EXPECT_THAT(fill(chain, 0, 0, 4).left, HasSubstr("blob"));
   for (size_t at = 0; at < package.size(); at += 60'000) {
     const size_t size = std::min<size_t>(60'000, package.size() - at);
     Fill part{kPeer, chain.actor(), 0, {}, {}};
