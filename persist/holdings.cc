@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "base/check.h"
-#include "schema/codec.h"
 
 namespace theater::persist {
 
@@ -32,26 +31,24 @@ void Holdings::blob_is_wanted(const PublicKey& node, uint64_t length) {
   bytes -= std::min(bytes, length);
 }
 
-std::string Holdings::refuses(const PublicKey& node, const bus::FrameView& frame) const {
+const HoldingRow& Holdings::held(const PublicKey& node) const {
   const auto found = entries_.find(node);
   CHECK(found != entries_.end(), "what node ", node.short_hex(), " holds wasn't loaded");
-  const HoldingRow& row = found->second.row;
-  const auto any = [&](auto is_it) { return std::any_of(frame.items.begin(), frame.items.end(), is_it); };
-  if (row.loose_bytes >= limits_.loose_bytes &&
-      any([](const bus::ItemView& item) { return item.kind == bus::ItemKind::kBlob; })) {
-    return str_cat("it has sent ", row.loose_bytes, " bytes of blobs that no event refers to; limits.unreferenced of ",
-                   "this auditor allows ", limits_.loose_bytes);
-  }
-  // Looked for only when there are too many: it means reading each event.
-  if (row.open_chains >= limits_.open_chains && any([](const bus::ItemView& item) {
-        if (item.kind != bus::ItemKind::kEvent) return false;
-        const auto event = schema::check_event(item.content);
-        return event.ok() && event->kind == schema::BodyKind::kGenesis;
-      })) {
-    return str_cat("it has ", row.open_chains, " chains here that haven't ended; limits.open_chains of this auditor ",
-                   "allows ", limits_.open_chains);
-  }
-  return {};
+  return found->second.row;
+}
+
+std::string Holdings::refuses_chains(const PublicKey& node, uint64_t begun) const {
+  const uint64_t open = held(node).open_chains;
+  if (begun == 0 || open + begun <= limits_.open_chains) return {};
+  return str_cat("it has ", open, " chains here that haven't ended, and would have ", open + begun,
+                 "; limits.open_chains of this auditor allows ", limits_.open_chains);
+}
+
+std::string Holdings::refuses_blobs(const PublicKey& node) const {
+  const uint64_t bytes = held(node).loose_bytes;
+  if (bytes < limits_.loose_bytes) return {};
+  return str_cat("it has sent ", bytes, " bytes of blobs that no event refers to; limits.unreferenced of this ",
+                 "auditor allows ", limits_.loose_bytes);
 }
 
 void Holdings::write(Batch& batch) {

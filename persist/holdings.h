@@ -8,7 +8,6 @@
 
 #include <map>
 
-#include "bus/frame.h"
 #include "persist/rows.h"
 
 namespace theater::persist {
@@ -24,9 +23,11 @@ class Holdings {
 
   // Before anything of `node` is counted, and before `node` is asked about. An error: the store can't be read.
   Result<void> load(const PublicKey& node);
-  // Why the frame isn't taken; empty if it is.
-  std::string refuses(const PublicKey& node, const bus::FrameView& frame) const;
+  // Why a frame isn't taken that begins `begun` chains, or that brings blobs; empty if it is.
+  std::string refuses_chains(const PublicKey& node, uint64_t begun) const;
+  std::string refuses_blobs(const PublicKey& node) const;
 
+  // Whatever begins one: a genesis, or the first event or gap that is said of an actor.
   void chain_begun(const PublicKey& node) { change(node).open_chains += 1; }
   void chain_over(const PublicKey& node);
   void blob_came(const PublicKey& node, uint64_t length) { change(node).loose_bytes += length; }
@@ -39,6 +40,7 @@ class Holdings {
     HoldingRow row;
     bool dirty = false;
   };
+  const HoldingRow& held(const PublicKey& node) const;
   HoldingRow& change(const PublicKey& node);
 
   const Store& store_;

@@ -1,6 +1,7 @@
 #include "persist/recorder.h"
 
 #include <algorithm>
+#include <set>
 
 #include "base/crypto.h"
 #include "persist/deltas.h"
@@ -48,8 +49,7 @@ Result<Recorder::Outcome> Recorder::add(const PublicKey& node, uint64_t received
                               " of its stream as this auditor holds it");
     return outcome;
   }
-  TRY(holdings_.load(node));
-  outcome.refused = holdings_.refuses(node, frame);
+  TRY_ASSIGN(outcome.refused, beyond_limits(node, frame));
   if (!outcome.refused.empty()) return outcome;
   std::vector<Hash> digests;
   digests.reserve(frame.items.size());
@@ -90,6 +90,45 @@ Result<Recorder::Outcome> Recorder::add(const PublicKey& node, uint64_t received
   prepared_.bytes += frame.header.body_bytes;
   outcome.alarms = std::exchange(alarms_, {});
   return outcome;
+}
+
+// Why the frame isn't taken, by what its node makes this auditor hold; empty if it is.
+Result<std::string> Recorder::beyond_limits(const PublicKey& node, const bus::FrameView& frame) {
+  TRY(holdings_.load(node));
+  const bool has_pieces = std::any_of(frame.items.begin(), frame.items.end(),
+                                      [](const bus::ItemView& item) { return item.kind == bus::ItemKind::kBlob; });
+  if (has_pieces) {
+    std::string refused = holdings_.refuses_blobs(node);
+    if (!refused.empty()) return refused;
+  }
+  // Each item may begin a chain. Which of them do is looked at only when they would be too many.
+  if (holdings_.refuses_chains(node, frame.items.size()).empty()) return std::string();
+  TRY_ASSIGN(const uint64_t begun, chains_begun_by(node, frame));
+  return holdings_.refuses_chains(node, begun);
+}
+
+// What on_event and on_gap make a chain of: whatever is said of an actor that isn't known, and a genesis where another
+// node has claimed the actor.
+Result<uint64_t> Recorder::chains_begun_by(const PublicKey& node, const bus::FrameView& frame) {
+  std::set<ActorId> begun;
+  for (const bus::ItemView& item : frame.items) {
+    ActorId actor;
+    bool is_genesis = false;
+    if (item.kind == bus::ItemKind::kGap) {
+      TRY_ASSIGN(const bus::Gap gap, bus::parse_gap(item.content));
+      actor = gap.actor;
+    } else if (item.kind == bus::ItemKind::kEvent) {
+      const auto view = schema::check_event(item.content);
+      if (!view.ok()) continue;
+      is_genesis = view->kind == schema::BodyKind::kGenesis;
+      actor = is_genesis ? actor_id_of(sha256(item.content)) : view->header.actor;
+    } else {
+      continue;
+    }
+    TRY_ASSIGN(const ChainEntry* entry, find(actor));
+    if (entry == nullptr || (is_genesis && entry->row.node != node)) begun.insert(actor);
+  }
+  return begun.size();
 }
 
 Result<void> Recorder::add_items(const PublicKey& node, const bus::FrameView& frame, const std::vector<Hash>& digests,

@@ -90,6 +90,8 @@ class Recorder final : private Rules {
     uint64_t commit = 0;  // newest that touched it
   };
 
+  Result<std::string> beyond_limits(const PublicKey& node, const bus::FrameView& frame);
+  Result<uint64_t> chains_begun_by(const PublicKey& node, const bus::FrameView& frame);
   Result<Stream*> stream_of(const StreamKey& key);
   Result<void> add_items(const PublicKey& node, const bus::FrameView& frame, const std::vector<Hash>& digests,
                          BytesView stored);

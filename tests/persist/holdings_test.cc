@@ -19,7 +19,7 @@ class HoldingsTest : public testing::Test {
   // What the recorder says to the stream's newest frames, those it hasn't seen.
   std::string offer(TestStream& stream) {
     std::string refused;
-    for (size_t& seen = seen_[stream.node]; seen < stream.frames.size() && refused.empty(); ++seen) {
+    for (size_t& seen = seen_[stream.stream]; seen < stream.frames.size() && refused.empty(); ++seen) {
       const auto frame = bus::parse_frame(stream.frames[seen]).value();
       const auto outcome = recorder_->add(stream.node, 1, frame).value();
       EXPECT_FALSE(outcome.for_good);
@@ -47,7 +47,7 @@ class HoldingsTest : public testing::Test {
 
   std::shared_ptr<MemoryStore> store_ = std::make_shared<MemoryStore>();
   std::unique_ptr<Recorder> recorder_;
-  std::map<PublicKey, size_t> seen_;
+  std::map<bus::StreamId, size_t> seen_;
 };
 
 TEST_F(HoldingsTest, OpenChainsAreBoundedForEachNode) {
@@ -68,6 +68,36 @@ TEST_F(HoldingsTest, OpenChainsAreBoundedForEachNode) {
   second.put(other.genesis());
   second.seal();
   EXPECT_EQ(offer(second), "") << "another node notices nothing";
+}
+
+TEST_F(HoldingsTest, ChainsThatBeginInTheMiddleCountToo) {
+  TestStream stream(1);
+  TestChain late = chain(1);
+  late.log("left out");
+  stream.put(late.log("the first that is sent"));
+  stream.put(late.log("goes on"));
+  const auto gap = [&](uint8_t of) { stream.builder.append_gap({chain(of).actor(), 1, 1, sha256(Bytes(8, of))}); };
+  gap(2);
+  stream.seal();
+  EXPECT_EQ(offer(stream), "");
+  EXPECT_EQ(held().open_chains, 2u);
+  gap(3);
+  gap(4);
+  stream.seal();
+  EXPECT_THAT(offer(stream), HasSubstr("limits.open_chains")) << "four, of which three would do";
+  EXPECT_EQ(held().open_chains, 2u) << "nothing of a refused frame is taken";
+  TestStream other(2);
+  gap(3);
+  other.builder = std::move(stream.builder);
+  other.put(late.log("on"));
+  other.seal();
+  EXPECT_EQ(offer(other), "");
+  EXPECT_EQ(held().open_chains, 3u);
+  TestChain another = chain(5);
+  another.log("left out");
+  other.put(another.log("the first that is sent"));
+  other.seal();
+  EXPECT_THAT(offer(other), HasSubstr("limits.open_chains"));
 }
 
 TEST_F(HoldingsTest, AnEndMakesRoomAndSoDoesAStop) {
