@@ -5,6 +5,12 @@
 #include "base/check.h"
 
 namespace theater::persist {
+namespace {
+
+constexpr std::string_view kRaise =
+    "; if this node may have more, raise it in auditor.toml and start the auditor again";
+
+}  // namespace
 
 Result<void> Holdings::load(const PublicKey& node) {
   if (entries_.contains(node)) return Ok{};
@@ -41,14 +47,14 @@ std::string Holdings::refuses_chains(const PublicKey& node, uint64_t begun) cons
   const uint64_t open = held(node).open_chains;
   if (begun == 0 || open + begun <= limits_.open_chains) return {};
   return str_cat("it has ", open, " chains here that haven't ended, and would have ", open + begun,
-                 "; limits.open_chains of this auditor allows ", limits_.open_chains);
+                 "; limits.open_chains of this auditor allows ", limits_.open_chains, kRaise);
 }
 
 std::string Holdings::refuses_blobs(const PublicKey& node) const {
   const uint64_t bytes = held(node).loose_bytes;
   if (bytes < limits_.loose_bytes) return {};
   return str_cat("it has sent ", bytes, " bytes of blobs that no event refers to; limits.unreferenced of this ",
-                 "auditor allows ", limits_.loose_bytes);
+                 "auditor allows ", limits_.loose_bytes, kRaise);
 }
 
 void Holdings::write(Batch& batch) {

@@ -1,7 +1,13 @@
 // What each node makes this auditor hold that nothing asks for yet: chains that haven't ended, and blobs that no event
 // refers to. Both are bounded for each node's key, so that one node can't fill the disk of an auditor with what looks
-// like the beginning of something. What a node has beyond its bound is refused until an operator raises it; other nodes
-// notice nothing.
+// like the beginning of something. What a node has beyond its bound is refused, and with it all that would follow on
+// that link, until an operator raises the bound; other nodes notice nothing.
+//
+// A chain counts from whatever came of it first until its end came, live or from another auditor, or until it is
+// stopped. A blob counts until an event refers to it. Both stay when their node dies: such a chain is never ended, and
+// such an event may never come. They aren't forgotten to make room. The chains are on record, and a later run of the
+// node may go on with them. And that no event will refer to a blob can't be known: what one node has sent is passed
+// over when another one sends it, and isn't fetched when another auditor gives the event; they all rely on it.
 //
 // The counts stand in rows of the store and change in the same batch as what they count. One thread, the recorder's.
 #pragma once

@@ -185,6 +185,7 @@ void Recorder::filled(ChainEntry& entry, uint64_t first, uint32_t count) {
   touch(entry);
   prepared_.events += count;
   prepared_.filled += count;
+  if (entry.state.ended && first + count == entry.state.next_sequence) holdings_.chain_over(entry.row.node);
   Bytes value;
   append_segment(value, {first, frame_, {{bus::kFrameHeaderSize / 8, count}}});
   batch().put(Table::kRows, fill_key(entry.number, first), value);

@@ -425,5 +425,26 @@ TEST_F(FillTest, VerifyingFindsAGapRowThatWasChanged) {
   EXPECT_EQ(verified(chain).summary.status, ChainStatus::kBroken);
 }
 
+TEST_F(FillTest, AChainWhoseEndIsFilledInIsOpenNoLonger) {
+  const auto open_chains = [&] {
+    return get_row<HoldingRow>(*store_, Table::kRows, holding_key(stream_.node), "it").value()->open_chains;
+  };
+  TestChain chain = chain_of(10);
+  chain.end();
+  live(chain, {{0, 2}, {5, 6}}, chain.events.size());
+  EXPECT_EQ(open_chains(), 1u);
+  fill(chain, 7, 9, 10);
+  EXPECT_EQ(open_chains(), 0u);
+  TestChain other({.nonce = 1});
+  stream_.put(other.genesis());
+  stream_.seal();
+  ASSERT_TRUE(recorder().add(stream_.node, 1, *bus::parse_frame(stream_.frames.back())).ok());
+  ++sent_;
+  EXPECT_EQ(fill(chain, 7, 7, 8).events, 2u);
+  EXPECT_EQ(fill(chain, 3, 3, 4).events, 2u);
+  EXPECT_EQ(open_chains(), 1u) << "what is filled in before the end isn't an end once more";
+  expect_whole(chain, ChainStatus::kComplete);
+}
+
 }  // namespace
 }  // namespace theater::persist
