@@ -45,7 +45,7 @@ Result<bool> BlobIntake::has(const BlobNeed& need, Batch& batch) {
   if (found == nullptr || found->length != need.length) return false;
   if (found->loose) {
     TRY(holdings_.load(*found->loose));
-    holdings_.blob_is_wanted(*found->loose, found->length);
+    holdings_.bytes_are_off(*found->loose, found->length);
     batch.remove(Table::kRows, loose_key(need.hash));
     found->loose.reset();
   }
@@ -53,12 +53,14 @@ Result<bool> BlobIntake::has(const BlobNeed& need, Batch& batch) {
 }
 
 Result<std::string> BlobIntake::add(const PublicKey& node, const bus::BlobPiece& piece, Batch& batch, uint64_t commit) {
-  TRY_ASSIGN(const Known* const already, known(piece.hash));
-  if (already != nullptr) return std::string();
-  if (piece.length > kBlobMax) return str_cat("a blob of ", piece.length, " bytes; at most ", kBlobMax, " are taken");
-
   const Key key{node, piece.hash};
   auto at = unfinished_.find(key);
+  TRY_ASSIGN(const Known* const already, known(piece.hash));
+  if (already != nullptr) {
+    if (at != unfinished_.end()) drop(at, batch);  // another node was faster
+    return std::string();
+  }
+  if (piece.length > kBlobMax) return str_cat("a blob of ", piece.length, " bytes; at most ", kBlobMax, " are taken");
   if (at != unfinished_.end() && (piece.offset == 0 || at->second.row.length != piece.length)) {
     drop(at, batch);
     at = unfinished_.end();
@@ -78,6 +80,7 @@ Result<std::string> BlobIntake::add(const PublicKey& node, const bus::BlobPiece&
   blob.digest.update(piece.bytes);
   blob.offsets.push_back(piece.offset);
   blob.row.next_offset += piece.bytes.size();
+  holdings_.bytes_came(node, piece.bytes.size());
   blob.dirty = true;
   batch.put(Table::kBlobs, piece_key(blob.row.number, piece.offset), piece.bytes);
   if (blob.row.next_offset < blob.row.length) return std::string();
@@ -89,7 +92,6 @@ Result<std::string> BlobIntake::add(const PublicKey& node, const bus::BlobPiece&
   batch.put(Table::kRows, blob_key(piece.hash), encode_row(BlobRow{blob.row.number, blob.row.length}));
   batch.remove(Table::kRows, unfinished_key(node, piece.hash));
   batch.put(Table::kRows, loose_key(piece.hash), encode_row(LooseRow{node, blob.row.length}));
-  holdings_.blob_came(node, blob.row.length);
   known_[piece.hash] = {blob.row.length, commit, node};
   unfinished_.erase(key);
   return std::string();
@@ -113,6 +115,7 @@ void BlobIntake::drop(std::map<Key, Unfinished>::iterator at, Batch& batch) {
   for (const uint64_t offset : at->second.offsets)
     batch.remove(Table::kBlobs, piece_key(at->second.row.number, offset));
   batch.remove(Table::kRows, unfinished_key(at->first.first, at->first.second));
+  holdings_.bytes_are_off(at->first.first, at->second.row.next_offset);
   unfinished_.erase(at);
 }
 

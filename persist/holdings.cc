@@ -32,9 +32,9 @@ void Holdings::chain_over(const PublicKey& node) {
   chains -= std::min<uint64_t>(chains, 1);
 }
 
-void Holdings::blob_is_wanted(const PublicKey& node, uint64_t length) {
-  uint64_t& bytes = change(node).loose_bytes;
-  bytes -= std::min(bytes, length);
+void Holdings::bytes_are_off(const PublicKey& node, uint64_t bytes) {
+  uint64_t& held = change(node).loose_bytes;
+  held -= std::min(held, bytes);
 }
 
 const HoldingRow& Holdings::held(const PublicKey& node) const {

@@ -4,10 +4,11 @@
 // that link, until an operator raises the bound; other nodes notice nothing.
 //
 // A chain counts from whatever came of it first until its end came, live or from another auditor, or until it is
-// stopped. A blob counts until an event refers to it. Both stay when their node dies: such a chain is never ended, and
-// such an event may never come. They aren't forgotten to make room. The chains are on record, and a later run of the
-// node may go on with them. And that no event will refer to a blob can't be known: what one node has sent is passed
-// over when another one sends it, and isn't fetched when another auditor gives the event; they all rely on it.
+// stopped. A blob counts from its first piece until an event refers to it. Both stay when their node dies: such a chain
+// is never ended, and such an event may never come. They aren't forgotten to make room. The chains are on record, and a
+// later run of the node may go on with them. And that no event will refer to a blob can't be known: what one node has
+// sent is passed over when another one sends it, and isn't fetched when another auditor gives the event; they all rely
+// on it.
 //
 // The counts stand in rows of the store and change in the same batch as what they count. One thread, the recorder's.
 #pragma once
@@ -36,8 +37,9 @@ class Holdings {
   // Whatever begins one: a genesis, or the first event or gap that is said of an actor.
   void chain_begun(const PublicKey& node) { change(node).open_chains += 1; }
   void chain_over(const PublicKey& node);
-  void blob_came(const PublicKey& node, uint64_t length) { change(node).loose_bytes += length; }
-  void blob_is_wanted(const PublicKey& node, uint64_t length);
+  // Of blobs: as their pieces come, and when an event refers to one or an unfinished one is dropped.
+  void bytes_came(const PublicKey& node, uint64_t bytes) { change(node).loose_bytes += bytes; }
+  void bytes_are_off(const PublicKey& node, uint64_t bytes);
 
   void write(Batch& batch);  // what changed
 

@@ -121,14 +121,14 @@ TEST_F(HoldingsTest, AnEndMakesRoomAndSoDoesAStop) {
 
 TEST_F(HoldingsTest, BlobsThatNoEventRefersToAreBounded) {
   TestStream stream(1);
-  Bytes content(6'000);
+  Bytes content(5'000);
   SeededRandom random(1);
   for (int i = 0; i < 2; ++i) {
     random.fill(content);
     stream.blob(content);
     EXPECT_EQ(offer(stream), "");
   }
-  EXPECT_EQ(held().loose_bytes, 12'000u);
+  EXPECT_EQ(held().loose_bytes, 10'000u);
   open();
   random.fill(content);
   stream.blob(content);
@@ -154,6 +154,45 @@ TEST_F(HoldingsTest, AnEventThatRefersToABlobTakesItOffTheCount) {
   EXPECT_EQ(offer(stream), "");
   EXPECT_EQ(held().loose_bytes, 0u);
   EXPECT_FALSE(store_->get(Table::kRows, loose_key(sha256(package))).value().has_value());
+}
+
+TEST_F(HoldingsTest, UnfinishedBlobsCountAsFarAsTheyHaveCome) {
+  TestStream stream(1);
+  uint8_t number = 0;
+  const auto piece = [&](const Bytes& of, uint64_t offset, size_t size) {
+    stream.builder.append_blob(sha256(of), of.size(), offset, BytesView(of).subspan(offset, size));
+    stream.seal();
+    return offer(stream);
+  };
+  const auto content = [&] { return Bytes(20'000, ++number); };
+  const Bytes first = content(), second = content(), third = content();
+  EXPECT_EQ(piece(first, 0, 6'000), "");
+  EXPECT_EQ(piece(second, 0, 3'000), "");
+  EXPECT_EQ(held().loose_bytes, 9'000u);
+  EXPECT_EQ(piece(second, second.size(), 0), "") << "given up";
+  EXPECT_EQ(held().loose_bytes, 6'000u);
+  EXPECT_EQ(piece(first, 0, 5'000), "") << "from the beginning again";
+  EXPECT_EQ(held().loose_bytes, 5'000u);
+  open();
+  EXPECT_EQ(piece(third, 0, 6'000), "");
+  EXPECT_THAT(piece(third, 6'000, 6'000), HasSubstr("limits.unreferenced"));
+  EXPECT_EQ(held().loose_bytes, 11'000u);
+}
+
+TEST_F(HoldingsTest, TheSameBlobFromTwoNodesAtOnceCountsOnce) {
+  TestStream fast(1), slow(2, test_key(2));
+  const Bytes content(9'000, 7);
+  slow.builder.append_blob(sha256(content), content.size(), 0, BytesView(content).first(4'000));
+  slow.seal();
+  EXPECT_EQ(offer(slow), "");
+  EXPECT_EQ(held(2).loose_bytes, 4'000u);
+  fast.blob(content);
+  EXPECT_EQ(offer(fast), "");
+  slow.builder.append_blob(sha256(content), content.size(), 4'000, BytesView(content).subspan(4'000));
+  slow.seal();
+  EXPECT_EQ(offer(slow), "");
+  EXPECT_EQ(held(1).loose_bytes, 9'000u);
+  EXPECT_EQ(held(2).loose_bytes, 0u);
 }
 
 }  // namespace
