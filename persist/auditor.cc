@@ -46,7 +46,7 @@ class StoreAuditor final : public Auditor {
         steps_(std::move(steps)),
         service_({store_, options_.clock, [this] { return status(); }}),
         backfill_(std::make_unique<Backfill>(
-            Backfill::Options{store_, options_.peers, options_.backfill_interval_ms, options_.log,
+            Backfill::Options{store_, options_.peers, options_.backfill_interval_ms, options_.clock, options_.log,
                               [this](Fill fill) { return submit(std::move(fill)); }})) {}
   ~StoreAuditor() override { stop(); }
 

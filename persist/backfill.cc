@@ -130,7 +130,9 @@ Result<std::optional<Backfill::Place>> Backfill::place_of(uint64_t chain, uint64
 Result<bool> Backfill::fill(State& from, Place& place) {
   OpenGap& gap = place.gap;
   bool any = false;
+  from.deadline_ns = options_.clock->monotonic_ns() + kPeerTimeNs;
   for (int answers = 0; answers < kAnswersAGap && gap.first <= gap.last && !stopping(); ++answers) {
+    if (took_long(from, place)) return any;
     const uint64_t first = gap.last - gap.first >= kRangeEventsMax ? gap.last - kRangeEventsMax + 1 : gap.first;
     TRY_ASSIGN(auto events, from.peer->range(place.actor, first, gap.last));
     if (events.empty()) {
@@ -191,28 +193,39 @@ Result<bool> Backfill::fetch_blob(State& from, const Place& place, const BlobNee
   TRY_ASSIGN(const bool already, is_here());
   if (already) return true;
   if (need.length > kBlobMax) return false;
-  for (uint64_t offset = 0; !stopping();) {
+  // What it gave when it took too long, or this process ended.
+  const PublicKey& who = from.peer->identity();
+  TRY_ASSIGN(const auto begun,
+             get_row<PieceRow>(*options_.store, Table::kRows, unfinished_key(who, need.hash), "a blob's beginning"));
+  uint64_t offset = begun && begun->length == need.length ? begun->next_offset : 0;
+  while (!stopping() && !took_long(from, place)) {
     TRY_ASSIGN(auto part, from.peer->blob(need.hash, offset));
-    const bool fits = part && part->length == need.length && part->bytes.size() <= need.length - offset &&
-                      (!part->bytes.empty() || need.length == 0);
-    if (!fits) {
+    // Each part is as long as an answer may be, but the last: so there are only so many.
+    const uint64_t size = std::min<uint64_t>(need.length - offset, kBlobAnswerMax);
+    if (!part || part->length != need.length || part->bytes.size() != size) {
       tell(from,
            str_cat("hasn't the blob sha256:", need.hash.hex(), " that chain ", place.actor.short_hex(), " refers to"));
       return false;
     }
-    const uint64_t size = part->bytes.size();
-    Fill fill{from.peer->identity(), place.actor, place.gap.first, {}, {}, place.chain};
+    Fill fill{who, place.actor, place.gap.first, {}, {}, place.chain};
     fill.part = Fill::Part{need.hash, need.length, offset, std::move(part->bytes)};
-    options_.submit(std::move(fill));
+    const FillOutcome outcome = options_.submit(std::move(fill));
+    if (!outcome.refused.empty()) {
+      bar(from, place.actor);
+      tell(from, str_cat("gave something wrong for chain ", place.actor.short_hex(), ": ", outcome.refused));
+      return false;
+    }
     offset += size;
-    if (offset < need.length) continue;
-    TRY_ASSIGN(const bool whole, is_here());
-    if (whole) return true;
-    bar(from, place.actor);
-    tell(from, str_cat("gave other bytes than the blob sha256:", need.hash.hex()));
-    return false;
+    if (offset == need.length) return is_here();
   }
   return false;
+}
+
+bool Backfill::took_long(State& from, const Place& place) {
+  if (options_.clock->monotonic_ns() < from.deadline_ns) return false;
+  from.away = true;
+  tell(from, str_cat("takes long over chain ", place.actor.short_hex()));
+  return true;
 }
 
 void Backfill::tell(State& from, std::string result) {

@@ -4,7 +4,8 @@
 // them.
 //
 // What isn't what the gap says becomes evidence, and that peer isn't asked for that chain again until the process ends.
-// Who can't be reached isn't asked again in the same walk.
+// Who can't be reached isn't asked again in the same round, nor is who takes long over one gap: then the next peer has
+// its turn, and what came of a blob by then needn't come again.
 //
 // A thread of its own, "backfill", which waits for peers (at most 10 s to connect, then 5 s for an answer) and for what
 // it hands over to be durable; begun only if there are peers. stop() waits for the answer that is awaited.
@@ -15,6 +16,7 @@
 #include <set>
 #include <thread>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "persist/fill.h"
 #include "persist/peer.h"
@@ -30,11 +32,13 @@ class Backfill {
     std::shared_ptr<Store> store;
     std::vector<std::shared_ptr<Peer>> peers;
     uint64_t interval_ms = 5'000;
+    Clock* clock = nullptr;  // required
     Log log;
     std::function<FillOutcome(Fill)> submit;  // returns when what came of it is durable, or the process stops
   };
   static constexpr size_t kGapsARound = 1'000;
-  static constexpr int kAnswersAGap = 64;  // from one peer, then the next gap has its turn
+  static constexpr int kAnswersAGap = 64;                  // from one peer, then the next gap has its turn
+  static constexpr uint64_t kPeerTimeNs = 30'000'000'000;  // for one gap
   static constexpr size_t kBarredMax = 65'536;
 
   explicit Backfill(Options options);
@@ -52,8 +56,9 @@ class Backfill {
   };
   struct State {
     std::shared_ptr<Peer> peer;
-    PeerStatus status;  // mutex_
-    bool away = false;  // in this round
+    PeerStatus status;         // mutex_
+    bool away = false;         // in this round
+    uint64_t deadline_ns = 0;  // for the gap in hand
     bool distrusted = false;
     std::set<ActorId> barred;  // gave something wrong
   };
@@ -67,6 +72,7 @@ class Backfill {
   // The newest of them whose blobs are all here, or were fetched.
   Result<size_t> fetch_blobs(State& from, const Place& place, const std::vector<Bytes>& events);
   Result<bool> fetch_blob(State& from, const Place& place, const BlobNeed& need);
+  bool took_long(State& from, const Place& place);
   void tell(State& from, std::string result);
   void bar(State& from, const ActorId& actor);
 

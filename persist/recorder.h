@@ -102,7 +102,7 @@ class Recorder final : private Rules {
   // For fills: a frame of this recorder's in the stream of `fill_->peer`.
   using Builder = bus::FrameBuilder;
   Result<FillVerdict> fill_events(std::span<const FillEvent> events);
-  Result<void> fill_part(const Fill::Part& part);
+  Result<std::string> fill_part(const Fill::Part& part);
   Result<void> put_filled(Builder& builder);
   void refuse_fill(std::span<const FillEvent> events, const std::string& reason);
   Result<void> count_gaps();

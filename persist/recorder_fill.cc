@@ -29,7 +29,9 @@ Result<Recorder::Filled> Recorder::fill(const Fill& fill, uint64_t received_ns) 
   evidence_in_frame_ = 0;
   Filled out;
   const uint64_t before = prepared_.filled;
-  if (fill.part) TRY(fill_part(*fill.part));
+  if (fill.part) {
+    TRY_ASSIGN(out.outcome.refused, fill_part(*fill.part));
+  }
   std::vector<FillEvent> events;
   events.reserve(fill.events.size());
   for (const Bytes& bytes : fill.events) events.push_back({bytes, sha256(bytes)});
@@ -80,7 +82,8 @@ Result<FillVerdict> Recorder::fill_events(std::span<const FillEvent> events) {
   return verdict;
 }
 
-Result<void> Recorder::fill_part(const Fill::Part& part) {
+// Empty, or what is wrong with it.
+Result<std::string> Recorder::fill_part(const Fill::Part& part) {
   const BytesView all = part.bytes;
   for (size_t at = 0; at < all.size() || all.empty(); at += kPieceMax) {
     const BytesView bytes = all.subspan(at, std::min(kPieceMax, all.size() - at));
@@ -90,10 +93,13 @@ Result<void> Recorder::fill_part(const Fill::Part& part) {
     TRY(put_filled(builder));
     TRY_ASSIGN(const std::string wrong,
                blobs_.add(fill_->peer, {part.hash, part.length, part.offset + at, bytes}, batch(), tip_.commit + 1));
-    if (!wrong.empty()) TRY(evidence(fill_->peer, fill_->actor, 0, {EvidenceKind::kBadBlob, wrong}));
-    if (all.empty() || !wrong.empty()) break;
+    if (!wrong.empty()) {
+      TRY(evidence(fill_->peer, fill_->actor, 0, {EvidenceKind::kBadBlob, wrong}));
+      return wrong;
+    }
+    if (all.empty()) break;
   }
-  return Ok{};
+  return std::string();
 }
 
 Result<void> Recorder::put_filled(Builder& builder) {

@@ -9,6 +9,7 @@
 
 #include "base/file.h"
 #include "persist/auditor_on_store.h"
+#include "persist/backfill.h"
 #include "persist/evidence.h"
 #include "persist/memory_store.h"
 #include "persist/service.h"
@@ -81,14 +82,17 @@ class FakePeer final : public Peer {
                             Value::record({{"hash", Value::string(hash.hex())}, {"offset", Value::u64(offset)}}));
     if (answer.error) return std::optional<BlobPart>();
     BlobPart part{*bus::number_field(answer.result, "length"), *bus::bytes_field(answer.result, "bytes")};
+    ++parts;
     if (changed_blobs) part.bytes.front() ^= 1;
+    if (change_part) change_part(offset, part.bytes);
     return std::optional(std::move(part));
   }
 
   std::function<void(std::vector<Bytes>&)> change;
+  std::function<void(uint64_t, Bytes&)> change_part;
   bool changed_blobs = false;
   uint64_t from = 0;  // gives nothing before this
-  std::atomic<int> asked{0};
+  std::atomic<int> asked{0}, parts{0};
 
  private:
   const std::string name_;
@@ -248,6 +252,46 @@ TEST_F(BackfillTest, ABlobOfOtherBytesIsEvidenceAndTheEventsWaitForTheRightOne) 
   late_.auditor->stop();
   EXPECT_EQ(late_.auditor->status().backfilled, 2999u);  // all but genesis
   EXPECT_EQ(late_.verified(chain_.actor()).summary.status, ChainStatus::kPartial);
+}
+
+TEST_F(BackfillTest, ABlobInPartsThatAreTooShortIsLeftToTheNextPeer) {
+  late(3000, 4001, 4001);
+  auto slow = std::make_shared<FakePeer>("slow", 8, service());
+  slow->change_part = [](uint64_t, Bytes& bytes) { bytes.resize(1); };
+  late_.start(clock_, {slow, std::make_shared<FakePeer>("good", 7, service())});
+  ASSERT_TRUE(late_.link.deliver(*late_.auditor));
+  ASSERT_TRUE(late_.wait_for([](const AuditorStatus& status) { return status.gaps == 0; }));
+  EXPECT_LE(slow->parts, 4) << "one each time that it is asked";
+  EXPECT_EQ(late_.auditor->status().evidence, 0u);
+}
+
+TEST_F(BackfillTest, WhoTakesLongOverOneGapGoesOnInALaterRound) {
+  const Bytes large(2'000'000, 6);
+  TestChain chain({.package = sha256(large), .package_length = large.size(), .nonce = 7});
+  chain.log("1");
+  whole_.stream.blob(large, 32'000);
+  whole_.stream.put(chain.genesis());
+  whole_.stream.put(chain.events[1]);
+  whole_.stream.seal();
+  ASSERT_TRUE(whole_.link.deliver(*whole_.auditor));
+  late_.stream.put(chain.events[1]);
+  late_.stream.seal();
+  ManualClock clock;
+  std::vector<uint64_t> offsets;
+  std::mutex mutex;
+  auto slow = std::make_shared<FakePeer>("slow", 8, service());
+  slow->change_part = [&](uint64_t offset, Bytes&) {
+    std::lock_guard lock(mutex);
+    offsets.push_back(offset);
+    clock.advance_ns(Backfill::kPeerTimeNs / 2);
+  };
+  late_.start(clock, {slow});
+  ASSERT_TRUE(late_.link.deliver(*late_.auditor));
+  ASSERT_TRUE(late_.wait_for([](const AuditorStatus& status) { return status.gaps == 0; }));
+  late_.auditor->stop();
+  EXPECT_THAT(offsets, testing::ElementsAre(0, kBlobAnswerMax, 2 * kBlobAnswerMax, 3 * kBlobAnswerMax));
+  EXPECT_GE(slow->asked, 2) << "not all at once";
+  EXPECT_EQ(late_.verified(chain.actor()).summary.status, ChainStatus::kOpen);
 }
 
 // It dies at random commits and begins again from what is on its disk: nothing is taken twice, and in the end all is
