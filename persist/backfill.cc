@@ -99,32 +99,63 @@ Result<bool> Backfill::round() {
 }
 
 Result<std::vector<Backfill::Place>> Backfill::next_places() {
-  std::vector<Place> places;
-  const auto rows = options_.store->scan(Table::kRows, tag_prefix(kGapTag), at_);
-  size_t seen = 0;
-  for (; rows->valid() && seen < kGapsARound; rows->next(), ++seen) {
+  const Store& store = *options_.store;
+  std::vector<Place> places, rest;
+  for (auto& [node, turn] : turns_) turn.places = 0;
+  const auto rows = store.scan(Table::kRows, tag_prefix(kGapTag), at_);
+  std::optional<ChainRow> chain_row;
+  uint64_t chain = 0;
+  for (size_t seen = 0; rows->valid() && seen < kRowsARound && places.size() < kGapsARound; rows->next(), ++seen) {
     RowReader key(rows->key().subspan(1));
-    const uint64_t chain = key.be64(), first = key.be64();
+    const RowKey at{key.be64(), key.be64()};
     TRY_ASSIGN(const GapRow row, decode_row<GapRow>(rows->value()));
-    TRY_ASSIGN(auto place, place_of(chain, first, row));
-    if (place) places.push_back(*place);
+    if (at.first != chain) {
+      chain = at.first;
+      TRY_ASSIGN(chain_row, get_row<ChainRow>(store, Table::kRows, chain_key(chain), "a chain"));
+    }
+    if (!chain_row) continue;
+    Turn& turn = turns_[chain_row->node];
+    if (turn.asked && at <= *turn.asked) continue;
+    const bool is_its_turn = turn.places < kGapsOfNodeARound;
+    if (!is_its_turn && rest.size() >= kGapsARound) {
+      turn.more = true;
+      continue;
+    }
+    const Place place{chain, chain_row->actor, {at.second, row.last, row.head}, chain_row->node};
+    TRY_ASSIGN(const bool fillable, may_be_filled(place));
+    if (!fillable) continue;
+    (is_its_turn ? places : rest).push_back(place);
+    ++turn.places;
   }
-  at_ = rows->valid() ? Bytes(rows->key().begin(), rows->key().end()) : Bytes();
-  TRY(rows->status());
+  const bool is_over = !rows->valid();
+  at_ = is_over ? Bytes() : Bytes(rows->key().begin(), rows->key().end());
+  if (is_over) TRY(rows->status());
+  for (const Place& place : rest) {
+    if (places.size() < kGapsARound) {
+      places.push_back(place);
+    } else {
+      turns_[place.node].more = true;
+    }
+  }
+  for (const Place& place : places) turns_[place.node].asked = RowKey{place.chain, place.gap.first};
+  if (is_over) end_walk();
   return places;
 }
 
-// Nothing where nothing can be filled: the gap's end isn't known, or the chain is stopped or not its actor's any more.
-Result<std::optional<Backfill::Place>> Backfill::place_of(uint64_t chain, uint64_t first, const GapRow& row) const {
-  if (row.head.is_zero()) return std::optional<Place>();
+// Whose rows were all asked about begins again.
+void Backfill::end_walk() {
+  std::erase_if(turns_, [](const auto& entry) { return !entry.second.more; });
+  for (auto& [node, turn] : turns_) turn.more = false;
+}
+
+// False where nothing can be: the gap's end isn't known, or the chain is stopped or not its actor's any more.
+Result<bool> Backfill::may_be_filled(const Place& place) const {
+  if (place.gap.head.is_zero()) return false;
   const Store& store = *options_.store;
-  TRY_ASSIGN(const auto stop, get_row<StopRow>(store, Table::kRows, stop_key(chain), "a stopped chain"));
-  if (stop) return std::optional<Place>();
-  TRY_ASSIGN(const auto of, get_row<ChainRow>(store, Table::kRows, chain_key(chain), "a chain"));
-  if (!of) return std::optional<Place>();
-  TRY_ASSIGN(const auto number, get_row<uint64_t>(store, Table::kRows, actor_key(of->actor), "an actor"));
-  if (!number || *number != chain) return std::optional<Place>();
-  return std::optional<Place>(Place{chain, of->actor, {first, row.last, row.head}});
+  TRY_ASSIGN(const auto stop, get_row<StopRow>(store, Table::kRows, stop_key(place.chain), "a stopped chain"));
+  if (stop) return false;
+  TRY_ASSIGN(const auto number, get_row<uint64_t>(store, Table::kRows, actor_key(place.actor), "an actor"));
+  return number && *number == place.chain;
 }
 
 Result<bool> Backfill::fill(State& from, Place& place) {

@@ -1,6 +1,7 @@
-// Gets from other auditors what is missing here. Every few seconds it walks on through the rows of gaps, and asks each
-// peer in turn for the end of the gap: what comes is known by its hash (rules.h), so a gap shrinks from its end, peer
-// by peer, and is closed when its first event fits the one before it. Blobs that the events refer to are fetched before
+// Gets from other auditors what is missing here. Every few seconds it walks on through the rows of gaps, chooses some
+// of them so that every node's have their turn, however many another node has that nobody can fill, and asks each peer
+// in turn for the end of the gap: what comes is known by its hash (rules.h), so a gap shrinks from its end, peer by
+// peer, and is closed when its first event fits the one before it. Blobs that the events refer to are fetched before
 // them.
 //
 // What isn't what the gap says becomes evidence, and that peer isn't asked for that chain again until the process ends.
@@ -12,6 +13,7 @@
 #pragma once
 
 #include <condition_variable>
+#include <map>
 #include <mutex>
 #include <set>
 #include <thread>
@@ -36,7 +38,9 @@ class Backfill {
     Log log;
     std::function<FillOutcome(Fill)> submit;  // returns when what came of it is durable, or the process stops
   };
-  static constexpr size_t kGapsARound = 1'000;
+  static constexpr size_t kRowsARound = 50'000;            // looked at, and of them
+  static constexpr size_t kGapsARound = 1'000;             // asked about,
+  static constexpr size_t kGapsOfNodeARound = 100;         // and more only where others leave room
   static constexpr int kAnswersAGap = 64;                  // from one peer, then the next gap has its turn
   static constexpr uint64_t kPeerTimeNs = 30'000'000'000;  // for one gap
   static constexpr size_t kBarredMax = 65'536;
@@ -53,6 +57,13 @@ class Backfill {
     uint64_t chain = 0;
     ActorId actor;
     OpenGap gap;
+    PublicKey node;
+  };
+  using RowKey = std::pair<uint64_t, uint64_t>;  // of a gap's row: chain, first sequence
+  struct Turn {                                  // of a node
+    std::optional<RowKey> asked;                 // its rows up to this were asked about; the others come first
+    bool more = false;                           // this walk passed over some
+    size_t places = 0;                           // in this round
   };
   struct State {
     std::shared_ptr<Peer> peer;
@@ -67,7 +78,8 @@ class Backfill {
   bool stopping() const;
   Result<bool> round();  // whether anything came
   Result<std::vector<Place>> next_places();
-  Result<std::optional<Place>> place_of(uint64_t chain, uint64_t first, const GapRow& row) const;
+  Result<bool> may_be_filled(const Place& place) const;
+  void end_walk();
   Result<bool> fill(State& from, Place& place);
   // The newest of them whose blobs are all here, or were fetched.
   Result<size_t> fetch_blobs(State& from, const Place& place, const std::vector<Bytes>& events);
@@ -79,6 +91,7 @@ class Backfill {
   const Options options_;
   std::vector<State> states_;
   Bytes at_;  // key of the gap row where the next round goes on
+  std::map<PublicKey, Turn> turns_;
 
   mutable std::mutex mutex_;
   std::condition_variable wake_;

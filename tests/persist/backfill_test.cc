@@ -2,8 +2,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
+#include <cstring>
 #include <fstream>
+#include <map>
 #include <sstream>
 #include <thread>
 
@@ -62,6 +65,7 @@ class FakePeer final : public Peer {
 
   Result<std::vector<Bytes>> range(const ActorId& actor, uint64_t first, uint64_t last) override {
     ++asked;
+    if (on_asked) on_asked(actor);
     if (service_ == nullptr) return Error{ErrorCode::kUnavailable, "nobody answers"};
     const auto answer = ask(*service_, {Role::kAuditor}, "chain.range",
                             Value::record({{"actor", Value::string(actor.hex())},
@@ -90,6 +94,7 @@ class FakePeer final : public Peer {
 
   std::function<void(std::vector<Bytes>&)> change;
   std::function<void(uint64_t, Bytes&)> change_part;
+  std::function<void(const ActorId&)> on_asked;
   bool changed_blobs = false;
   uint64_t from = 0;  // gives nothing before this
   std::atomic<int> asked{0}, parts{0};
@@ -292,6 +297,39 @@ TEST_F(BackfillTest, WhoTakesLongOverOneGapGoesOnInALaterRound) {
   EXPECT_THAT(offsets, testing::ElementsAre(0, kBlobAnswerMax, 2 * kBlobAnswerMax, 3 * kBlobAnswerMax));
   EXPECT_GE(slow->asked, 2) << "not all at once";
   EXPECT_EQ(late_.verified(chain.actor()).summary.status, ChainStatus::kOpen);
+}
+
+TEST_F(BackfillTest, ANodeWithGapsThatNobodyCanFillHoldsUpNobodyElses) {
+  constexpr uint32_t kHopeless = 4'000;
+  TestStream hopeless(2, test_key(2));
+  for (uint32_t i = 0; i < kHopeless; ++i) {
+    ActorId actor;
+    std::memcpy(actor.bytes.data(), &i, sizeof i);
+    hopeless.builder.append_gap({actor, 0, 0, sha256(Bytes(8, 1))});
+    if (i % 1000 == 999) hopeless.seal();
+  }
+  late(500, 900, 900);
+  ASSERT_TRUE(record(*late_.store, {&hopeless, &late_.stream}).ok());
+  std::mutex mutex;
+  std::vector<ActorId> asked;
+  auto peer = std::make_shared<FakePeer>("peer", 8, service());
+  peer->on_asked = [&](const ActorId& actor) {
+    std::lock_guard lock(mutex);
+    asked.push_back(actor);
+  };
+  late_.start(clock_, {peer});
+  ASSERT_TRUE(late_.wait_for([](const AuditorStatus& status) { return status.gaps == kHopeless; }));
+  ASSERT_TRUE(late_.wait_for([&](const AuditorStatus&) {
+    std::lock_guard lock(mutex);
+    return asked.size() > 3 * kHopeless;
+  }));
+  late_.auditor->stop();
+  const auto first = std::find(asked.begin(), asked.end(), chain_.actor());
+  EXPECT_EQ(first - asked.begin(), static_cast<ptrdiff_t>(Backfill::kGapsOfNodeARound));
+  std::map<ActorId, size_t> times;
+  for (const ActorId& actor : asked) ++times[actor];
+  EXPECT_EQ(times.size(), kHopeless + 1);
+  for (const auto& [actor, count] : times) EXPECT_TRUE(actor == chain_.actor() || (count >= 2 && count <= 4)) << count;
 }
 
 // It dies at random commits and begins again from what is on its disk: nothing is taken twice, and in the end all is
