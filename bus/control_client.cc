@@ -61,6 +61,10 @@ class SocketClient final : public ControlClient {
   Result<void> look();
   // Waits for the socket; an error if the connection was refused meanwhile.
   Result<void> wait(bool out, uint64_t deadline_ns, const char* what);
+  Error late(const char* what) const {
+    return Error{ErrorCode::kUnavailable,
+                 str_cat(options_.endpoint, " ", what, " within ", options_.timeout_ms, " ms")};
+  }
   uint64_t deadline_ns() { return after_ms(std::min(options_.timeout_ms, kTimeoutMaxMs)); }
   uint64_t after_ms(uint64_t ms) { return clock_.monotonic_ns() + ms * 1'000'000; }
 
@@ -130,10 +134,7 @@ Result<void> SocketClient::await_connection() {
 
 Result<void> SocketClient::wait(bool out, uint64_t deadline_ns, const char* what) {
   const uint64_t now = clock_.monotonic_ns();
-  if (now >= deadline_ns) {
-    return Error{ErrorCode::kUnavailable,
-                 str_cat(options_.endpoint, " ", what, " within ", options_.timeout_ms, " ms")};
-  }
+  if (now >= deadline_ns) return late(what);
   const PollItem items[] = {{socket_.get(), -1, out}, {watch_.get()}};
   poll(items, std::min(deadline_ns - now, kPollMaxNs));
   return look();
@@ -179,12 +180,15 @@ Result<uint64_t> SocketClient::send(const std::string& verb, schema::Value args,
 
 Result<ControlResponse> SocketClient::receive(uint64_t id, uint64_t deadline_ns) {
   for (;;) {
-    while (const auto received = socket_->receive()) {
-      TRY_ASSIGN(ControlResponse response, decode_control_response(received->bytes));
-      if (response.id == id || (response.id == 0 && response.error)) return response;
-      // of an earlier request that nobody waits for any more
+    const auto received = socket_->receive();
+    if (!received) {
+      TRY(wait(false, deadline_ns, "didn't answer"));
+      continue;
     }
-    TRY(wait(false, deadline_ns, "didn't answer"));
+    TRY_ASSIGN(ControlResponse response, decode_control_response(received->bytes));
+    if (response.id == id || (response.id == 0 && response.error)) return response;
+    // Of an earlier request that nobody waits for any more; or there is no end of them.
+    if (clock_.monotonic_ns() >= deadline_ns) return late("didn't answer");
   }
 }
 

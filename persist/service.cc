@@ -78,14 +78,33 @@ void StoreService::handle(const bus::ControlPeer& peer, bus::ControlRequest requ
     return refuse(ErrorCode::kRefused, str_cat("'", peer.name, "' may not ", verb->name, ": that needs the role ",
                                                verb->roles, " in the auditor's authorized keys"));
   }
-  Asked asked{verb, std::move(request), responder};
+  if (!count_in(peer.identity)) {
+    return refuse(ErrorCode::kUnavailable,
+                  str_cat("'", peer.name, "' has ", kRequestsOfOneMax, " questions waiting already; try again"));
+  }
+  Asked asked{verb, peer.identity, std::move(request), responder};
   if (asked_.try_push(asked)) return;
+  count_out(peer.identity);
   refuse(ErrorCode::kUnavailable,
          asked_.closed() ? "the auditor is stopping" : "the auditor has too many questions to answer; try again");
 }
 
+bool StoreService::count_in(const PublicKey& peer) {
+  std::lock_guard lock(of_peers_mutex_);
+  size_t& requests = of_peers_[peer];
+  if (requests >= kRequestsOfOneMax) return false;
+  ++requests;
+  return true;
+}
+
+void StoreService::count_out(const PublicKey& peer) {
+  std::lock_guard lock(of_peers_mutex_);
+  if (const auto found = of_peers_.find(peer); --found->second == 0) of_peers_.erase(found);
+}
+
 void StoreService::run() {
   while (const auto asked = asked_.pop()) {
+    count_out(asked->peer);
     if (asked->responder->gone()) continue;
     auto result = (this->*asked->verb->run)(asked->request.args);
     if (const auto certain = options_.store->certain(); !certain.ok() && asked->verb->run != &StoreService::status) {

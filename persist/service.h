@@ -3,13 +3,15 @@
 // lists the verbs.
 //
 // handle() is called on the bus thread and only enqueues; a thread of its own, "answer", reads the store, one request
-// at a time, so that whoever asks much waits for himself and never holds up the intake. The queue holds kRequestsMax;
-// more are answered with kUnavailable at once, as is everything after stop(). The service outlives the loop that calls
-// it.
+// at a time, so that whoever asks much waits for himself and never holds up the intake. The queue holds kRequestsMax,
+// and kRequestsOfOneMax of each key, so that one that floods leaves room for the others; more are answered with
+// kUnavailable at once, as is everything after stop(). The service outlives the loop that calls it.
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
+#include <mutex>
 #include <span>
 #include <string_view>
 #include <thread>
@@ -29,6 +31,7 @@ class StoreService final : public bus::ControlHandler {
     std::function<AuditorStatus()> status;  // any thread
   };
   static constexpr size_t kRequestsMax = 64;
+  static constexpr size_t kRequestsOfOneMax = 4;
   static constexpr uint64_t kChainsMax = 1'000;  // of one answer
 
   explicit StoreService(Options options) : options_(std::move(options)) {}
@@ -48,12 +51,15 @@ class StoreService final : public bus::ControlHandler {
   };
   struct Asked {
     const Verb* verb = nullptr;
+    PublicKey peer;
     bus::ControlRequest request;
     std::shared_ptr<bus::Responder> responder;
   };
   friend std::vector<std::pair<std::string_view, std::string_view>> service_verbs();
   static std::span<const Verb> verbs();
 
+  bool count_in(const PublicKey& peer);
+  void count_out(const PublicKey& peer);
   void run();
   Result<ChainReader*> reader();
   Result<schema::Value> status(const schema::Value& args);
@@ -63,6 +69,8 @@ class StoreService final : public bus::ControlHandler {
 
   const Options options_;
   BoundedQueue<Asked> asked_{kRequestsMax};
+  std::mutex of_peers_mutex_;
+  std::map<PublicKey, size_t> of_peers_;  // requests in asked_; a local client's key is zero
   std::unique_ptr<ChainReader> reader_;
   uint64_t read_ns_ = 0;  // when
   std::thread thread_;

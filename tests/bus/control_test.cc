@@ -8,6 +8,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -248,6 +249,23 @@ TEST_F(ControlTest, a_client_waits_only_so_long) {
   auto client = ControlClient::connect({unix_endpoint(), {}, {}, 200}).value();
   EXPECT_EQ(client->call("silence", Value::record({})).error().code, ErrorCode::kUnavailable);
   EXPECT_TRUE(client->call("echo", Value::u8(1)).ok());
+}
+
+TEST_F(ControlTest, answers_to_something_else_without_end_dont_keep_a_client_waiting) {
+  ASSERT_TRUE(loop_->serve({unix_endpoint(), ""}, handler_).ok());
+  auto client = ControlClient::connect({unix_endpoint(), {}, {}, 300}).value();
+  EXPECT_EQ(client->call("flood", Value::record({})).error().code, ErrorCode::kUnavailable);
+  std::atomic<bool> over = false;
+  std::thread flood([&, responder = handler_.flooded_client()] {
+    while (!over && !responder->gone()) {
+      if (responder->backlog().responses < 4'000) responder->respond({0, true, {}, Value::u8(1)});
+    }
+  });
+  const uint64_t began_ns = clock_.monotonic_ns();
+  EXPECT_EQ(client->call("silence", Value::record({})).error().code, ErrorCode::kUnavailable);
+  EXPECT_LT(clock_.monotonic_ns() - began_ns, 5'000'000'000u);
+  over = true;
+  flood.join();
 }
 
 TEST_F(ControlTest, over_tcp_a_key_has_its_role_and_a_stranger_none) {

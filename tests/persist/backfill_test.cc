@@ -407,6 +407,36 @@ TEST_F(BackfillTest, TheServiceAnswersByRole) {
   EXPECT_EQ(range({Role::kAuditor}, 0, 5).error->code, ErrorCode::kUnavailable);
 }
 
+TEST(Service, WhoAsksTooMuchLeavesRoomForOthers) {
+  SystemClock clock;
+  std::mutex busy;
+  StoreService service({std::make_shared<MemoryStore>(), &clock, [&] {
+                          std::lock_guard lock(busy);
+                          return AuditorStatus{};
+                        }});
+  service.start();
+  std::vector<std::shared_ptr<Waiting>> flood;
+  auto other = std::make_shared<Waiting>();
+  const auto asks = [&](uint8_t key, const std::shared_ptr<Waiting>& responder) {
+    service.handle({test_key(key), "somebody", false, {Role::kReader}}, {1, "auditor.status", "", Value::record({})},
+                   responder);
+  };
+  {
+    std::lock_guard lock(busy);
+    for (size_t i = 0; i < 2 * StoreService::kRequestsMax; ++i) {
+      flood.push_back(std::make_shared<Waiting>());
+      asks(1, flood.back());
+    }
+    EXPECT_EQ(flood.back()->wait().error->code, ErrorCode::kUnavailable);
+    asks(2, other);
+  }
+  EXPECT_FALSE(other->wait().error.has_value());
+  EXPECT_FALSE(flood.front()->wait().error.has_value());
+  auto again = std::make_shared<Waiting>();
+  asks(1, again);
+  EXPECT_FALSE(again->wait().error.has_value());
+}
+
 TEST(Service, ThePageListsExactlyTheVerbsThereAre) {
   std::vector<std::pair<std::string, std::string>> listed, verbs;
   std::istringstream lines(std::string(as_text(*read_file(THEATER_SOURCE_DIR "/docs/formats/control.md"))));
