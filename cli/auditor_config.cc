@@ -28,7 +28,8 @@ constexpr ConfigKey kKeys[] = {
     {"limits.open_chains", "number", "10000000",
      "Chains of one node that haven't ended; with more of them its link is refused."},
     {"limits.unreferenced", "size", "4 GiB",
-     "Bytes of blobs from one node, whole or not, that no event refers to; with more of them its link is refused."},
+     "Bytes of blobs from one node, whole or not, that no event refers to, and of its frames that are kept as "
+     "evidence; with more of them its link is refused, and further frames are counted and not kept."},
     {"log.format", "string", "text",
      "text: a line for people; json: an object a line, with the actor's id and the event's hash."},
     {"log.file", "path", "(none)", "A file for the log, instead of stderr."},

@@ -261,7 +261,7 @@ bool Backfill::took_long(State& from, const Place& place) {
 
 void Backfill::tell(State& from, std::string result) {
   std::lock_guard lock(mutex_);
-  from.status.last_result = std::move(result);
+  from.status.last_result = shortened(result, 500);  // a peer's words may be in it
 }
 
 void Backfill::bar(State& from, const ActorId& actor) {

@@ -1,7 +1,8 @@
 // What each node makes this auditor hold that nothing asks for yet: chains that haven't ended, and blobs that no event
-// refers to. Both are bounded for each node's key, so that one node can't fill the disk of an auditor with what looks
-// like the beginning of something. What a node has beyond its bound is refused, and with it all that would follow on
-// that link, until an operator raises the bound; other nodes notice nothing.
+// refers to; and what is kept of it because it was refused. All are bounded for each node's key, so that one node can't
+// fill the disk of an auditor with what looks like the beginning of something. What a node has beyond its bound is
+// refused, and with it all that would follow on that link, until an operator raises the bound; other nodes notice
+// nothing.
 //
 // A chain counts from whatever came of it first until its end came, live or from another auditor, or until it is
 // stopped. A blob counts from its first piece until an event refers to it. Both stay when their node dies: such a chain
@@ -37,7 +38,7 @@ class Holdings {
   // Whatever begins one: a genesis, or the first event or gap that is said of an actor.
   void chain_begun(const PublicKey& node) { change(node).open_chains += 1; }
   void chain_over(const PublicKey& node);
-  // Of blobs: as their pieces come, and when an event refers to one or an unfinished one is dropped.
+  // Of blobs, and refused frames: as they come, and when an event refers to one or an unfinished one is dropped.
   void bytes_came(const PublicKey& node, uint64_t bytes) { change(node).loose_bytes += bytes; }
   void bytes_are_off(const PublicKey& node, uint64_t bytes);
 

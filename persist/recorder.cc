@@ -165,13 +165,15 @@ Result<void> Recorder::add_items(const PublicKey& node, const bus::FrameView& fr
 
 void Recorder::refuse(const PublicKey& node, uint64_t received_ns, const bus::FrameView& frame, EvidenceKind kind,
                       const std::string& reason) {
+  count(kind);
+  if (!holdings_.refuses_blobs(node).empty()) return;  // what it sent and nothing asks for is too much already
   EvidenceRow row;
   row.received_ns = received_ns;
   row.peer = node;
   row.reason = reason;
   row.kind = kind;
   row.bytes.assign(frame.bytes.begin(), frame.bytes.end());
-  count(kind);
+  holdings_.bytes_came(node, row.bytes.size());
   keep(row);
 }
 
