@@ -13,7 +13,7 @@ void add_auditor_metrics(Metrics& metrics, const persist::AuditorStatus& status)
     metrics.add({{"kind", name}}, status.evidence_by_kind[kind]);
   }
   metrics.counter("theater_backfilled_events_total", "Of the events: got from other auditors.", status.backfilled);
-  metrics.gauge("theater_store_gaps", "Places where events are missing.", status.gaps);
+  metrics.gauge("theater_store_gaps", "Chains that lack events which may still come.", status.gaps);
   metrics.counter("theater_intake_dropped_total", "Messages that found the intake full; nodes send them again.",
                   status.dropped);
   metrics.gauge("theater_store_writable", "1 while the store takes writes, otherwise 0.",

@@ -57,7 +57,7 @@ constexpr Number kNumbers[] = {
     {"frames", "frames", "frames"},
     {"commits", "commits", "synced writes"},
     {"evidence", "evidence", "records of something wrong"},
-    {"gaps", "gaps", "places where events are missing"},
+    {"gaps", "gaps", "chains that lack events which may still come"},
     {"backfilled", "backfilled", "events got from other auditors"},
 };
 

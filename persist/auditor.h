@@ -54,7 +54,7 @@ struct AuditorStatus {
   uint64_t commits = 0;                        // synced writes
   uint64_t evidence = 0;                       // records of something wrong, since start
   uint64_t backfilled = 0;                     // of the events: from other auditors
-  uint64_t gaps = 0;                           // places where events are missing: in chains joined late, or dropped
+  uint64_t gaps = 0;                           // chains that lack events which may still come
   std::vector<PeerStatus> peers;
   std::array<uint64_t, kEvidenceKinds> evidence_by_kind{};
   uint64_t dropped = 0;    // inbound messages refused because the queue was full; resent by the node

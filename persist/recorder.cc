@@ -361,13 +361,14 @@ void Recorder::missing(ChainEntry& entry, uint64_t first, uint64_t last, const H
   touch(entry);
   SegmentBuilder::split(entry);
   entry.gap_commit = tip_.commit + 1;
-  gaps_.fetch_add(1, std::memory_order_relaxed);
+  if (!entry.gaps) gaps_.fetch_add(1, std::memory_order_relaxed);
   batch().put(Table::kRows, gap_key(entry.number, first), encode_row(GapRow{last, head}));
 }
 
 void Recorder::stopped(ChainEntry& entry) {
   touch(entry);
   if (!entry.state.ended) holdings_.chain_over(entry.row.node);
+  if (entry.gaps) gaps_.fetch_sub(1, std::memory_order_relaxed);
   batch().put(Table::kRows, stop_key(entry.number), encode_row(*entry.stop));
 }
 

@@ -73,7 +73,8 @@ class Recorder final : private Rules {
 
   // Everything up to this commit is on disk. Any thread.
   void durable(uint64_t commit) { durable_.store(commit, std::memory_order_release); }
-  // Rows of gaps: chains joined late, and events that were dropped. Any thread.
+  // Chains that lack events which may still come: joined late, or with gaps. Not those that are stopped, and thus none
+  // that was replaced. Any thread.
   uint64_t gaps() const { return gaps_.load(std::memory_order_relaxed); }
 
  private:

@@ -15,8 +15,17 @@ constexpr bus::StreamId kFillStream = {'t', 'h', 'e', 'a', 't', 'e', 'r', '-', '
 }  // namespace
 
 Result<void> Recorder::count_gaps() {
+  const auto chain_of = [](const Cursor& rows) { return RowReader(rows.key().subspan(1)).be64(); };
   const auto rows = store_.scan(Table::kRows, tag_prefix(kGapTag));
-  for (; rows->valid(); rows->next()) gaps_.fetch_add(1, std::memory_order_relaxed);
+  const auto stops = store_.scan(Table::kRows, tag_prefix(kStopTag));
+  uint64_t seen = 0;
+  for (; rows->valid(); rows->next()) {
+    const uint64_t chain = chain_of(*rows);
+    if (std::exchange(seen, chain) == chain) continue;
+    while (stops->valid() && chain_of(*stops) < chain) stops->next();
+    if (!stops->valid() || chain_of(*stops) != chain) gaps_.fetch_add(1, std::memory_order_relaxed);
+  }
+  TRY(stops->status());
   return rows->status();
 }
 
@@ -174,7 +183,6 @@ void Recorder::narrowed(ChainEntry& entry, const OpenGap& gap) {
 Result<bool> Recorder::closed(ChainEntry& entry, const OpenGap& gap) {
   touch(entry);
   gaps_changed_[gap.first] = std::nullopt;
-  gaps_.fetch_sub(1, std::memory_order_relaxed);
   batch().remove(Table::kRows, gap_key(entry.number, gap.first));
   // In this order: one that isn't durable when asked about is seen in the store otherwise.
   if (entry.gap_commit > durable_.load(std::memory_order_acquire)) return true;
@@ -183,6 +191,7 @@ Result<bool> Recorder::closed(ChainEntry& entry, const OpenGap& gap) {
     if (RowReader(rows->key().last(8)).be64() != gap.first) return true;
   }
   TRY(rows->status());
+  gaps_.fetch_sub(1, std::memory_order_relaxed);
   return false;
 }
 

@@ -136,7 +136,7 @@ Bytes actor_prefix(BytesView first_bytes) {
 }
 Bytes chain_key(uint64_t chain) { return tagged(kChainTag, chain); }
 Bytes head_key(uint64_t chain) { return numbers(chain); }
-Bytes stop_key(uint64_t chain) { return tagged('s', chain); }
+Bytes stop_key(uint64_t chain) { return tagged(kStopTag, chain); }
 
 Bytes name_prefix(std::string_view name) {
   Bytes key = tagged('n');

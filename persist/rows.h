@@ -160,7 +160,8 @@ Bytes blob_key(const Hash& hash);                                          // �
 Bytes unfinished_key(const PublicKey& node, const Hash& hash);             // → PieceRow
 Bytes evidence_key(uint64_t number);                                       // → EvidenceRow
 inline constexpr char kActorTag = 'a', kChainTag = 'c', kBlobTag = 'b', kEvidenceTag = 'e', kMarkTag = 'w',
-                      kGapTag = 'g', kDeltaTag = 'd', kUnfinishedTag = 'u', kSignedTipTag = 't', kFillTag = 'f';
+                      kGapTag = 'g', kDeltaTag = 'd', kUnfinishedTag = 'u', kSignedTipTag = 't', kFillTag = 'f',
+                      kStopTag = 's';
 Bytes tag_prefix(char tag);
 
 Bytes encode_row(const StoreTip& row);

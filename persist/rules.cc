@@ -68,8 +68,8 @@ Result<void> Rules::on_event(const PublicKey& node, BytesView bytes, const Hash&
     row.first_time_ns = header.time_ns;
     entry = &begin(std::move(row));
     entry->state = joined_before(*view);
-    entry->gaps = true;
     missing(*entry, 0, header.sequence - 1, header.parent);
+    entry->gaps = true;
   }
   return on_next(*entry, node, bytes, *view, hash, offset);
 }
@@ -176,8 +176,8 @@ Result<void> Rules::on_gap(const PublicKey& node, const bus::Gap& told) {
     row.node = node;
     entry = &begin(std::move(row));
     entry->state.actor = gap.actor;
-    entry->gaps = true;
     if (gap.first > 0) missing(*entry, 0, gap.first - 1, Hash{});
+    entry->gaps = gap.first > 0;
     entry->state.next_sequence = gap.first;
   }
   if (node != entry->row.node) {
@@ -198,11 +198,11 @@ Result<void> Rules::on_gap(const PublicKey& node, const bus::Gap& told) {
                 {gap.first < next ? EvidenceKind::kRewind : EvidenceKind::kBrokenLink,
                  str_cat("a gap record from event ", gap.first, ", but the next one is event ", next)});
   }
-  entry->gaps = true;
   entry->state.next_sequence = gap.last + 1;
   entry->state.head = gap.head;
   entry->state.after_gap = true;
   missing(*entry, gap.first, gap.last, gap.head);
+  entry->gaps = true;
   return Ok{};
 }
 

@@ -101,7 +101,7 @@ class Rules {
   virtual Result<bool> has_blob(const BlobNeed& need) = 0;
   // The entry already counts the event.
   virtual void taken(ChainEntry& entry, uint64_t sequence, uint32_t offset) = 0;
-  virtual void missing(ChainEntry& entry, uint64_t first, uint64_t last, const Hash& head) = 0;
+  virtual void missing(ChainEntry& entry, uint64_t first, uint64_t last, const Hash& head) = 0;  // `gaps` is as before
   virtual void stopped(ChainEntry& entry) = 0;
 
   // For on_fill: the gap that a missing event is in, or nothing.
