@@ -148,9 +148,10 @@ void Backfill::end_walk() {
   for (auto& [node, turn] : turns_) turn.more = false;
 }
 
-// False where nothing can be: the gap's end isn't known, or the chain is stopped or not its actor's any more.
+// False where nothing can be: the gap's end isn't known, unless it begins with genesis, or the chain is stopped or not
+// its actor's any more.
 Result<bool> Backfill::may_be_filled(const Place& place) const {
-  if (place.gap.head.is_zero()) return false;
+  if (place.gap.head.is_zero() && place.gap.first != 0) return false;
   const Store& store = *options_.store;
   TRY_ASSIGN(const auto stop, get_row<StopRow>(store, Table::kRows, stop_key(place.chain), "a stopped chain"));
   if (stop) return false;
@@ -162,12 +163,14 @@ Result<bool> Backfill::fill(State& from, Place& place) {
   OpenGap& gap = place.gap;
   bool any = false;
   from.deadline_ns = options_.clock->monotonic_ns() + kPeerTimeNs;
+  if (gap.head.is_zero()) return ask_genesis(from, place);
   for (int answers = 0; answers < kAnswersAGap && gap.first <= gap.last && !stopping(); ++answers) {
     if (took_long(from, place)) return any;
     const uint64_t first = gap.last - gap.first >= kRangeEventsMax ? gap.last - kRangeEventsMax + 1 : gap.first;
     TRY_ASSIGN(auto events, from.peer->range(place.actor, first, gap.last));
     if (events.empty()) {
       if (!any) tell(from, str_cat("has no event ", gap.last, " of chain ", place.actor.short_hex()));
+      if (!any && gap.first == 0) return ask_genesis(from, place);
       return any;
     }
     if (events.size() <= gap.last - gap.first + 1 && lead_to(events, gap)) {
@@ -187,6 +190,7 @@ Result<bool> Backfill::fill(State& from, Place& place) {
       tell(from, str_cat("gave something wrong for chain ", place.actor.short_hex(), ": ", outcome.refused));
     } else if (!outcome.left.empty()) {
       tell(from, str_cat("gave events of chain ", place.actor.short_hex(), " that aren't taken: ", outcome.left));
+      if (gap.first == 0) return ask_genesis(from, place);
     } else if (outcome.events > 0) {
       tell(from, str_cat("gave ", outcome.events, " events of chain ", place.actor.short_hex()));
     }
@@ -201,6 +205,20 @@ Result<bool> Backfill::fill(State& from, Place& place) {
     if (outcome.events == 0 || from.barred.contains(place.actor)) return any;
   }
   return any;
+}
+
+Result<bool> Backfill::ask_genesis(State& from, const Place& place) {
+  TRY_ASSIGN(auto events, from.peer->range(place.actor, 0, 0));
+  if (events.size() != 1 || actor_id_of(sha256(events.front())) != place.actor) return false;
+  TRY_ASSIGN(const size_t usable, fetch_blobs(from, place, events));
+  if (usable == 0) return false;
+  const FillOutcome outcome =
+      options_.submit({from.peer->identity(), place.actor, 0, std::move(events), {}, place.chain});
+  if (outcome.events == 0) return false;
+  tell(from, str_cat("gave the genesis of chain ", place.actor.short_hex(), ", which names another node"));
+  std::lock_guard lock(mutex_);
+  from.status.events += outcome.events;
+  return true;
 }
 
 Result<size_t> Backfill::fetch_blobs(State& from, const Place& place, const std::vector<Bytes>& events) {

@@ -4,6 +4,9 @@
 // peer, and is closed when its first event fits the one before it. Blobs that the events refer to are fetched before
 // them.
 //
+// If what is given for the beginning of a chain isn't taken, the chain's genesis is asked for alone: it says whether
+// the node that sent of it has a claim to it (rules.h).
+//
 // What isn't what the gap says becomes evidence, and that peer isn't asked for that chain again until the process ends.
 // Who can't be reached isn't asked again in the same round, nor is who takes long over one gap: then the next peer has
 // its turn, and what came of a blob by then needn't come again.
@@ -81,6 +84,7 @@ class Backfill {
   Result<bool> may_be_filled(const Place& place) const;
   void end_walk();
   Result<bool> fill(State& from, Place& place);
+  Result<bool> ask_genesis(State& from, const Place& place);
   // The newest of them whose blobs are all here, or were fetched.
   Result<size_t> fetch_blobs(State& from, const Place& place, const std::vector<Bytes>& events);
   Result<bool> fetch_blob(State& from, const Place& place, const BlobNeed& need);

@@ -83,6 +83,10 @@ Result<FillVerdict> Recorder::fill_events(std::span<const FillEvent> events) {
   if (fill_->chain != 0 && (entry == nullptr || entry->number != fill_->chain)) {
     return FillVerdict{FillVerdict::Kind::kLeft, "the chain has been replaced meanwhile"};
   }
+  if (is_genesis) {  // its node may be new here
+    TRY_ASSIGN(const schema::Event genesis, schema::decode_event(events.front().bytes));
+    TRY(holdings_.load(std::get<schema::Genesis>(genesis.body).node));
+  }
   TRY_ASSIGN(FillVerdict verdict, on_fill(events));
   if (verdict.kind != FillVerdict::Kind::kTaken) return verdict;
   bus::FrameBuilder builder;
@@ -154,9 +158,10 @@ void Recorder::refuse_fill(std::span<const FillEvent> events, const std::string&
   alarms_.push_back(std::move(alarm));
 }
 
-// The gap that was asked about, or the first of the chain: no others are looked for here.
+// The gap that was asked about, or the first of the chain, which may be after its genesis: no others are looked for
+// here.
 Result<std::optional<OpenGap>> Recorder::gap_around(const ChainEntry& entry, uint64_t sequence) {
-  for (const uint64_t first : {fill_->gap_first, uint64_t{0}}) {
+  for (const uint64_t first : {fill_->gap_first, uint64_t{0}, uint64_t{1}}) {
     std::optional<OpenGap> gap;
     if (const auto changed = gaps_changed_.find(first); changed != gaps_changed_.end()) {
       gap = changed->second;

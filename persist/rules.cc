@@ -50,6 +50,14 @@ Finding break_of(ChainEntry& entry, const schema::Header& header, std::string re
   return finding(EvidenceKind::kBrokenLink, std::move(reason));
 }
 
+void learn(ChainRow& row, const schema::Genesis& genesis, const schema::EventView& view) {
+  row.node = genesis.node;
+  row.name = genesis.name;
+  row.first_time_ns = view.header.time_ns;
+  row.has_genesis = true;
+  row.is_node_chain = genesis.package.is_zero() && genesis.manifest.is_zero();
+}
+
 }  // namespace
 
 Result<void> Rules::on_event(const PublicKey& node, BytesView bytes, const Hash& hash, uint32_t offset) {
@@ -78,6 +86,7 @@ Result<void> Rules::on_next(ChainEntry& entry, const PublicKey& node, BytesView 
                             const Hash& hash, uint32_t offset) {
   const schema::Header& header = view.header;
   if (node != entry.row.node) {
+    if (!entry.row.has_genesis) return Ok{};
     return evidence(node, header.actor, header.sequence,
                     {EvidenceKind::kForeignKey, "an event of a chain that belongs to another node", &entry, 0});
   }
@@ -93,6 +102,7 @@ Result<void> Rules::on_next(ChainEntry& entry, const PublicKey& node, BytesView 
     }
   }
   if (header.sequence < entry.state.next_sequence) return on_older(entry, node, view, hash);
+  join(entry, header.sequence, header.parent);
   ChainState next = entry.state;
   const auto advanced = advance(next, view, hash);
   if (!advanced.ok()) {
@@ -152,19 +162,26 @@ Result<void> Rules::on_genesis(const PublicKey& node, BytesView bytes, const sch
     return stop(*entry, node, 0, {EvidenceKind::kWrongGenesis, "genesis after later events of the same chain"});
   }
   if (entry != nullptr && entry->row.has_genesis) return Ok{};  // can't be: a genesis names one node
-  if (entry != nullptr && !entry->stop) {
-    const uint64_t next = entry->state.next_sequence;
-    TRY(stop(*entry, entry->row.node, next,
-             {EvidenceKind::kForeignKey, "the chain's genesis names another node", entry, next - 1}));
-  }
+  if (entry != nullptr && !entry->stop) TRY(end_claim(*entry));
   ChainRow row;
   row.actor = actor;
-  row.node = node;
-  row.name = genesis.name;
-  row.first_time_ns = view.header.time_ns;
-  row.has_genesis = true;
-  row.is_node_chain = genesis.package.is_zero() && genesis.manifest.is_zero();
+  learn(row, genesis, view);
   return on_next(begin(std::move(row)), node, bytes, view, hash, offset);
+}
+
+Result<void> Rules::end_claim(ChainEntry& entry) {
+  const uint64_t next = entry.state.next_sequence;
+  return stop(entry, entry.row.node, next,
+              {EvidenceKind::kForeignKey, "the chain's genesis names another node", &entry, next - 1});
+}
+
+// If another auditor brought a chain's genesis, and nothing has come of the chain since.
+void Rules::join(ChainEntry& entry, uint64_t sequence, const Hash& parent) {
+  if (!entry.row.has_genesis || !entry.state.after_gap || entry.state.next_sequence != 1 || sequence <= 1) return;
+  missing(entry, 1, sequence - 1, parent);
+  entry.gaps = true;
+  entry.state.next_sequence = sequence;
+  entry.state.head = parent;
 }
 
 Result<void> Rules::on_gap(const PublicKey& node, const bus::Gap& told) {
@@ -181,10 +198,12 @@ Result<void> Rules::on_gap(const PublicKey& node, const bus::Gap& told) {
     entry->state.next_sequence = gap.first;
   }
   if (node != entry->row.node) {
+    if (!entry->row.has_genesis) return Ok{};
     return evidence(node, gap.actor, gap.first,
                     {EvidenceKind::kForeignKey, "a gap record for a chain that belongs to another node", entry, 0});
   }
   if (entry->stop) return Ok{};
+  join(*entry, gap.first, Hash{});
   // From event 0 on: the chain begins on another link, and what of it came over earlier ones is here.
   if (gap.first == 0 && !entry->state.ended && gap.last < entry->state.next_sequence) return Ok{};
   if (gap.first == 0) gap.first = entry->state.next_sequence;
@@ -232,14 +251,24 @@ Result<FillVerdict> Rules::on_fill(std::span<const FillEvent> events) {
     state.head = event.hash;
     state.next_sequence = header.sequence + 1;
   }
+  if (from_genesis && !entry->row.has_genesis && !broken) {
+    TRY_ASSIGN(const schema::Event event, schema::decode_event(events.front().bytes));
+    const auto& genesis = std::get<schema::Genesis>(event.body);
+    if (genesis.node != entry->row.node) {
+      if (events.size() == 1) return on_owner(*entry, events.front(), *first, genesis);
+      return FillVerdict{Kind::kLeft, "the chain's genesis names another node than the one that sent of it"};
+    }
+  }
+  // What came after the gap came from the chain's node only if the genesis is here.
+  const Kind misled = entry->row.has_genesis ? Kind::kFalse : Kind::kLeft;
   TRY_ASSIGN(const auto gap, gap_around(*entry, state.next_sequence - 1));
   if (!gap || gap->last + 1 != state.next_sequence || first->header.sequence < gap->first) {
-    return FillVerdict{Kind::kFalse, str_cat("events ", first->header.sequence, " to ", state.next_sequence - 1,
-                                             " aren't the end of a gap")};
+    return FillVerdict{misled, str_cat("events ", first->header.sequence, " to ", state.next_sequence - 1,
+                                       " aren't the end of a gap")};
   }
   if (state.head != gap->head) {
-    return FillVerdict{Kind::kFalse, str_cat("event ", gap->last, " has the hash ", state.head.short_hex(),
-                                             "; what came after it says ", gap->head.short_hex())};
+    return FillVerdict{misled, str_cat("event ", gap->last, " has the hash ", state.head.short_hex(),
+                                       "; what came after it says ", gap->head.short_hex())};
   }
   for (const FillEvent& event : events) {
     TRY_ASSIGN(const schema::EventView view, schema::check_event(event.bytes));
@@ -255,16 +284,7 @@ Result<FillVerdict> Rules::on_fill(std::span<const FillEvent> events) {
   }
   if (from_genesis) {
     TRY_ASSIGN(const schema::Event decoded, schema::decode_event(events.front().bytes));
-    const auto& genesis = std::get<schema::Genesis>(decoded.body);
-    if (genesis.node != entry->row.node) {
-      TRY(stop(*entry, entry->row.node, gap->last + 1,
-               {EvidenceKind::kWrongGenesis, "the chain's genesis names another node"}));
-      return FillVerdict{};
-    }
-    entry->row.name = genesis.name;
-    entry->row.first_time_ns = first->header.time_ns;
-    entry->row.has_genesis = true;
-    entry->row.is_node_chain = genesis.package.is_zero() && genesis.manifest.is_zero();
+    learn(entry->row, std::get<schema::Genesis>(decoded.body), *first);
     identified(*entry);
   }
   TRY(fill(*entry, *gap, *first, state, events.size()));
@@ -282,6 +302,23 @@ Result<std::string> Rules::step(ChainState& state, const ChainEntry& entry, cons
   }
   const auto advanced = advance(state, view, event.hash);
   return advanced.ok() ? std::string() : advanced.error().message;
+}
+
+// The genesis of a chain that another node than its own has claimed.
+Result<FillVerdict> Rules::on_owner(ChainEntry& entry, const FillEvent& event, const schema::EventView& view,
+                                    const schema::Genesis& genesis) {
+  TRY_ASSIGN(std::string needs, missing_blob(event.bytes, view.kind));
+  if (!needs.empty()) return FillVerdict{FillVerdict::Kind::kLeft, std::move(needs)};
+  TRY(end_claim(entry));
+  ChainRow row;
+  row.actor = entry.row.actor;
+  learn(row, genesis, view);
+  ChainEntry& owned = begin(std::move(row));
+  TRY(advance(owned.state, view, event.hash));
+  owned.state.after_gap = true;  // join() knows it by that
+  ++owned.events;
+  filled(owned, 0, 1);
+  return FillVerdict{};
 }
 
 Result<void> Rules::fill(ChainEntry& entry, const OpenGap& gap, const schema::EventView& first, const ChainState& last,

@@ -12,8 +12,13 @@
 // little of the gap comes at a time. And whoever gave what leads to that hash is no liar, whatever is in it: if it
 // breaks a rule, or doesn't fit what is stored beside the gap, that is evidence against the node, which told both.
 //
-// A chain belongs to the key in its genesis. If its first events came without genesis from another node, that node's
-// claim ends when the genesis comes.
+// A chain belongs to the key in its genesis. The actor's id is the hash of that event, so nothing else shows whose
+// chain it is, and nothing else is needed: whoever brings it. As long as it isn't here, the first node that sent
+// something of the chain is taken at its word, no more. What another node sends meanwhile is passed over, and what
+// another auditor gives and doesn't lead to that word is left: neither is evidence, because it may be the first one who
+// lies. When the genesis comes and names another node, that is evidence against the first one, and a new chain takes
+// the place of its claim. If another auditor brought it, it is asked for alone, and the next that the owner sends says
+// what is missing in between.
 #pragma once
 
 #include <span>
@@ -128,6 +133,10 @@ class Rules {
   Result<void> stop(ChainEntry& entry, const PublicKey& node, uint64_t sequence, const Finding& finding);
   Result<std::string> step(ChainState& state, const ChainEntry& entry, const FillEvent& event,
                            const schema::EventView& view);
+  Result<FillVerdict> on_owner(ChainEntry& entry, const FillEvent& event, const schema::EventView& view,
+                               const schema::Genesis& genesis);
+  Result<void> end_claim(ChainEntry& entry);
+  void join(ChainEntry& entry, uint64_t sequence, const Hash& parent);
   // Takes what has been checked.
   Result<void> fill(ChainEntry& entry, const OpenGap& gap, const schema::EventView& first, const ChainState& last,
                     size_t count);

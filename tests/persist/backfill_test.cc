@@ -110,12 +110,16 @@ struct Site {
   std::shared_ptr<MemoryStore> store = std::make_shared<MemoryStore>();
   TestStream stream{1};
   TestLink link{stream};
+  TestLink* also = nullptr;  // another node's
   std::unique_ptr<Auditor> auditor;
 
   void start(Clock& clock, std::vector<std::shared_ptr<Peer>> peers = {}) {
     AuditorOptions options;
     options.clock = &clock;
-    options.reply = [this](const bus::CurveKey& peer, Bytes message) { link.receive(peer, message); };
+    options.reply = [this](const bus::CurveKey& peer, Bytes message) {
+      link.receive(peer, message);
+      if (also != nullptr) also->receive(peer, message);
+    };
     options.peers = std::move(peers);
     options.backfill_interval_ms = 20;
     auto started = start_auditor_on(store, std::move(options));
@@ -246,6 +250,26 @@ TEST_F(BackfillTest, WhoGivesSomethingForgedIsNotAskedAgainAndTheNextOneIs) {
               }).ok());
 }
 
+TEST_F(BackfillTest, AnotherNodesClaimEndsWhenAPeerHasTheGenesis) {
+  TestStream squatter(2, test_key(2));
+  TestLink claims(squatter);
+  squatter.builder.append_gap({chain_.actor(), 1, 1, Hash{}});
+  squatter.seal();
+  late_.also = &claims;
+  auto honest = std::make_shared<FakePeer>("honest", 9, service());
+  late_.start(clock_, {honest});
+  ASSERT_TRUE(claims.deliver(*late_.auditor));
+  ASSERT_TRUE(late_.wait_for([](const AuditorStatus& status) { return status.evidence == 1; }));
+  late(3000, 3500, 3600);
+  ASSERT_TRUE(late_.link.deliver(*late_.auditor));
+  ASSERT_TRUE(
+      late_.wait_for([](const AuditorStatus& status) { return status.gaps == 0 && status.backfilled == 3101; }));
+  EXPECT_EQ(late_.auditor->status().evidence, 1u);
+  EXPECT_EQ(late_.auditor->status().peers[0].refused, 0u);
+  late_.auditor->stop();
+  EXPECT_EQ(late_.verified(chain_.actor()).summary.status, ChainStatus::kComplete);
+}
+
 TEST_F(BackfillTest, ABlobOfOtherBytesIsEvidenceAndTheEventsWaitForTheRightOne) {
   late(3000, 4001, 4001);
   auto liar = std::make_shared<FakePeer>("liar", 8, service());
@@ -325,7 +349,8 @@ TEST_F(BackfillTest, ANodeWithGapsThatNobodyCanFillHoldsUpNobodyElses) {
   }));
   late_.auditor->stop();
   const auto first = std::find(asked.begin(), asked.end(), chain_.actor());
-  EXPECT_EQ(first - asked.begin(), static_cast<ptrdiff_t>(Backfill::kGapsOfNodeARound));
+  EXPECT_EQ(first - asked.begin(), static_cast<ptrdiff_t>(2 * Backfill::kGapsOfNodeARound))
+      << "each gap's end, and then its chain's genesis";
   std::map<ActorId, size_t> times;
   for (const ActorId& actor : asked) ++times[actor];
   EXPECT_EQ(times.size(), kHopeless + 1);

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "persist/evidence.h"
+#include "persist/evidence_export.h"
 #include "persist/memory_store.h"
 #include "persist/store_reader.h"
 #include "persist/stored_event.h"
@@ -188,7 +189,7 @@ TEST_F(FillTest, WhenTheFirstThatCameIsAGapRecordItsParentIsLearned) {
   stream_.seal();
   live(chain, {{10, 19}}, 20);
   EXPECT_EQ(recorder().gaps(), 1u) << "one chain";
-  EXPECT_THAT(fill(chain, 0, 0, 4).refused, HasSubstr("has the hash"));  // not known yet what it should be
+  EXPECT_THAT(fill(chain, 0, 0, 4).left, HasSubstr("has the hash"));  // not known yet what it should be
   EXPECT_EQ(fill(chain, 5, 5, 9).events, 5u);
   EXPECT_EQ(fill(chain, 0, 0, 4).events, 5u);
   expect_whole(chain);
@@ -290,16 +291,82 @@ TEST_F(FillTest, AnotherGenesisIsRefused) {
 }
 
 // Who sends the end of somebody else's chain has no claim to it: the genesis says so, whoever brings it.
-TEST_F(FillTest, AGenesisOfAnotherNodeStopsWhoClaimedTheChain) {
+TEST_F(FillTest, AGenesisOfAnotherNodeEndsTheClaimOfWhoSentTheChain) {
   TestChain chain({.node = test_key(2)});
   while (chain.next_sequence() < 10) chain.log("x");
   live(chain, {{5, 9}}, 10);  // by node 1
-  EXPECT_EQ(fill(chain, 0, 0, 4).refused, "");
-  EXPECT_EQ(verified(chain).summary.status, ChainStatus::kBroken);
+  EXPECT_THAT(fill(chain, 0, 0, 4).left, HasSubstr("another node"));
+  EXPECT_TRUE(evidence().empty());
+  EXPECT_EQ(fill(chain, 0, 0, 0).events, 1u);
+  const VerifyReport report = verified(chain);
+  EXPECT_EQ(report.summary.status, ChainStatus::kOpen) << report.reason;
+  EXPECT_EQ(report.summary.node, test_key(2));
+  EXPECT_EQ(report.summary.events, 1u);
   ASSERT_EQ(evidence().size(), 1u);
   EXPECT_EQ(evidence()[0].peer, test_key(1));
+  EXPECT_EQ(evidence()[0].kind, EvidenceKind::kForeignKey);
   EXPECT_THAT(evidence()[0].reason, HasSubstr("another node"));
+  const auto file = export_evidence(*store_, evidence()[0]);
+  ASSERT_TRUE(file.ok()) << file.error().message;
+  ASSERT_EQ(file->sides.size(), 2u);
+  EXPECT_EQ(file->sides[0].bytes, chain.events[9].bytes) << "what the claimer sent is what is wrong";
 }
+
+// Node 1 is first with something of a chain of node 2's, at an auditor that joined late.
+class SquatterTest : public FillTest, public testing::WithParamInterface<bool> {
+ protected:
+  void send(TestStream& stream) {
+    stream.seal();
+    const auto added = recorder().add(stream.node, 1, *bus::parse_frame(stream.frames.back()));
+    CHECK(added.ok() && added->refused.empty());
+    flush();
+  }
+};
+
+TEST_P(SquatterTest, DoesNotMakeTheOwnerGuilty) {
+  TestChain chain({.node = test_key(2)});
+  while (chain.next_sequence() < 30) chain.log("x");
+  TestStream squatter(1), owner(2, test_key(2));
+  const auto put_gap = [&](TestStream& stream, uint64_t first, uint64_t last) {
+    stream.builder.append_gap({chain.actor(), first, last, hash(chain, last)});
+  };
+  squatter.builder.append_gap({chain.actor(), 1, 1, Hash{}});
+  send(squatter);
+  for (uint64_t i = 5; i < 8; ++i) owner.put(chain.events[i]);
+  put_gap(owner, 8, 9);
+  send(owner);
+  EXPECT_TRUE(evidence().empty());
+  EXPECT_EQ(fill(chain, 0, 0, 4).refused, "") << "nor is another auditor that gives what is true";
+  EXPECT_TRUE(evidence().empty());
+  if (GetParam()) restart();
+
+  EXPECT_EQ(fill(chain, 0, 0, 0).events, 1u);
+  ASSERT_EQ(evidence().size(), 1u);
+  EXPECT_EQ(evidence()[0].peer, squatter.node);
+  EXPECT_EQ(recorder().gaps(), 0u) << "nothing of the squatter's is waited for";
+  if (GetParam()) restart();
+  uint64_t next = 20;
+  if (GetParam()) {
+    put_gap(owner, 20, 21);
+    next = 22;
+  }
+  for (; next < 30; ++next) owner.put(chain.events[next]);
+  send(owner);
+  EXPECT_EQ(evidence().size(), 1u);
+  EXPECT_EQ(verified(chain).summary.status, ChainStatus::kPartial);
+  const bool dropped = GetParam();
+  EXPECT_EQ(dropped ? fill(chain, 20, 20, 21).events : 2, 2u);
+  EXPECT_EQ(fill(chain, 1, 10, 19).events, 10u);
+  restart();
+  EXPECT_EQ(fill(chain, 1, 1, 9).events, 9u);
+  expect_whole(chain);
+  put_gap(squatter, 2, 3);
+  send(squatter);
+  EXPECT_EQ(evidence().size(), 2u) << "now it is known whose the chain is";
+  EXPECT_EQ(evidence()[1].peer, squatter.node);
+  expect_whole(chain);
+}
+INSTANTIATE_TEST_SUITE_P(Owners, SquatterTest, testing::Bool());
 
 // What another auditor got before the gap isn't what this one got. It leads to what the node said after the gap: so the
 // node told two stories, and who brings the other one is no liar.
