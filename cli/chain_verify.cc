@@ -111,6 +111,7 @@ void print_sum(const std::vector<VerifyReport>& reports) {
 Result<ExitCode> verify(const Options& options) {
   TRY_ASSIGN(const auto store, open_store(options.store));
   std::vector<VerifyReport> reports;
+  std::vector<std::string> faults;
   {
     Progress progress("verifying");
     if (options.actor) {
@@ -118,10 +119,13 @@ Result<ExitCode> verify(const Options& options) {
       TRY_ASSIGN(auto report, persist::verify_chain(*store, actor));
       reports.push_back(std::move(report));
     } else {
-      TRY_ASSIGN(reports, persist::verify_all(*store));
+      TRY_ASSIGN(persist::StoreReport whole, persist::verify_all(*store));
+      reports = std::move(whole.chains);
+      faults = std::move(whole.faults);
     }
   }
-  bool all_good = true;
+  for (const std::string& fault : faults) print_error(fault);
+  bool all_good = faults.empty();
   for (const auto& report : reports) {
     print_report(report, options.store.json);
     all_good = acceptable(report, options.require_complete) && all_good;

@@ -139,7 +139,7 @@ Bytes head_key(uint64_t chain) { return numbers(chain); }
 Bytes stop_key(uint64_t chain) { return tagged(kStopTag, chain); }
 
 Bytes name_prefix(std::string_view name) {
-  Bytes key = tagged('n');
+  Bytes key = tagged(kNameTag);
   put_text(key, name);
   return key;
 }

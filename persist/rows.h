@@ -161,7 +161,7 @@ Bytes unfinished_key(const PublicKey& node, const Hash& hash);             // â†
 Bytes evidence_key(uint64_t number);                                       // â†’ EvidenceRow
 inline constexpr char kActorTag = 'a', kChainTag = 'c', kBlobTag = 'b', kEvidenceTag = 'e', kMarkTag = 'w',
                       kGapTag = 'g', kDeltaTag = 'd', kUnfinishedTag = 'u', kSignedTipTag = 't', kFillTag = 'f',
-                      kStopTag = 's';
+                      kStopTag = 's', kNameTag = 'n';
 Bytes tag_prefix(char tag);
 
 Bytes encode_row(const StoreTip& row);

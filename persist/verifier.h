@@ -40,10 +40,17 @@ struct VerifyReport {
   uint64_t verified = 0;             // events that passed
   std::optional<uint64_t> sequence;  // kBroken: where
   std::string reason;                // kBroken: why
+  bool stopped = false;  // kBroken only because an event was refused on arrival: what came before it is as it should be
+};
+
+struct StoreReport {
+  std::vector<VerifyReport> chains;  // those that are listed, in order of arrival, and those that should be
+  std::vector<std::string> faults;   // what is wrong with the store as a whole, one sentence each
 };
 
 // Never fails for what it finds in the chain (that is the report); fails only if the store can't be read at all.
 Result<VerifyReport> verify_chain(ChainReader& reader, const ActorId& actor);
-Result<std::vector<VerifyReport>> verify_all(ChainReader& reader);  // one pass over the store where that is faster
+// One pass over the store where that is faster. Whatever is wrong with one chain, everything else is looked at.
+Result<StoreReport> verify_all(ChainReader& reader);
 
 }  // namespace theater::persist

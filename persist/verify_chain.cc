@@ -166,7 +166,9 @@ class ChainCheck {
                                                     " were acknowledged and are missing"));
       }
     }
-    if (stop_) broken(stop_->sequence, stop_->reason);
+    if (!stop_) return;
+    broken(stop_->sequence, stop_->reason);
+    report_.stopped = true;
   }
 
   ChainReader& reader_;

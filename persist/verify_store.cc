@@ -26,6 +26,8 @@ uint64_t sum_of(const Segment& segment) {
   return sum;
 }
 
+constexpr size_t kStoreFaultsMax = 20;  // who reads more than that learns nothing new
+
 class StorePass final : private Rules {
  public:
   StorePass(const Store& store, const Deltas& deltas, const std::unordered_map<ActorId, uint64_t>& numbers)
@@ -35,6 +37,7 @@ class StorePass final : private Rules {
     TRY_ASSIGN(const auto tip, get_row<StoreTip>(store_, Table::kRows, tip_key(), "its tip"));
     if (!tip) return Error{ErrorCode::kCorrupt, "the store has no tip row: it was cut short"};
     found_sums_.resize(tip->next_chain);
+    TRY(read_stops());
     TRY(read_frames(tip->next_frame));
     read_index();
     check_streams();
@@ -43,7 +46,10 @@ class StorePass final : private Rules {
 
   // Empty if the frames and the rows agree about this chain.
   std::string fault(const ActorId& actor, const HeadRow& head) const;
-  const std::string& store_fault() const { return store_fault_; }
+  // What is wrong with the store as a whole.
+  std::vector<std::string> take_store_faults() { return std::move(store_faults_); }
+  // Whether it began where something is damaged, so that it may seem another than it is.
+  bool doubtful(const ChainEntry& entry) const { return bad_frames_.contains(entry.touched); }
   // Its events didn't come in order, so that only a reader of the chain sees whether they follow each other.
   bool out_of_order(const ActorId& actor) const { return filled_.contains(actor); }
 
@@ -57,6 +63,7 @@ class StorePass final : private Rules {
   std::string gap_fault(const ActorId& actor, uint64_t number) const;
   std::string check_tip(const StoredFrame& frame, BytesView content);
   void bad_frame(uint64_t number, std::string why) { bad_frames_.emplace(number, std::move(why)); }
+  Result<void> read_stops();
   void read_index();
   void read_segments(uint64_t chain, BytesView value);
   void check_streams();
@@ -72,6 +79,7 @@ class StorePass final : private Rules {
     const auto number = numbers_.find(row.actor);
     const ActorId actor = row.actor;
     last_ = &(entries[actor] = entry_of(number == numbers_.end() ? 0 : number->second, std::move(row), {}, {}));
+    last_->touched = frame_;  // here: the frame that it began in
     return *last_;
   }
   Result<bool> has_blob(const BlobNeed& need) override {
@@ -80,7 +88,7 @@ class StorePass final : private Rules {
       const auto blob = read_blob(store_, need.hash);
       if (blob.ok()) at->second = blob->size();
     }
-    return at->second == need.length;
+    return at->second == need.length && !came_too_late();
   }
   void taken(ChainEntry& entry, uint64_t sequence, uint32_t offset) override {
     segments_.add(entry, sequence, item_, offset);
@@ -122,6 +130,16 @@ class StorePass final : private Rules {
     return found.ok() ? std::move(found).value() : std::nullopt;
   }
 
+  // A blob may have come after the event that lacked it. The frames don't say when it was whole: so the chain's stop is
+  // believed where nothing else is wrong with the event.
+  bool came_too_late() const {
+    const auto stop = filled_frame_ ? stops_.end() : stops_.find(last_->number);
+    return stop != stops_.end() && !last_->stop && stop->second == last_->state.next_sequence;
+  }
+
+  void store_fault(std::string what) {
+    if (store_faults_.size() < kStoreFaultsMax) store_faults_.push_back(std::move(what));
+  }
   void flush_segments() {
     segments_.flush([](ChainEntry& entry, const Segment& segment) { entry.index_sum += sum_of(segment); });
   }
@@ -142,13 +160,15 @@ class StorePass final : private Rules {
   std::vector<Hash> digests_;
   size_t item_ = 0;
   uint64_t frame_ = 0;
+  bool filled_frame_ = false;
   std::unordered_map<ActorId, std::map<uint64_t, OpenGap>> gaps_;  // by first sequence
   std::set<ActorId> filled_;                                       // got something from another auditor
   std::vector<uint64_t> found_sums_;                               // of the stored segment rows, by chain
   std::map<uint64_t, std::string> bad_frames_;
   std::set<uint64_t> blamed_;                         // those of them that hold something of a chain
   std::unordered_map<uint64_t, std::string> faults_;  // by chain
-  std::string store_fault_;
+  std::unordered_map<uint64_t, uint64_t> stops_;      // by chain: the sequence at which it stopped, as stored
+  std::vector<std::string> store_faults_;
 };
 
 Result<void> StorePass::read_frames(uint64_t end) {
@@ -169,6 +189,15 @@ Result<void> StorePass::read_frames(uint64_t end) {
   return Ok{};
 }
 
+Result<void> StorePass::read_stops() {
+  const auto rows = store_.scan(Table::kRows, tag_prefix(kStopTag));
+  for (; rows->valid(); rows->next()) {
+    const auto row = decode_row<StopRow>(rows->value());
+    if (row.ok()) stops_[RowReader(rows->key().subspan(1)).be64()] = row->sequence;
+  }
+  return rows->status();
+}
+
 Result<void> StorePass::on_frame(uint64_t number, BytesView row) {
   const auto frame = decode_stored_frame(row);
   if (!frame.ok()) {
@@ -179,6 +208,7 @@ Result<void> StorePass::on_frame(uint64_t number, BytesView row) {
   digests_.clear();
   segments_.begin_frame(number);
   frame_ = number;
+  filled_frame_ = frame->filled;
   std::vector<FillEvent> fill;
   ItemWalk walk(frame->bytes);
   StoredItem item;
@@ -247,20 +277,20 @@ void StorePass::read_index() {
   const auto rows = store_.scan(Table::kSegments, {});
   for (; rows->valid(); rows->next()) read_segments(RowReader(rows->key()).be64(), rows->value());
   const auto status = rows->status();
-  if (!status.ok()) store_fault_ = str_cat("the segment index can't be read: ", status.error().message);
+  if (!status.ok()) store_fault(str_cat("the segment index can't be read: ", status.error().message));
   const auto fills = store_.scan(Table::kRows, tag_prefix(kFillTag));
   for (; fills->valid(); fills->next()) read_segments(RowReader(fills->key().subspan(1)).be64(), fills->value());
   if (!fills->status().ok())
-    store_fault_ = str_cat("the index of what was filled in can't be read: ", fills->status().error().message);
+    store_fault(str_cat("the index of what was filled in can't be read: ", fills->status().error().message));
   deltas_.each([&](uint64_t chain, const Deltas::Chain& it) { read_segments(chain, it.segments); });
   for (const auto& [frame, why] : bad_frames_) {
-    if (!blamed_.contains(frame)) store_fault_ = str_cat("frame ", frame, ", which holds no events, is damaged: ", why);
+    if (!blamed_.contains(frame)) store_fault(str_cat("frame ", frame, ", which holds no events, is damaged: ", why));
   }
 }
 
 void StorePass::read_segments(uint64_t chain, BytesView value) {
   if (chain >= found_sums_.size()) {
-    store_fault_ = str_cat("the segment index names a chain ", chain, " that doesn't exist");
+    store_fault(str_cat("the segment index names a chain ", chain, " that doesn't exist"));
     return;
   }
   SegmentReader in(value);
@@ -286,19 +316,18 @@ void StorePass::check_streams() {
     const BytesView id = key.take(stream.size());
     const auto mark = decode_row<bus::StreamMark>(marks->value());
     if (!key.done() || !mark.ok()) {
-      store_fault_ = "the mark of a stream is damaged";
+      store_fault("the mark of a stream is damaged");
       continue;
     }
     std::copy(id.begin(), id.end(), stream.begin());
     const Stream& read = streams_[{node, stream}];
     if (read.sequence != mark->sequence || read.link_hash != mark->link_hash) {
-      store_fault_ = str_cat("a stream of node ", node.short_hex(), " was acknowledged to frame ", mark->sequence,
-                             ", the store holds it to frame ", read.sequence);
+      store_fault(str_cat("a stream of node ", node.short_hex(), " was acknowledged to frame ", mark->sequence,
+                          ", the store holds it to frame ", read.sequence));
     }
     const auto tip = store_.get(Table::kRows, signed_tip_key(node, stream));
     if (!tip.ok() || tip->value_or(Bytes{}) != read.tip) {
-      store_fault_ =
-          str_cat("the newest signed tip of a stream of node ", node.short_hex(), " isn't that of its frames");
+      store_fault(str_cat("the newest signed tip of a stream of node ", node.short_hex(), " isn't that of its frames"));
     }
   }
 }
@@ -335,26 +364,44 @@ std::string StorePass::gap_fault(const ActorId& actor, uint64_t number) const {
 // What verify_chain says about a chain that the pass found fault with.
 Result<VerifyReport> examine(ChainReader& reader, const ActorId& actor, const std::string& fault) {
   TRY_ASSIGN(VerifyReport report, verify_chain(reader, actor));
-  if (!report.sequence && !fault.empty()) {
-    report.sequence = report.verified == 0 ? 0 : report.summary.last_sequence;
-    report.reason = fault;
-    report.summary.status = ChainStatus::kBroken;
-  }
+  if (fault.empty()) return report;
+  if (report.stopped) report.reason += str_cat("; besides, ", fault);
+  if (report.sequence) return report;
+  report.sequence = report.verified == 0 ? 0 : report.summary.last_sequence;
+  report.reason = fault;
+  report.summary.status = ChainStatus::kBroken;
+  return report;
+}
+
+VerifyReport missing(const ActorId& actor, std::string reason) {
+  VerifyReport report;
+  report.summary.actor = actor;
+  report.summary.status = ChainStatus::kBroken;
+  report.sequence = 0;
+  report.reason = std::move(reason);
+  return report;
+}
+
+VerifyReport without_rows(const ChainEntry& entry) {
+  VerifyReport report = missing(
+      entry.row.actor, str_cat("its rows are missing from the store; the frames hold ", entry.events, " events of it"));
+  report.summary.node = entry.row.node;
+  report.summary.name = entry.row.name;
   return report;
 }
 
 }  // namespace
 
-Result<std::vector<VerifyReport>> verify_all(ChainReader& reader) {
+Result<StoreReport> verify_all(ChainReader& reader) {
   TRY_ASSIGN(const std::vector<ChainSummary> summaries, reader.list());
-  std::vector<VerifyReport> reports;
+  StoreReport out;
   const Store* store = reader.store();
   if (store == nullptr) {
     for (const ChainSummary& summary : summaries) {
       TRY_ASSIGN(VerifyReport report, verify_chain(reader, summary.actor));
-      reports.push_back(std::move(report));
+      out.chains.push_back(std::move(report));
     }
-    return reports;
+    return out;
   }
   TRY_ASSIGN(const Deltas deltas, Deltas::load(*store));
   std::unordered_map<ActorId, uint64_t> numbers;
@@ -371,7 +418,6 @@ Result<std::vector<VerifyReport>> verify_all(ChainReader& reader) {
   for (const TipNote::Chain& chain : promise.chains) promised.insert(chain.actor);
   StorePass pass(*store, deltas, numbers);
   TRY(pass.run());
-  bool any_broken = false;
   for (const ChainSummary& summary : summaries) {
     const std::string fault = pass.fault(summary.actor, heads[summary.actor]);
     VerifyReport report;
@@ -382,27 +428,19 @@ Result<std::vector<VerifyReport>> verify_all(ChainReader& reader) {
     } else {
       TRY_ASSIGN(report, examine(reader, summary.actor, fault));
     }
-    any_broken |= report.sequence.has_value();
-    reports.push_back(std::move(report));
+    out.chains.push_back(std::move(report));
   }
   for (const auto& [actor, entry] : pass.entries) {
-    if (numbers.contains(actor) || any_broken) continue;  // with an altered genesis a chain seems to be another
-    return Error{ErrorCode::kCorrupt, str_cat("the rows of chain ", actor.hex(), " are missing; the frames hold ",
-                                              entry.events, " events of it")};
+    if (!numbers.contains(actor) && !pass.doubtful(entry)) out.chains.push_back(without_rows(entry));
   }
   for (const TipNote::Chain& chain : promise.chains) {
-    if (numbers.contains(chain.actor) || chain.next_sequence == 0) continue;
-    VerifyReport report;
-    report.summary.actor = chain.actor;
-    report.summary.status = ChainStatus::kBroken;
-    report.sequence = 0;
-    report.reason = str_cat("events 0 to ", chain.next_sequence - 1, " were acknowledged and are missing");
-    reports.push_back(std::move(report));
-    any_broken = true;
+    if (numbers.contains(chain.actor) || pass.entries.contains(chain.actor) || chain.next_sequence == 0) continue;
+    out.chains.push_back(
+        missing(chain.actor, str_cat("events 0 to ", chain.next_sequence - 1, " were acknowledged and are missing")));
   }
-  const std::string& whole = store->damage().empty() ? pass.store_fault() : store->damage();
-  if (!any_broken && !whole.empty()) return Error{ErrorCode::kCorrupt, str_cat("the store ", whole)};
-  return reports;
+  out.faults = pass.take_store_faults();
+  if (!store->damage().empty()) out.faults.insert(out.faults.begin(), str_cat("the store ", store->damage()));
+  return out;
 }
 
 }  // namespace theater::persist

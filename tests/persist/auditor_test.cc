@@ -41,7 +41,8 @@ void expect_whole(std::shared_ptr<Store> store, const TestChain& chain) {
   EXPECT_EQ(stored_events(**reader, chain.actor()), bytes_of(chain));
   const auto reports = verify_all(**reader);
   ASSERT_TRUE(reports.ok()) << reports.error().message;
-  for (const auto& report : *reports) EXPECT_FALSE(report.sequence) << report.reason;
+  for (const std::string& fault : reports->faults) ADD_FAILURE() << fault;
+  for (const auto& report : reports->chains) EXPECT_FALSE(report.sequence) << report.reason;
 }
 
 TEST(Auditor, AcknowledgesWhatIsDurableAndStopsCleanly) {

@@ -138,7 +138,8 @@ struct Site {
     CHECK(reader.ok());
     const auto all = verify_all(**reader);
     CHECK(all.ok(), all.ok() ? "" : all.error().message);
-    for (const auto& report : *all) {
+    for (const std::string& fault : all->faults) ADD_FAILURE() << fault;
+    for (const auto& report : all->chains) {
       if (report.summary.actor == actor) return report;
     }
     return {};

@@ -125,7 +125,8 @@ TEST_P(Kinds, AreTheOnesThatTheAuditorNamesAndTheFileShows) {
     EXPECT_EQ((*reader)->summary(chain.actor())->status == ChainStatus::kBroken, it.stops);
     const auto all = verify_all(**reader);
     ASSERT_TRUE(all.ok()) << all.error().message;
-    for (const VerifyReport& report : *all) {
+    EXPECT_THAT(all->faults, testing::IsEmpty());
+    for (const VerifyReport& report : all->chains) {
       EXPECT_EQ(report.sequence.has_value(), report.summary.actor == chain.actor() && it.stops) << report.reason;
       if (report.sequence) {
         EXPECT_EQ(report.reason, rows[0].reason);
@@ -308,7 +309,7 @@ TEST(Evidence, TheSameEventsOnANewStreamAreNone) {
     EXPECT_TRUE(rows_in(*store).empty());
     auto reader = make_chain_reader(store);
     EXPECT_EQ(stored_events(**reader, chain.actor()), bytes_of(chain));
-    EXPECT_FALSE(verify_all(**reader)->at(0).sequence);
+    EXPECT_FALSE(verify_all(**reader)->chains.at(0).sequence);
   }
 }
 

@@ -83,9 +83,10 @@ class FillTest : public testing::Test {
     const auto chains = reader();
     const auto all = verify_all(*chains);
     CHECK(all.ok(), all.ok() ? "" : all.error().message);
+    EXPECT_THAT(all->faults, testing::IsEmpty());
     const auto one = verify_chain(*chains, chain.actor());
     CHECK(one.ok());
-    for (const VerifyReport& report : *all) {
+    for (const VerifyReport& report : all->chains) {
       if (report.summary.actor != chain.actor()) continue;
       EXPECT_EQ(report.sequence, one->sequence) << report.reason << " / " << one->reason;
       EXPECT_EQ(report.summary.status, one->summary.status) << report.reason;

@@ -173,6 +173,7 @@ void Witness::check_chains(size_t auditor, const std::shared_ptr<persist::Store>
   if (!reader.ok()) return break_invariant("verifies", reader.error().message);
   const auto reports = persist::verify_all(**reader);
   if (!reports.ok()) return break_invariant("verifies", reports.error().message);
+  for (const std::string& fault : reports->faults) break_invariant("verifies", fault);
 
   std::map<ActorId, Chain> chains;
   for (const StreamAccount& stream : streams_) {
@@ -183,7 +184,7 @@ void Witness::check_chains(size_t auditor, const std::shared_ptr<persist::Store>
       chains[stream.appended[i].actor].events.push_back(stream.appended[i].sequence);
     for (const auto& [actor, dropped] : stream.dropped) chains[actor].dropped = &dropped;
   }
-  for (const persist::VerifyReport& report : *reports) {
+  for (const persist::VerifyReport& report : reports->chains) {
     if (!report.reason.empty()) break_invariant("verifies", report.reason);
     const auto chain = chains.find(report.summary.actor);
     if (chain == chains.end()) return break_invariant("stored-as-emitted", "a chain that nobody emitted");
