@@ -192,7 +192,7 @@ class StoreReader final : public ChainReader {
     for (; chains->valid(); chains->next()) {
       const uint64_t number = RowReader(chains->key().subspan(1)).be64();
       TRY_ASSIGN(const ChainRow row, decode_row<ChainRow>(chains->value()));
-      TRY_ASSIGN(const uint64_t current, number_of(row.actor));
+      TRY_ASSIGN(const auto current, get_row<uint64_t>(*store_, Table::kRows, actor_key(row.actor), "an actor"));
       if (current != number) continue;  // its actor's genesis came later, from another node
       TRY_ASSIGN(ChainSummary summary, summarize(number, row));
       out.push_back(std::move(summary));

@@ -95,12 +95,27 @@ class ChainCheck {
       return broken(event.sequence - 1, str_cat("its bytes have the hash ", parent.short_hex(), ", but event ",
                                                 event.sequence, " names ", view->header.parent.short_hex()));
     }
+    if (view->kind == schema::BodyKind::kGenesis && !is_described(event.bytes)) {
+      return broken(event.sequence,
+                    "the chain's row (name, node, time of the first event) isn't what its genesis says");
+    }
     for (const BlobNeed& need : blobs_needed(event.bytes, view->kind)) {
       const std::string& wrong = blob_fault(need);
       if (!wrong.empty()) return broken(event.sequence, wrong);
     }
     state_ = next;
     ++report_.verified;
+  }
+
+  // What is listed of the chain is what its genesis says.
+  bool is_described(BytesView bytes) const {
+    const auto event = schema::decode_event(bytes);
+    const auto* genesis = event.ok() ? std::get_if<schema::Genesis>(&event->body) : nullptr;
+    if (genesis == nullptr) return false;
+    const ChainSummary& row = report_.summary;
+    const bool is_node_chain = genesis->package.is_zero() && genesis->manifest.is_zero();
+    return row.name == genesis->name && row.node == genesis->node && row.first_time_ns == event->header.time_ns &&
+           row.is_node_chain == is_node_chain;
   }
 
   // The event's hash stands in the one after it, or in the head.
