@@ -336,9 +336,13 @@ Result<void> Rules::fill(ChainEntry& entry, const OpenGap& gap, const schema::Ev
   }
   TRY_ASSIGN(entry.gaps, closed(entry, gap));
   if (sequence == 0) return Ok{};
-  // A gap below that nobody could say the end of, because the first that came of the chain was a gap record.
+  // A gap below that nobody could say the end of, because the first that came of the chain, maybe after its genesis,
+  // was a gap record. Only that: a node that leaves out the hash in a later record of its own gets nothing filled
+  // there.
   TRY_ASSIGN(const auto below, gap_around(entry, sequence - 1));
-  if (below && below->head.is_zero()) narrowed(entry, {below->first, below->last, first.header.parent});
+  if (below && below->first <= 1 && below->head.is_zero()) {
+    narrowed(entry, {below->first, below->last, first.header.parent});
+  }
   return Ok{};
 }
 

@@ -488,6 +488,24 @@ TEST_F(FillTest, VerifyingFindsWhatWasChangedInWhatWasFilledIn) {
   expect_whole(chain);
 }
 
+// The node left out the hash at the end of its own gap record, so that nobody can say what belongs there.
+TEST_F(FillTest, AFilledGapAboveOneWithoutAHashLeavesThatAsItIs) {
+  const TestChain chain = chain_of(20);
+  for (uint64_t i = 0; i <= 4; ++i) stream_.put(chain.events[i]);
+  stream_.builder.append_gap({chain.actor(), 5, 9, Hash{}});
+  live(chain, {{10, 9}}, 15);
+  live(chain, {{15, 19}}, 20);
+  EXPECT_EQ(verified(chain).summary.status, ChainStatus::kPartial);
+  EXPECT_EQ(fill(chain, 10, 10, 14).events, 5u);
+  VerifyReport report = verified(chain);
+  EXPECT_EQ(report.summary.status, ChainStatus::kPartial) << report.reason;
+  EXPECT_EQ(fill(chain, 5, 5, 9).events, 0u);
+  restart();
+  report = verified(chain);
+  EXPECT_EQ(report.summary.status, ChainStatus::kPartial) << report.reason;
+  EXPECT_EQ(report.summary.missing.size(), 1u);
+}
+
 TEST_F(FillTest, VerifyingFindsAGapRowThatWasChanged) {
   const TestChain chain = chain_of(20);
   live(chain, {{0, 4}, {10, 19}}, 20);
