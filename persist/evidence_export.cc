@@ -102,8 +102,10 @@ Result<std::optional<uint64_t>> parting(ChainReader& one, ChainReader& other, co
   return std::optional<uint64_t>();
 }
 
-// Whether the shorter one's head stands in the longer one: then so does all before it, by the links.
-Result<bool> is_prefix(const ChainSummary& shorter, ChainReader& longer) {
+// Whether the shorter one's head stands in the longer one: then so does all before it, by the links. Across a gap no
+// link leads: what came after it says nothing of what came before.
+Result<bool> is_prefix(const ChainSummary& shorter, const ChainSummary& other, ChainReader& longer) {
+  if (!shorter.missing.empty() || !other.missing.empty()) return false;
   TRY_ASSIGN(const Walk walk, Walk::begin(longer, shorter.actor, shorter.last_sequence));
   return !walk.done() && walk.sequence() == shorter.last_sequence && sha256(walk.bytes()) == shorter.head;
 }
@@ -164,7 +166,7 @@ Result<std::vector<Difference>> compare_stores(ChainReader& one, ChainReader& ot
     if (!theirs.ok()) return theirs.error();
     if (chain.events == 0 || theirs->events == 0) continue;
     const bool longer = chain.last_sequence > theirs->last_sequence;
-    TRY_ASSIGN(const bool same, is_prefix(longer ? *theirs : chain, longer ? one : other));
+    TRY_ASSIGN(const bool same, longer ? is_prefix(*theirs, chain, one) : is_prefix(chain, *theirs, other));
     if (same) continue;
     TRY_ASSIGN(const auto sequence, parting(one, other, chain.actor));
     if (!sequence) continue;

@@ -408,6 +408,30 @@ TEST(Evidence, TwoStoresThatDifferProveIt) {
   EXPECT_TRUE(compare_stores(**a, **a)->empty());
 }
 
+// What stands behind a gap says nothing of what stands before it.
+TEST(Evidence, TwoStoresThatPartBeforeAGapAreFound) {
+  Node node;
+  TestChain chain = node.chain();
+  chain.log("1");
+  chain.log("two, for one");
+  TestChain fork = back_to(chain, 1);
+  for (const char* text : {"two, for the other", "3", "4", "5", "6"}) fork.log(text);
+  for (int i = 0; i <= 2; ++i) node.first->put(chain.events[i]);
+  node.first->builder.append_gap({chain.actor(), 3, 5, fork.events[5].hash});
+  node.first->put(fork.events[6]);
+  for (const auto& event : fork.events) node.second->put(event);
+  for (TestStream* stream : {node.first, node.second}) node.sign(*stream);
+  const auto one = recorded({node.first}), other = recorded({node.second});
+  for (const bool swapped : {false, true}) {
+    const auto a = make_chain_reader(swapped ? other : one), b = make_chain_reader(swapped ? one : other);
+    const auto found = compare_stores(**a, **b);
+    ASSERT_TRUE(found.ok()) << found.error().message;
+    ASSERT_EQ(found->size(), 1u);
+    EXPECT_EQ(found->at(0).sequence, 2u);
+    EXPECT_EQ(judged(found->at(0).proof).outcome, Outcome::kProved);
+  }
+}
+
 EvidenceFile an_equivocation() {
   Node node;
   TestChain chain = node.chain();
