@@ -86,20 +86,25 @@ class Walk {
 };
 
 // The first sequence at which both hold an event and not the same one.
-Result<std::optional<uint64_t>> parting(ChainReader& one, ChainReader& other, const ActorId& actor) {
+struct Parting {
+  uint64_t sequence = 0;
+  Bytes one, other;  // the two events
+};
+Result<std::optional<Parting>> parting(ChainReader& one, ChainReader& other, const ActorId& actor) {
   TRY_ASSIGN(Walk a, Walk::begin(one, actor, 0));
   TRY_ASSIGN(Walk b, Walk::begin(other, actor, 0));
   while (!a.done() && !b.done()) {
     if (a.sequence() == b.sequence() &&
         !std::equal(a.bytes().begin(), a.bytes().end(), b.bytes().begin(), b.bytes().end())) {
-      return std::optional<uint64_t>(a.sequence());
+      return std::optional<Parting>(
+          {a.sequence(), Bytes(a.bytes().begin(), a.bytes().end()), Bytes(b.bytes().begin(), b.bytes().end())});
     }
     const uint64_t at = std::max(a.sequence(), b.sequence());
     const bool both = a.sequence() == b.sequence();
     if (both || a.sequence() < at) TRY(a.next());
     if (both || b.sequence() < at) TRY(b.next());
   }
-  return std::optional<uint64_t>();
+  return std::optional<Parting>();
 }
 
 // Whether the shorter one's head stands in the longer one: then so does all before it, by the links. Across a gap no
@@ -110,16 +115,19 @@ Result<bool> is_prefix(const ChainSummary& shorter, const ChainSummary& other, C
   return !walk.done() && walk.sequence() == shorter.last_sequence && sha256(walk.bytes()) == shorter.head;
 }
 
-Result<EvidenceSide> side_of(ChainReader& reader, const ChainSummary& chain, uint64_t sequence) {
+// An event of a chain with what leads from it to a signature. Without, if another auditor gave it, so that it doesn't
+// stand in a frame of the node's, or if the store is too damaged to say.
+EvidenceSide side_of(ChainReader& reader, const ChainSummary& chain, uint64_t sequence, Bytes bytes) {
   const Store* store = reader.store();
   CHECK(store != nullptr);
-  TRY_ASSIGN(const auto number, get_row<uint64_t>(*store, Table::kRows, actor_key(chain.actor), "an actor"));
-  TRY_ASSIGN(const auto event, find_stored_event(*store, number.value_or(0), sequence, {}));
-  if (!event) {
-    return Error{ErrorCode::kCorrupt,
-                 str_cat("event ", sequence, " of chain ", chain.actor.hex(), " isn't in the store")};
-  }
-  return side_at(*store, event->place, chain.node);
+  EvidenceSide bare;
+  bare.bytes = std::move(bytes);
+  const auto number = get_row<uint64_t>(*store, Table::kRows, actor_key(chain.actor), "an actor");
+  if (!number.ok() || !*number) return bare;
+  const auto event = find_stored_event(*store, **number, sequence, {});
+  if (!event.ok() || !*event) return bare;
+  auto side = side_at(*store, (*event)->place, chain.node);
+  return side.ok() && side->bytes == bare.bytes ? std::move(*side) : bare;
 }
 
 // Of two runs, the later one may have left the other behind.
@@ -168,11 +176,12 @@ Result<std::vector<Difference>> compare_stores(ChainReader& one, ChainReader& ot
     const bool longer = chain.last_sequence > theirs->last_sequence;
     TRY_ASSIGN(const bool same, longer ? is_prefix(*theirs, chain, one) : is_prefix(chain, *theirs, other));
     if (same) continue;
-    TRY_ASSIGN(const auto sequence, parting(one, other, chain.actor));
-    if (!sequence) continue;
-    Difference& found = out.emplace_back(Difference{chain.actor, *sequence, {}});
-    TRY_ASSIGN(EvidenceSide ours, side_of(one, chain, *sequence));
-    TRY_ASSIGN(EvidenceSide others, side_of(other, *theirs, *sequence));
+    TRY_ASSIGN(auto events, parting(one, other, chain.actor));
+    if (!events) continue;
+    const uint64_t sequence = events->sequence;
+    Difference& found = out.emplace_back(Difference{chain.actor, sequence, {}});
+    EvidenceSide ours = side_of(one, chain, sequence, std::move(events->one));
+    EvidenceSide others = side_of(other, *theirs, sequence, std::move(events->other));
     found.proof.node = chain.node;
     found.proof.kind = kind_of(ours, others);
     found.proof.sides.push_back(std::move(ours));

@@ -432,6 +432,40 @@ TEST(Evidence, TwoStoresThatPartBeforeAGapAreFound) {
   }
 }
 
+// One auditor has its event from another one: no frame of the node's stands around it there.
+TEST(Evidence, AFilledEventThatDiffersIsShownUnsignedAndTheOtherChainsAsEver) {
+  Node node;
+  TestChain chain = node.chain(), next = node.chain(1);
+  for (int i = 0; i < 5; ++i) chain.log(str_cat("line ", i));
+  next.log("for one");
+  node.first->put(chain.genesis());
+  node.first->builder.append_gap({chain.actor(), 1, 3, chain.events[3].hash});
+  for (int i : {4, 5}) node.first->put(chain.events[i]);
+  for (const auto& event : next.events) node.first->put(event);
+  TestChain fork = back_to(chain, 1), next_fork = back_to(next, 0);
+  fork.log("other");
+  next_fork.log("for the other");
+  for (const auto* each : {&fork, &next_fork}) {
+    for (const auto& event : each->events) node.second->put(event);
+  }
+  for (TestStream* stream : {node.first, node.second}) node.sign(*stream);
+  const auto one = recorded({node.first}), other = recorded({node.second});
+  auto recorder = Recorder::open(*one).value();
+  Fill fill{test_key(9), chain.actor(), 1, {}, {}};
+  for (int i = 1; i <= 3; ++i) fill.events.push_back(chain.events[i].bytes);
+  ASSERT_EQ(recorder->fill(fill, 5)->outcome.events, 3u);
+  Prepared prepared = recorder->take();
+  ASSERT_TRUE(one->commit(*prepared.batch, prepared.tip).ok());
+  const auto a = make_chain_reader(one), b = make_chain_reader(other);
+  const auto found = compare_stores(**a, **b);
+  ASSERT_TRUE(found.ok()) << found.error().message;
+  ASSERT_EQ(found->size(), 2u);
+  EXPECT_EQ(found->at(0).sequence, 2u);
+  EXPECT_EQ(judged(found->at(0).proof).outcome, Outcome::kUnsigned);
+  EXPECT_EQ(found->at(0).proof.sides.at(0).bytes, chain.events[2].bytes);
+  EXPECT_EQ(judged(found->at(1).proof).outcome, Outcome::kProved);
+}
+
 EvidenceFile an_equivocation() {
   Node node;
   TestChain chain = node.chain();
