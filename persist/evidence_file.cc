@@ -110,7 +110,8 @@ std::string contradiction(EvidenceKind kind, const Seen& wrong, const Seen& othe
       if (a.sequence != b.sequence || wrong.kind != schema::BodyKind::kResumed || a.incarnation <= b.incarnation) {
         return {};
       }
-      return str_cat("signed event ", a.sequence, " and then resumed the chain as if it had never been");
+      return str_cat("signed event ", a.sequence, " and then resumed the chain as if it had never been, ",
+                     "which it might if nobody had acknowledged it");
     case EvidenceKind::kLowerIncarnation:
       // Only one stream tells what was said first: a tail that a `resumed` left behind looks the same otherwise.
       if (a.sequence < b.sequence || a.incarnation >= b.incarnation || !said_after(wrong, other)) return {};

@@ -39,7 +39,7 @@ Result<EvidenceFile> decode_evidence(BytesView bytes);
 
 struct EvidenceVerdict {
   enum class Outcome : uint8_t {
-    kProved,    // whoever holds the node's key has said what must not be said
+    kProved,    // whoever holds the node's key has said what must not be said; of a rollback: has gone back
     kSigned,    // it said that; that it is wrong needs more than this file
     kUnsigned,  // shows what somebody received, not who said it
   };

@@ -177,7 +177,7 @@ INSTANTIATE_TEST_SUITE_P(
                return size_t{5};
              },
              true, false},
-        Case{"rollback", EvidenceKind::kRollback, Outcome::kProved, "signed event 2 and then resumed",
+        Case{"rollback", EvidenceKind::kRollback, Outcome::kProved, "might if nobody had acknowledged",
              [](Node& node, TestChain& chain) {
                begin(node, chain);
                TestChain older = back_to(chain, 1);
