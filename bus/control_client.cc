@@ -14,13 +14,14 @@ namespace theater::bus {
 
 namespace {
 
-// A stream may be quiet for as long as the connection lives; heartbeats notice when it doesn't.
+// A stream may be quiet for as long as the connection lives; TCP notices when it doesn't.
 constexpr uint64_t kNever = ~uint64_t{0};
 constexpr uint64_t kTimeoutMaxMs = 7 * 24 * 3'600'000;
 constexpr uint64_t kPollMaxNs = MessageGuard::kLookNs;
 constexpr uint64_t kRefusedMs = 3'000;    // attempts that fail at once go on for so long: a node may just be starting
 constexpr uint64_t kHandshakeMs = 4'500;  // ZeroMQ's own limit, 5 s, and a little less
 constexpr uint64_t kSilentMs = 10'000;    // for a host that says nothing at all
+constexpr int kStreamedMax = 1'000;       // responses of a stream that wait here; then they wait at the other side
 
 Result<void> probe_unix(const std::string& path) {
   sockaddr_un address{};
@@ -100,7 +101,7 @@ Result<void> SocketClient::open() {
   } else {
     return Error{ErrorCode::kInvalid, str_cat("`", endpoint, "` is neither unix:/PATH nor tcp://HOST:PORT")};
   }
-  TRY_ASSIGN(ZmqSocket socket, ZmqSocket::make(context_, SocketRole::kTalk, security, kControlMessageMax));
+  TRY_ASSIGN(ZmqSocket socket, ZmqSocket::make(context_, SocketRole::kAsk, security, kControlMessageMax));
   TRY_ASSIGN(ZmqSocket watch, socket.watch(context_, /*attempts_too=*/true));
   watch_ = std::make_unique<ZmqSocket>(std::move(watch));
   socket_ = std::make_unique<ZmqSocket>(std::move(socket));
@@ -181,14 +182,12 @@ Result<uint64_t> SocketClient::send(const std::string& verb, schema::Value args,
 Result<ControlResponse> SocketClient::receive(uint64_t id, uint64_t deadline_ns) {
   for (;;) {
     const auto received = socket_->receive();
-    if (!received) {
-      TRY(wait(false, deadline_ns, "didn't answer"));
-      continue;
+    if (received) {
+      TRY_ASSIGN(ControlResponse response, decode_control_response(received->bytes));
+      if (response.id == id || (response.id == 0 && response.error)) return response;
+      // Of an earlier request that nobody waits for any more; or there is no end of them.
     }
-    TRY_ASSIGN(ControlResponse response, decode_control_response(received->bytes));
-    if (response.id == id || (response.id == 0 && response.error)) return response;
-    // Of an earlier request that nobody waits for any more; or there is no end of them.
-    if (clock_.monotonic_ns() >= deadline_ns) return late("didn't answer");
+    TRY(wait(false, deadline_ns, "didn't answer"));
   }
 }
 
@@ -202,6 +201,7 @@ Result<schema::Value> SocketClient::call(const std::string& verb, schema::Value 
 Result<void> SocketClient::stream(const std::string& verb, schema::Value args,
                                   const std::function<bool(schema::Value)>& each) {
   TRY_ASSIGN(const uint64_t id, send(verb, std::move(args), ""));
+  socket_->take_at_most(kStreamedMax);
   for (bool more = true; more;) {
     TRY_ASSIGN(ControlResponse response, receive(id, kNever));
     if (response.error) return *response.error;

@@ -33,7 +33,8 @@ void shut_endless(ZmqSocket& socket, const std::string& endpoint, const Surround
                   const Now& now) {
   for (const std::string& peer : socket.shut_endless(now.monotonic_ns)) {
     if (!slow_log.due("endless at " + endpoint, now.monotonic_ns)) continue;
-    around.log(str_cat("shut a connection of ", peer, " at ", endpoint, ", which sent a message without end"));
+    around.log(str_cat("shut a connection of ", peer, " at ", endpoint,
+                       ", which sent a message without end or more than is taken"));
   }
 }
 

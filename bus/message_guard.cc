@@ -35,6 +35,12 @@ std::optional<uint64_t> read_from(int descriptor) {
   return info.tcpi_bytes_received - std::min<uint64_t>(info.tcpi_bytes_received, static_cast<uint64_t>(unread));
 }
 
+// Of a message's part on the wire: CURVE's share, and the length before it.
+uint64_t on_wire(size_t size) {
+  const uint64_t sealed = size + 33;
+  return sealed + (sealed > 255 ? 9 : 2);
+}
+
 std::string peer_of(int descriptor) {
   sockaddr_storage storage{};
   socklen_t size = sizeof storage;
@@ -62,39 +68,52 @@ void MessageGuard::came(int descriptor) {
   if (found != connections_.end()) found->second.heard = true;
 }
 
+void MessageGuard::took(int descriptor, size_t bytes) {
+  const auto found = connections_.find(descriptor);
+  if (found != connections_.end()) found->second.taken += on_wire(bytes);
+}
+
 std::vector<std::string> MessageGuard::look(uint64_t now_ns) {
   std::vector<std::string> shut;
   if (now_ns - looked_ns_ < kLookNs) return shut;
-  // libzmq serves connections in turn: by now each that had a whole message at the last look has been heard.
-  if (receives_ && !emptied_ && taken_ < connections_.size()) return shut;
   looked_ns_ = now_ns;
-  taken_ = 0;
-  emptied_ = false;
+  // libzmq serves connections in turn: by then each that had a whole message at the last look has been heard.
+  const bool all_heard = !receives_ || emptied_ || taken_ >= connections_.size();
   for (auto at = connections_.begin(); at != connections_.end();) {
     const int descriptor = at->first;
-    const bool there = cookie_of(descriptor) == at->second.cookie;
-    const bool endless = there && is_endless(descriptor, at->second, now_ns);
-    if (endless) {
+    Connection& connection = at->second;
+    const bool there = cookie_of(descriptor) == connection.cookie;
+    const auto read = there ? read_from(descriptor) : std::nullopt;
+    bool too_much = false;
+    if (read) {
+      // Handshakes and heartbeats are read and never taken: what was emptied begins anew.
+      if (emptied_ || connection.taken > *read) connection.taken = *read;
+      too_much = receives_ && *read - connection.taken > waiting_max_ + kSlack;
+      if (all_heard) too_much = is_endless(*read, connection, now_ns) || too_much;
+    }
+    if (too_much) {
       shut.push_back(peer_of(descriptor));
       shutdown(descriptor, SHUT_RDWR);  // libzmq sees a connection that broke, and drops what it gathered
     }
-    at = there && !endless ? std::next(at) : connections_.erase(at);
+    at = there && !too_much ? std::next(at) : connections_.erase(at);
+  }
+  if (all_heard) {
+    taken_ = 0;
+    emptied_ = false;
   }
   return shut;
 }
 
 // What was too much at one look may have become whole messages by then; at the next one these have been heard.
-bool MessageGuard::is_endless(int descriptor, Connection& connection, uint64_t now_ns) const {
-  const auto read = read_from(descriptor);
-  if (!read) return false;
+bool MessageGuard::is_endless(uint64_t read, Connection& connection, uint64_t now_ns) const {
   if (std::exchange(connection.heard, false)) {
-    connection.read_before = *read;
+    connection.read_before = read;
     connection.before_ns = now_ns;
     connection.suspect = false;
     return false;
   }
   const uint64_t heartbeats = (now_ns - connection.before_ns) / 1'000'000 * kHeartbeatBytesASecond / 1'000;
-  const bool too_much = *read - connection.read_before > 2 * message_max_ + kSlack + heartbeats;
+  const bool too_much = read - connection.read_before > 2 * message_max_ + kSlack + heartbeats;
   return std::exchange(connection.suspect, too_much) && too_much;
 }
 

@@ -3,6 +3,10 @@
 // message that never ends. This shuts such a connection: the kernel knows how much was read from it, and if that is
 // more than two messages may have since one came out of it, there is no other way to have read it.
 //
+// It also bounds what waits of whole messages. libzmq's own bound, a receive high-water mark, isn't used: a peer that
+// fills its pipe up to there and then breaks the connection makes libzmq 4.3.4 abort the process
+// (docs/formats/bus.md, "Sockets"). So whose messages wait beyond `waiting_max` bytes loses its connection.
+//
 // One socket's, on its thread. Costs a few system calls for each connection and look. Where the kernel doesn't say how
 // much was read (what isn't TCP), nothing is shut.
 #pragma once
@@ -19,10 +23,12 @@ class MessageGuard {
   static constexpr uint64_t kLookNs = 100'000'000;
 
   // `receives`: messages are taken out of the socket. Of one that only sends, none ever is.
-  MessageGuard(size_t message_max, bool receives) : message_max_(message_max), receives_(receives) {}
+  MessageGuard(size_t message_max, bool receives, uint64_t waiting_max)
+      : message_max_(message_max), waiting_max_(waiting_max), receives_(receives) {}
 
   void opened(int descriptor);
-  void came(int descriptor);  // a whole message
+  void came(int descriptor);                // a whole message
+  void took(int descriptor, size_t bytes);  // a part of one
   void emptied() { emptied_ = true; }
   // At most every kLookNs. The addresses of the peers whose connections it shut, for the log.
   std::vector<std::string> look(uint64_t now_ns);
@@ -31,12 +37,14 @@ class MessageGuard {
   struct Connection {
     uint64_t cookie = 0;  // the kernel's: a descriptor may be another connection's by now
     uint64_t read_before = 0, before_ns = 0;
-    bool heard = true;  // since the last look, or new
+    uint64_t taken = 0;  // of the bytes read from it, those that came out of the socket
+    bool heard = true;   // since the last look, or new
     bool suspect = false;
   };
-  bool is_endless(int descriptor, Connection& connection, uint64_t now_ns) const;
+  bool is_endless(uint64_t read, Connection& connection, uint64_t now_ns) const;
 
   const size_t message_max_;
+  const uint64_t waiting_max_;
   const bool receives_;
   std::unordered_map<int, Connection> connections_;  // by descriptor
   size_t taken_ = 0;                                 // messages since the last look

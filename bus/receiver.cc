@@ -26,7 +26,7 @@ std::string contradiction(const Hello& hello, const StreamMark& mark) {
 
 Receiver::Receiver(Options options, MarkLookup lookup) : options_(std::move(options)), lookup_(std::move(lookup)) {
   CHECK(options_.window_bytes >= 2 * kFrameBodyMax);
-  CHECK(options_.window_frames >= 1 && options_.window_frames < kReceiveHighWater / 2);
+  CHECK(options_.window_frames >= 1 && options_.window_frames < kFramesInFlight);
 }
 
 Bytes Receiver::ack(State& session, uint64_t now_ns) const {

@@ -33,15 +33,15 @@
 
 namespace theater::bus {
 
-// The auditor's PULL socket holds this many frames at most. Frames in flight stay below half of it, so that heartbeats
-// never wait behind a full pipe.
-inline constexpr int kReceiveHighWater = 4096;
+// Frames in flight stay below this, so that the node's PUSH socket always has room for them, and the auditor knows what
+// may wait in its PULL socket.
+inline constexpr int kFramesInFlight = 2048;
 
 class Receiver {
  public:
   struct Options {
     uint64_t window_bytes = 8u << 20;  // a node's accepted and not yet durable frame bodies
-    uint64_t window_frames = kReceiveHighWater / 2 - 1;
+    uint64_t window_frames = kFramesInFlight - 1;
     uint64_t ack_repeat_ns = 100'000'000;
     uint64_t nack_pause_ns = 20'000'000;          // at most one NACK of a session in this time
     const SigningKey* signer = nullptr;           // the auditor's; none: no receipts

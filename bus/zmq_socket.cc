@@ -23,6 +23,9 @@ constexpr size_t kCurveOverhead = 33;
 constexpr size_t kPartsMax = 16;
 constexpr int kMapThreshold = 4 << 20;
 constexpr int kTrimThreshold = 32 << 20;
+// What may wait to be received from one connection: twice the frames in flight, and otherwise two of the largest.
+constexpr uint64_t kFramesWaitingMax = 2 * kFramesInFlight * kFrameBodyMax;
+constexpr uint64_t kWaitingMax = 64 << 20;
 
 Error zmq_error(const std::string& what) {
   return Error{ErrorCode::kIo, str_cat(what, ": ", zmq_strerror(zmq_errno()))};
@@ -72,16 +75,27 @@ int type_of(SocketRole role) {
     case SocketRole::kDataIn: return ZMQ_PULL;
     case SocketRole::kTalk: return ZMQ_DEALER;
     case SocketRole::kAnswer: return ZMQ_ROUTER;
+    case SocketRole::kAsk: return ZMQ_DEALER;
     case SocketRole::kGatekeeper: return ZMQ_REP;
     case SocketRole::kWatch: return ZMQ_PAIR;
   }
   return -1;
 }
 
-void set_liveness(OptionSetter& set) {
-  set.number(ZMQ_HEARTBEAT_IVL, 2000);
-  set.number(ZMQ_HEARTBEAT_TIMEOUT, 6000);
+// At a receive high-water mark libzmq 4.3.4 stops reading. If the connection breaks then, it lets go of the descriptor,
+// and aborts when it next wants to write: a heartbeat, or the answer to a ping among what it had read
+// (stream_engine_base.cpp, `!_io_error`). So no socket has that mark, but for a command's in a stream; and heartbeats
+// come only from who connects to a link. He asks the other side to notice when they stay out. TCP notices all others.
+void set_liveness(OptionSetter& set, SocketRole role) {
+  if (role == SocketRole::kDataOut || role == SocketRole::kTalk) {
+    set.number(ZMQ_HEARTBEAT_IVL, 2000);
+    set.number(ZMQ_HEARTBEAT_TIMEOUT, 6000);
+    set.number(ZMQ_HEARTBEAT_TTL, 6000);
+  }
   set.number(ZMQ_TCP_KEEPALIVE, 1);
+  set.number(ZMQ_TCP_KEEPALIVE_IDLE, 10);
+  set.number(ZMQ_TCP_KEEPALIVE_INTVL, 5);
+  set.number(ZMQ_TCP_KEEPALIVE_CNT, 3);
   set.number(ZMQ_TCP_MAXRT, 15000);
   set.number(ZMQ_HANDSHAKE_IVL, 5000);
   set.number(ZMQ_RECONNECT_IVL, 100);
@@ -91,20 +105,18 @@ void set_liveness(OptionSetter& set) {
 void set_role(OptionSetter& set, SocketRole role, size_t message_max) {
   set.number(ZMQ_LINGER, 0);
   if (role == SocketRole::kGatekeeper || role == SocketRole::kWatch) return;
-  set_liveness(set);
+  set_liveness(set, role);
+  set.number(ZMQ_RCVHWM, 0);  // the guard's to bound
   set.number64(ZMQ_MAXMSGSIZE, static_cast<int64_t>(message_max + kCurveOverhead));
   switch (role) {
     case SocketRole::kDataOut:
       set.number(ZMQ_IMMEDIATE, 1);
-      set.number(ZMQ_SNDHWM, kReceiveHighWater / 2);
-      set.number(ZMQ_RCVHWM, 1);
+      set.number(ZMQ_SNDHWM, kFramesInFlight);
       set.number(ZMQ_SNDBUF, 1 << 20);
       break;
-    case SocketRole::kDataIn:
-      set.number(ZMQ_RCVHWM, kReceiveHighWater);
-      set.number(ZMQ_RCVBUF, 1 << 20);
-      break;
-    case SocketRole::kTalk: set.number(ZMQ_IMMEDIATE, 1); break;
+    case SocketRole::kDataIn: set.number(ZMQ_RCVBUF, 1 << 20); break;
+    case SocketRole::kTalk:
+    case SocketRole::kAsk: set.number(ZMQ_IMMEDIATE, 1); break;
     case SocketRole::kAnswer: set.number(ZMQ_ROUTER_MANDATORY, 1); break;
     case SocketRole::kGatekeeper:
     case SocketRole::kWatch: break;
@@ -210,11 +222,14 @@ Result<ZmqSocket> ZmqSocket::watch(ZmqContext& context, bool attempts_too) {
   if (zmq_socket_monitor(socket_, endpoint.c_str(), events) != 0) return zmq_error("can't watch a socket");
   watched_ = true;
   TRY(watcher.connect(endpoint));
-  guard_ = watcher.guard_ = std::make_shared<MessageGuard>(message_max_, role_ != SocketRole::kDataOut);
+  guard_ = watcher.guard_ = std::make_shared<MessageGuard>(
+      message_max_, role_ != SocketRole::kDataOut, role_ == SocketRole::kDataIn ? kFramesWaitingMax : kWaitingMax);
   return watcher;
 }
 
 void ZmqSocket::linger(int ms) { zmq_setsockopt(socket_, ZMQ_LINGER, &ms, sizeof ms); }
+
+void ZmqSocket::take_at_most(int messages) { zmq_setsockopt(socket_, ZMQ_RCVHWM, &messages, sizeof messages); }
 
 SendOutcome ZmqSocket::send(BytesView bytes) {
   if (zmq_send(socket_, bytes.data(), bytes.size(), ZMQ_DONTWAIT) >= 0) return SendOutcome::kSent;
@@ -255,6 +270,7 @@ std::optional<Received> ZmqSocket::receive() {
       message = std::make_shared<Message>();
       if (!message->receive(socket_)) return std::nullopt;
     }
+    if (guard_ != nullptr) guard_->took(message->descriptor(), message->bytes().size());
     if (!message->more()) {
       received.user = message->user();
       received.bytes = message->bytes();
@@ -262,7 +278,9 @@ std::optional<Received> ZmqSocket::receive() {
       return received;
     }
     Message rest;  // of more parts than anything of ours has
-    while (rest.receive(socket_) && rest.more()) {
+    while (rest.receive(socket_)) {
+      if (guard_ != nullptr) guard_->took(rest.descriptor(), rest.bytes().size());
+      if (!rest.more()) break;
     }
   }
 }

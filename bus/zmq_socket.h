@@ -31,9 +31,10 @@ class ZmqContext {
   void* context_;
 };
 
-// Who a socket is to the other side. kDataOut pushes frames to one auditor, kDataIn takes them; kTalk asks, kAnswer
-// answers many; kGatekeeper decides about keys (ZAP); kWatch reads another socket's monitor.
-enum class SocketRole : uint8_t { kDataOut, kDataIn, kTalk, kAnswer, kGatekeeper, kWatch };
+// Who a socket is to the other side. kDataOut pushes frames to one auditor, kDataIn takes them; kTalk talks about them,
+// kAnswer answers many; kAsk is a command's; kGatekeeper decides about keys (ZAP); kWatch reads another socket's
+// monitor.
+enum class SocketRole : uint8_t { kDataOut, kDataIn, kTalk, kAnswer, kAsk, kGatekeeper, kWatch };
 
 struct SocketSecurity {
   const SecretKeys* keys = nullptr;  // null: no CURVE (inproc and Unix sockets only)
@@ -73,6 +74,9 @@ class ZmqSocket {
   // itself against messages without end, as long as next_watched() and shut_endless() are called.
   Result<ZmqSocket> watch(ZmqContext& context, bool attempts_too = false);
   void linger(int ms);
+  // Takes no more than this from the other side while nobody receives. Once it is connected, and only where that side
+  // may stop the process.
+  void take_at_most(int messages);
 
   SendOutcome send(BytesView bytes);
   SendOutcome send_shared(const std::shared_ptr<const Bytes>& bytes);

@@ -387,6 +387,89 @@ TEST_F(ControlTest, a_port_where_nobody_listens_is_told_soon_and_a_silent_one_in
   }
 }
 
+// Speaks ZMTP without ZeroMQ, to say what ZeroMQ's own client doesn't.
+class RawClient {
+ public:
+  explicit RawClient(const std::string& path) : descriptor_(socket(AF_UNIX, SOCK_STREAM, 0)) {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    std::strncpy(address.sun_path, path.c_str(), sizeof address.sun_path - 1);
+    EXPECT_EQ(connect(descriptor_, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+    Bytes greeting(64);
+    greeting[0] = 0xff;
+    greeting[9] = 0x7f;
+    greeting[10] = 3;
+    std::memcpy(&greeting[12], "NULL", 4);
+    say(greeting);
+    say_framed(kCommand, to_bytes(std::string("\5READY\13Socket-Type\0\0\0\6DEALER", 28)));
+    hear(64);
+    hear(hear(2)[1]);  // its READY: until then it takes no message
+  }
+  ~RawClient() { leave(); }
+  void leave() {
+    if (descriptor_ >= 0) ::close(descriptor_);
+    descriptor_ = -1;
+  }
+  void say(BytesView bytes) {
+    ASSERT_EQ(::send(descriptor_, bytes.data(), bytes.size(), MSG_NOSIGNAL), static_cast<ssize_t>(bytes.size()));
+  }
+  Bytes hear(size_t size) {
+    Bytes bytes(size);
+    EXPECT_EQ(::recv(descriptor_, bytes.data(), size, MSG_WAITALL), static_cast<ssize_t>(size));
+    return bytes;
+  }
+  static constexpr uint8_t kMessage = 0, kCommand = 4;
+  static Bytes framed(uint8_t flags, BytesView content) {
+    EXPECT_LT(content.size(), 256u);
+    Bytes bytes{flags, static_cast<uint8_t>(content.size())};
+    bytes.insert(bytes.end(), content.begin(), content.end());
+    return bytes;
+  }
+  void say_framed(uint8_t flags, BytesView content) { say(framed(flags, content)); }
+
+ private:
+  int descriptor_;
+};
+
+// ZeroMQ 4.3.4 stops reading at its high-water mark, and then looks at a connection that broke meanwhile in a way that
+// stops the process: when a heartbeat is due, or when there is room again and a ping stands among what it had read.
+TEST_F(ControlTest, who_asks_faster_than_is_answered_and_vanishes_doesnt_stop_the_process) {
+  class Busy final : public ControlHandler {
+   public:
+    void handle(const ControlPeer&, ControlRequest, std::shared_ptr<Responder>) override {
+      ++asked;
+      while (busy) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    std::atomic<int> asked{0};
+    std::atomic<bool> busy{true};
+  } handler;
+  ASSERT_TRUE(loop_->serve({unix_endpoint(), ""}, handler).ok());
+  const auto fill_and_vanish = [&](bool ping) {
+    handler.busy = true;
+    const int asked = handler.asked;
+    RawClient client(path());
+    client.say_framed(RawClient::kMessage, encode_control(ControlRequest{1, "wait", "", Value::record({})}));
+    while (handler.asked == asked) std::this_thread::yield();
+    Bytes many;
+    const auto add = [&](const Bytes& one) { many.insert(many.end(), one.begin(), one.end()); };
+    for (int i = 0; i < 1'010; ++i) add(RawClient::framed(RawClient::kMessage, Bytes(1)));
+    if (ping) add(RawClient::framed(RawClient::kCommand, to_bytes(std::string("\4PING\0\0", 7))));
+    client.say(many);
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    client.leave();
+    std::this_thread::sleep_for(std::chrono::milliseconds(ping ? 100 : 2'500));
+    handler.busy = false;
+    while (handler.asked == asked) std::this_thread::yield();
+  };
+  fill_and_vanish(true);
+  fill_and_vanish(false);
+  const int asked = handler.asked;
+  auto other = ControlClient::connect({unix_endpoint(), {}, {}, 100}).value();
+  (void)other->call("anything", Value::record({}));
+  EXPECT_GT(handler.asked, asked);
+  loop_.reset();  // it uses the handler
+}
+
 TEST(ControlMessages, a_request_id_over_the_limit_is_bad_input_and_not_damage) {
   const auto decoded =
       decode_control_request(encode_control(ControlRequest{7, "v", std::string(kRequestIdMax + 1, 'x')}));
