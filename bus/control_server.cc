@@ -11,7 +11,6 @@
 #include <deque>
 #include <map>
 #include <mutex>
-#include <set>
 
 #include "bus/station.h"
 
@@ -20,10 +19,12 @@ namespace theater::bus {
 namespace {
 
 constexpr int kRequestsATurn = 64;
-// What waits for one client, and for all of them.
+constexpr size_t kRequestBytesATurn = 256 << 10;  // some milliseconds; what is left waits for the next turn
+constexpr size_t kLookingRequestMax = 16 << 10;   // of who isn't an operator
+// What waits for one client, and for all that have its key.
 constexpr size_t kPeerResponsesMax = 8192;
 constexpr size_t kPeerBytesMax = 2 * kControlMessageMax;
-constexpr size_t kOutgoingBytesMax = 4 * kPeerBytesMax;
+constexpr size_t kKeyBytesMax = 2 * kPeerBytesMax;
 constexpr int kBacklog = 64;
 
 Error unix_error(const std::string& what, const std::string& path) {
@@ -96,9 +97,9 @@ Result<int> listen_unix(const std::string& path) {
 
 }  // namespace
 
-// A connection, whatever it asks for.
-struct ControlServer::OutgoingPeer {
-  size_t responses = 0, bytes = 0;  // that wait
+// Of a connection, or of a key, whatever it asks for: what waits.
+struct ControlServer::Waiting {
+  size_t responses = 0, bytes = 0;
 };
 
 // One request.
@@ -106,51 +107,57 @@ struct ControlServer::OutgoingClient {
   std::atomic<bool> gone{false};
   Bytes routing_id;
   std::optional<AuthorizedKey> asked_as;  // none over a Unix socket
-  std::shared_ptr<OutgoingPeer> peer;
-  Responder::Backlog backlog;
+  std::shared_ptr<Waiting> peer, key;
+  Waiting own;
   std::function<void()> drained;
 };
 
-// What is to be sent, from any thread to the bus thread.
+// What is to be sent, from any thread to the bus thread; and what waits, until the I/O thread takes it for the wire.
 struct ControlServer::Outgoing {
-  struct Item {
-    std::shared_ptr<OutgoingClient> client;
-    Bytes bytes;
-  };
+  explicit Outgoing(std::function<void()> wake_bus) : wake(std::move(wake_bus)) {}
 
-  void add(Item item) {
-    account(item, 1);
-    items.push_back(std::move(item));
-  }
-  // It doesn't wait any more. Returns what is to be called without the lock.
-  std::function<void()> remove(const Item& item) {
-    account(item, -1);
-    if (item.client->backlog.responses != 0 || item.client->gone) return nullptr;
-    return std::exchange(item.client->drained, nullptr);
-  }
-
-  std::mutex mutex;  // guards all of it, and what peers and clients count
-  std::deque<Item> items;
-  size_t bytes = 0;
+  std::mutex mutex;  // guards all of it, and what is counted
+  const std::function<void()> wake;
+  std::deque<std::shared_ptr<Item>> items;
+  std::vector<std::function<void()>> drained;  // to be called
   bool closed = false;
-  std::map<Bytes, std::weak_ptr<OutgoingPeer>> peers;  // by routing id
+  std::map<Bytes, std::weak_ptr<Waiting>> peers;    // by routing id
+  std::map<CurveKey, std::weak_ptr<Waiting>> keys;  // zero: all of a Unix socket
+};
 
- private:
-  void account(const Item& item, int sign) {
-    const size_t size = item.bytes.size();
-    for (auto* sum : {&bytes, &item.client->peer->bytes, &item.client->backlog.bytes}) {
-      *sum = sign > 0 ? *sum + size : *sum - size;
+// A response, which counts as long as it is there.
+struct ControlServer::Item {
+  // With the mutex held.
+  Item(std::shared_ptr<Outgoing> to, std::shared_ptr<OutgoingClient> whose, Bytes encoded)
+      : outgoing(std::move(to)), client(std::move(whose)), bytes(std::move(encoded)) {
+    for (Waiting* waiting : {&client->own, client->peer.get(), client->key.get()}) {
+      ++waiting->responses;
+      waiting->bytes += bytes.size();
     }
-    item.client->peer->responses += static_cast<size_t>(sign);
-    item.client->backlog.responses += static_cast<size_t>(sign);
   }
+  // Without the mutex, on any thread.
+  ~Item() {
+    std::lock_guard lock(outgoing->mutex);
+    for (Waiting* waiting : {&client->own, client->peer.get(), client->key.get()}) {
+      --waiting->responses;
+      waiting->bytes -= bytes.size();
+    }
+    if (outgoing->closed || client->gone || !client->drained || client->own.responses != 0) return;
+    outgoing->drained.push_back(std::exchange(client->drained, nullptr));
+    outgoing->wake();
+  }
+  Item(const Item&) = delete;
+  Item& operator=(const Item&) = delete;
+
+  const std::shared_ptr<Outgoing> outgoing;
+  const std::shared_ptr<OutgoingClient> client;
+  const Bytes bytes;
 };
 
 class ControlServer::SocketResponder final : public Responder {
  public:
-  SocketResponder(std::shared_ptr<Outgoing> outgoing, std::shared_ptr<OutgoingClient> client, uint64_t id,
-                  std::function<void()> wake)
-      : outgoing_(std::move(outgoing)), client_(std::move(client)), id_(id), wake_(std::move(wake)) {}
+  SocketResponder(std::shared_ptr<Outgoing> outgoing, std::shared_ptr<OutgoingClient> client, uint64_t id)
+      : outgoing_(std::move(outgoing)), client_(std::move(client)), id_(id) {}
 
   void respond(ControlResponse response) override {
     response.id = id_;
@@ -163,30 +170,27 @@ class ControlServer::SocketResponder final : public Responder {
       response.more = false;
       bytes = encode_control(response);
     }
-    {
-      std::lock_guard lock(outgoing_->mutex);
-      if (outgoing_->closed) return;
-      const auto& peer = *client_->peer;
-      if (peer.responses >= kPeerResponsesMax || peer.bytes + bytes.size() > kPeerBytesMax ||
-          outgoing_->bytes + bytes.size() > kOutgoingBytesMax) {
-        client_->gone = true;  // it doesn't read as fast as it asks
-        return;
-      }
-      outgoing_->add({client_, std::move(bytes)});
-      if (outgoing_->items.size() > 1) return;  // the bus thread was woken already
-      wake_();
+    std::lock_guard lock(outgoing_->mutex);
+    if (outgoing_->closed) return;
+    const Waiting& peer = *client_->peer;
+    if (peer.responses >= kPeerResponsesMax || peer.bytes + bytes.size() > kPeerBytesMax ||
+        client_->key->bytes + bytes.size() > kKeyBytesMax) {
+      client_->gone = true;  // it doesn't read as fast as it asks
+      return;
     }
+    outgoing_->items.push_back(std::make_shared<Item>(outgoing_, client_, std::move(bytes)));
+    if (outgoing_->items.size() == 1) outgoing_->wake();  // else the bus thread was woken already
   }
   bool gone() const override { return client_->gone; }
   Backlog backlog() const override {
     std::lock_guard lock(outgoing_->mutex);
-    return client_->backlog;
+    return {client_->own.responses, client_->own.bytes};
   }
   void when_drained(std::function<void()> drained) override {
     {
       std::lock_guard lock(outgoing_->mutex);
       if (client_->gone || outgoing_->closed) return;
-      if (client_->backlog.responses != 0) {
+      if (client_->own.responses != 0) {
         client_->drained = std::move(drained);
         return;
       }
@@ -198,21 +202,23 @@ class ControlServer::SocketResponder final : public Responder {
   const std::shared_ptr<Outgoing> outgoing_;
   const std::shared_ptr<OutgoingClient> client_;
   const uint64_t id_;
-  const std::function<void()> wake_;
 };
 
 ControlServer::ControlServer(const Surroundings& around, ServeOptions options, ControlHandler& handler)
-    : around_(around), options_(std::move(options)), handler_(handler), outgoing_(std::make_shared<Outgoing>()) {}
+    : around_(around),
+      options_(std::move(options)),
+      handler_(handler),
+      outgoing_(std::make_shared<Outgoing>(around.wake)) {}
 
 ControlServer::~ControlServer() {
+  std::deque<std::shared_ptr<Item>> never_sent;  // goes when the mutex is free again
+  std::vector<std::function<void()>> never_called;
   {
     std::lock_guard lock(outgoing_->mutex);
     outgoing_->closed = true;
-    for (auto& item : outgoing_->items) {
-      item.client->gone = true;
-      item.client->drained = nullptr;
-    }
-    outgoing_->items.clear();
+    for (auto& item : outgoing_->items) item->client->gone = true;
+    never_sent.swap(outgoing_->items);
+    never_called.swap(outgoing_->drained);
   }
   if (!unix_path_.empty()) unlink(unix_path_.c_str());
 }
@@ -237,7 +243,7 @@ Result<std::unique_ptr<ControlServer>> ControlServer::make(const Surroundings& a
     security.keys = around.options.keys;
     security.domain = str_cat("control-", index);
   }
-  TRY_ASSIGN(ZmqSocket socket, ZmqSocket::make(around.context, SocketRole::kAnswer, security, kControlMessageMax));
+  TRY_ASSIGN(ZmqSocket socket, ZmqSocket::make(around.context, SocketRole::kServe, security, kControlMessageMax));
   TRY_ASSIGN(ZmqSocket watch, socket.watch(around.context));
   server->watch_ = std::make_unique<ZmqSocket>(std::move(watch));
   server->socket_ = std::make_unique<ZmqSocket>(std::move(socket));
@@ -277,7 +283,8 @@ void ControlServer::turn(const Now& now) {
 }
 
 void ControlServer::take_requests(const Now&) {
-  for (int i = 0; i < kRequestsATurn; ++i) {
+  size_t bytes = 0;
+  for (int i = 0; i < kRequestsATurn && bytes < kRequestBytesATurn; ++i) {
     auto received = socket_->receive();
     if (!received) return;
     ControlPeer peer;
@@ -291,10 +298,19 @@ void ControlServer::take_requests(const Now&) {
       client->asked_as = *key;
     }
     client->routing_id = std::move(received->routing_id);
-    client->peer = peer_of(client->routing_id);
+    count_for(*client, received->user.value_or(CurveKey{}));
+    const size_t size_max = peer.may(Role::kOperator) ? kControlMessageMax : kLookingRequestMax;
+    if (received->bytes.size() > size_max) {  // and isn't read: that takes this thread's time
+      SocketResponder(outgoing_, std::move(client), 0)
+          .respond({0, false,
+                    Error{ErrorCode::kRefused, str_cat("the request has ", received->bytes.size(),
+                                                       " bytes; of who isn't an operator, one has at most ", size_max)},
+                    schema::Value::record({})});
+      continue;
+    }
+    bytes += received->bytes.size();
     auto request = decode_control_request(received->bytes);
-    auto responder =
-        std::make_shared<SocketResponder>(outgoing_, std::move(client), request.ok() ? request->id : 0, around_.wake);
+    auto responder = std::make_shared<SocketResponder>(outgoing_, std::move(client), request.ok() ? request->id : 0);
     if (request.ok()) {
       handler_.handle(peer, std::move(*request), std::move(responder));
     } else {
@@ -303,15 +319,18 @@ void ControlServer::take_requests(const Now&) {
   }
 }
 
-std::shared_ptr<ControlServer::OutgoingPeer> ControlServer::peer_of(const Bytes& routing_id) {
+void ControlServer::count_for(OutgoingClient& client, const CurveKey& key) {
   constexpr size_t kSweepAbove = 64;
+  const auto find_or_make = [](auto& all, const auto& whose) {
+    if (all.size() > kSweepAbove) std::erase_if(all, [](const auto& each) { return each.second.expired(); });
+    auto& known = all[whose];
+    auto waiting = known.lock();
+    if (waiting == nullptr) known = waiting = std::make_shared<Waiting>();
+    return waiting;
+  };
   std::lock_guard lock(outgoing_->mutex);
-  auto& peers = outgoing_->peers;
-  if (peers.size() > kSweepAbove) std::erase_if(peers, [](const auto& each) { return each.second.expired(); });
-  auto& known = peers[routing_id];
-  auto peer = known.lock();
-  if (peer == nullptr) known = peer = std::make_shared<OutgoingPeer>();
-  return peer;
+  client.peer = find_or_make(outgoing_->peers, client.routing_id);
+  client.key = find_or_make(outgoing_->keys, key);
 }
 
 // A key that was taken out, or has lost a role, gets no more of what it asked for before.
@@ -324,43 +343,21 @@ bool ControlServer::may_hear(const OutgoingClient& client) const {
 }
 
 void ControlServer::send_responses() {
-  std::deque<Outgoing::Item> items;
-  {
-    std::lock_guard lock(outgoing_->mutex);
-    items.swap(outgoing_->items);
-  }
-  std::deque<Outgoing::Item> blocked, done;
-  std::set<const OutgoingClient*> waiting;
-  for (auto& item : items) {
-    if (waiting.contains(item.client.get())) {  // in order
-      blocked.push_back(std::move(item));
-      continue;
-    }
-    if (!may_hear(*item.client)) item.client->gone = true;
-    const SendOutcome outcome =
-        item.client->gone ? SendOutcome::kGone : socket_->send_to(item.client->routing_id, item.bytes);
-    if (outcome == SendOutcome::kGone) item.client->gone = true;
-    if (outcome == SendOutcome::kFull) {
-      waiting.insert(item.client.get());
-      blocked.push_back(std::move(item));
-    } else {
-      done.push_back(std::move(item));
-    }
-  }
+  std::deque<std::shared_ptr<Item>> items;
   std::vector<std::function<void()>> drained;
   {
     std::lock_guard lock(outgoing_->mutex);
-    for (const auto& item : done) {
-      if (auto call = outgoing_->remove(item)) drained.push_back(std::move(call));
-    }
-    for (auto at = blocked.rbegin(); at != blocked.rend(); ++at) outgoing_->items.push_front(std::move(*at));
+    items.swap(outgoing_->items);
+    drained.swap(outgoing_->drained);
+  }
+  for (const auto& item : items) {
+    OutgoingClient& client = *item->client;
+    if (!may_hear(client)) client.gone = true;
+    if (client.gone) continue;
+    // libzmq holds the item until it is on the wire, and so does the count.
+    if (socket_->send_shared_to(client.routing_id, {item, &item->bytes}) != SendOutcome::kSent) client.gone = true;
   }
   for (const auto& call : drained) call();
-}
-
-uint64_t ControlServer::wait_ns(const Now&) const {
-  std::lock_guard lock(outgoing_->mutex);
-  return outgoing_->items.empty() ? kIdleWaitNs : 10'000'000;
 }
 
 }  // namespace theater::bus

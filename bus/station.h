@@ -183,19 +183,19 @@ class ControlServer final : public Station {
 
   void add_poll_items(std::vector<PollItem>& items) const override;
   void turn(const Now& now) override;
-  uint64_t wait_ns(const Now& now) const override;
 
  private:
   struct Outgoing;
-  struct OutgoingPeer;
+  struct Waiting;
   struct OutgoingClient;
+  struct Item;
   class SocketResponder;
   ControlServer(const Surroundings& around, ServeOptions options, ControlHandler& handler);
   Result<void> open_unix(const std::string& path);
   void take_requests(const Now& now);
   void send_responses();
   bool may_hear(const OutgoingClient& client) const;
-  std::shared_ptr<OutgoingPeer> peer_of(const Bytes& routing_id);
+  void count_for(OutgoingClient& client, const CurveKey& key);
 
   const Surroundings& around_;
   const ServeOptions options_;

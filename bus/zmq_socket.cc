@@ -26,6 +26,7 @@ constexpr int kTrimThreshold = 32 << 20;
 // What may wait to be received from one connection: twice the frames in flight, and otherwise two of the largest.
 constexpr uint64_t kFramesWaitingMax = 2 * kFramesInFlight * kFrameBodyMax;
 constexpr uint64_t kWaitingMax = 64 << 20;
+constexpr int kAnswersWaitingMax = 256;  // of a link's messages for one node; more are dropped, and come again
 
 Error zmq_error(const std::string& what) {
   return Error{ErrorCode::kIo, str_cat(what, ": ", zmq_strerror(zmq_errno()))};
@@ -76,6 +77,7 @@ int type_of(SocketRole role) {
     case SocketRole::kTalk: return ZMQ_DEALER;
     case SocketRole::kAnswer: return ZMQ_ROUTER;
     case SocketRole::kAsk: return ZMQ_DEALER;
+    case SocketRole::kServe: return ZMQ_ROUTER;
     case SocketRole::kGatekeeper: return ZMQ_REP;
     case SocketRole::kWatch: return ZMQ_PAIR;
   }
@@ -117,7 +119,14 @@ void set_role(OptionSetter& set, SocketRole role, size_t message_max) {
     case SocketRole::kDataIn: set.number(ZMQ_RCVBUF, 1 << 20); break;
     case SocketRole::kTalk:
     case SocketRole::kAsk: set.number(ZMQ_IMMEDIATE, 1); break;
-    case SocketRole::kAnswer: set.number(ZMQ_ROUTER_MANDATORY, 1); break;
+    case SocketRole::kAnswer:
+      set.number(ZMQ_ROUTER_MANDATORY, 1);
+      set.number(ZMQ_SNDHWM, kAnswersWaitingMax);
+      break;
+    case SocketRole::kServe:
+      set.number(ZMQ_ROUTER_MANDATORY, 1);
+      set.number(ZMQ_SNDHWM, 0);  // who sends counts the bytes
+      break;
     case SocketRole::kGatekeeper:
     case SocketRole::kWatch: break;
   }
@@ -249,11 +258,20 @@ SendOutcome ZmqSocket::send_shared(const std::shared_ptr<const Bytes>& bytes) {
   return SendOutcome::kFull;
 }
 
+SendOutcome ZmqSocket::name_receiver(BytesView routing_id) {
+  const int sent = zmq_send(socket_, routing_id.data(), routing_id.size(), ZMQ_DONTWAIT | ZMQ_SNDMORE);
+  if (sent >= 0) return SendOutcome::kSent;
+  return zmq_errno() == EHOSTUNREACH ? SendOutcome::kGone : SendOutcome::kFull;
+}
+
 SendOutcome ZmqSocket::send_to(BytesView routing_id, BytesView bytes) {
-  if (zmq_send(socket_, routing_id.data(), routing_id.size(), ZMQ_DONTWAIT | ZMQ_SNDMORE) < 0) {
-    return zmq_errno() == EHOSTUNREACH ? SendOutcome::kGone : SendOutcome::kFull;
-  }
-  return send(bytes);
+  const SendOutcome named = name_receiver(routing_id);
+  return named == SendOutcome::kSent ? send(bytes) : named;
+}
+
+SendOutcome ZmqSocket::send_shared_to(BytesView routing_id, const std::shared_ptr<const Bytes>& bytes) {
+  const SendOutcome named = name_receiver(routing_id);
+  return named == SendOutcome::kSent ? send_shared(bytes) : named;
 }
 
 std::optional<Received> ZmqSocket::receive() {
@@ -265,7 +283,7 @@ std::optional<Received> ZmqSocket::receive() {
       return std::nullopt;
     }
     if (guard_ != nullptr) guard_->came(message->descriptor());
-    if (role_ == SocketRole::kAnswer && message->more()) {
+    if ((role_ == SocketRole::kAnswer || role_ == SocketRole::kServe) && message->more()) {
       received.routing_id.assign(message->bytes().begin(), message->bytes().end());
       message = std::make_shared<Message>();
       if (!message->receive(socket_)) return std::nullopt;

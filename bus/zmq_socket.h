@@ -32,9 +32,9 @@ class ZmqContext {
 };
 
 // Who a socket is to the other side. kDataOut pushes frames to one auditor, kDataIn takes them; kTalk talks about them,
-// kAnswer answers many; kAsk is a command's; kGatekeeper decides about keys (ZAP); kWatch reads another socket's
-// monitor.
-enum class SocketRole : uint8_t { kDataOut, kDataIn, kTalk, kAnswer, kAsk, kGatekeeper, kWatch };
+// kAnswer answers many; kAsk is a command's, and kServe answers commands; kGatekeeper decides about keys (ZAP); kWatch
+// reads another socket's monitor.
+enum class SocketRole : uint8_t { kDataOut, kDataIn, kTalk, kAnswer, kAsk, kServe, kGatekeeper, kWatch };
 
 struct SocketSecurity {
   const SecretKeys* keys = nullptr;  // null: no CURVE (inproc and Unix sockets only)
@@ -43,7 +43,7 @@ struct SocketSecurity {
 };
 
 struct Received {
-  Bytes routing_id;                   // kAnswer: who sent it
+  Bytes routing_id;                   // kAnswer, kServe: who sent it
   std::optional<CurveKey> user;       // authenticated; nothing without CURVE
   std::shared_ptr<const void> owner;  // keeps `bytes` alive
   BytesView bytes;
@@ -81,6 +81,8 @@ class ZmqSocket {
   SendOutcome send(BytesView bytes);
   SendOutcome send_shared(const std::shared_ptr<const Bytes>& bytes);
   SendOutcome send_to(BytesView routing_id, BytesView bytes);
+  // The bytes are let go of, on any thread, when libzmq has nothing of them waiting any more. kServe: never kFull.
+  SendOutcome send_shared_to(BytesView routing_id, const std::shared_ptr<const Bytes>& bytes);
   // The next message; nothing if there is none now. Messages of another shape than the role's are dropped.
   std::optional<Received> receive();
   std::optional<Watched> next_watched();                         // kWatch
@@ -94,7 +96,7 @@ class ZmqSocket {
   ZmqSocket(void* socket, SocketRole role, size_t message_max)
       : socket_(socket), role_(role), message_max_(message_max) {}
   void close();
-  bool more() const;
+  SendOutcome name_receiver(BytesView routing_id);
 
   void* socket_;
   SocketRole role_;

@@ -102,7 +102,8 @@ class ControlTest : public ::testing::Test {
   std::string path() const { return directory_ + "/node.sock"; }
   std::string unix_endpoint() const { return "unix:" + path(); }
 
-  void serve_tcp() {
+  void serve_tcp() { serve_tcp(handler_); }
+  void serve_tcp(ControlHandler& handler) {
     const int probe = socket(AF_INET, SOCK_STREAM, 0);
     sockaddr_in address{};
     address.sin_family = AF_INET;
@@ -115,7 +116,7 @@ class ControlTest : public ::testing::Test {
     std::ofstream(directory_ + "/authorized") << "reader " << reader_.public_keys().text() << " rita\n";
     ASSERT_TRUE(reader_.save(directory_ + "/reader.key").ok());
     ASSERT_TRUE(stranger_.save(directory_ + "/stranger.key").ok());
-    const auto serving = loop_->serve({tcp_endpoint_, directory_ + "/authorized"}, handler_);
+    const auto serving = loop_->serve({tcp_endpoint_, directory_ + "/authorized"}, handler);
     ASSERT_TRUE(serving.ok()) << serving.error().message;
   }
 
@@ -181,7 +182,7 @@ TEST_F(ControlTest, who_doesnt_read_is_dropped_and_costs_nobody_else_an_answer) 
   auto other = ControlClient::connect({unix_endpoint(), {}, {}, 30'000}).value();
   SlowReader slow(unix_endpoint(), handler_);
   const Value line = Value::bytes(Bytes(1'000, 1));
-  size_t most = 0;  // what waits is taken back as soon as the client counts as gone
+  size_t most = 0;
   while (!slow.responder->gone()) {
     slow.responder->respond({0, true, {}, line});
     most = std::max(most, slow.responder->backlog().responses);
@@ -191,7 +192,7 @@ TEST_F(ControlTest, who_doesnt_read_is_dropped_and_costs_nobody_else_an_answer) 
     const auto answer = other->call("echo", Value::u8(1));
     ASSERT_TRUE(answer.ok()) << answer.error().message;
   }
-  slow.enough = true;  // what waited was taken back; nothing more comes
+  slow.enough = true;  // nothing more comes
 }
 
 TEST_F(ControlTest, who_caught_up_is_told_of) {
@@ -439,8 +440,9 @@ TEST_F(ControlTest, who_asks_faster_than_is_answered_and_vanishes_doesnt_stop_th
     void handle(const ControlPeer&, ControlRequest, std::shared_ptr<Responder>) override {
       ++asked;
       while (busy) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      ++done;
     }
-    std::atomic<int> asked{0};
+    std::atomic<int> asked{0}, done{0};
     std::atomic<bool> busy{true};
   } handler;
   ASSERT_TRUE(loop_->serve({unix_endpoint(), ""}, handler).ok());
@@ -459,7 +461,7 @@ TEST_F(ControlTest, who_asks_faster_than_is_answered_and_vanishes_doesnt_stop_th
     client.leave();
     std::this_thread::sleep_for(std::chrono::milliseconds(ping ? 100 : 2'500));
     handler.busy = false;
-    while (handler.asked == asked) std::this_thread::yield();
+    while (handler.done == asked) std::this_thread::yield();
   };
   fill_and_vanish(true);
   fill_and_vanish(false);
@@ -468,6 +470,64 @@ TEST_F(ControlTest, who_asks_faster_than_is_answered_and_vanishes_doesnt_stop_th
   (void)other->call("anything", Value::record({}));
   EXPECT_GT(handler.asked, asked);
   loop_.reset();  // it uses the handler
+}
+
+// Answers each request by 2 MiB.
+class Generous final : public ControlHandler {
+ public:
+  void handle(const ControlPeer&, ControlRequest, std::shared_ptr<Responder> responder) override {
+    responder->respond({0, false, {}, Value::bytes(Bytes(2 << 20, 7))});
+    ++(responder->gone() ? refused : answered);
+  }
+  std::atomic<int> answered{0}, refused{0};
+};
+
+TEST_F(ControlTest, who_asks_and_never_reads_gets_no_more_than_64_mib) {
+  Generous handler;
+  ASSERT_TRUE(loop_->serve({unix_endpoint(), ""}, handler).ok());
+  RawClient client(path());
+  for (uint64_t i = 1; i <= 100; ++i) {
+    client.say_framed(RawClient::kMessage, encode_control(ControlRequest{i, "x", "", Value::record({})}));
+    while (handler.answered + handler.refused < static_cast<int>(i)) std::this_thread::yield();
+  }
+  EXPECT_LE(handler.answered, 33) << "what waits, and one that is on its way";
+  client.leave();
+  auto other = ControlClient::connect({unix_endpoint(), {}, {}, 30'000}).value();
+  EXPECT_TRUE(other->call("x", Value::record({})).ok());
+  loop_.reset();  // it uses the handler
+}
+
+TEST_F(ControlTest, clients_of_one_key_that_never_read_cost_another_key_no_answer) {
+  Generous handler;
+  ASSERT_TRUE(loop_->serve({unix_endpoint(), ""}, handler).ok());
+  serve_tcp(handler);
+  std::vector<std::unique_ptr<RawClient>> clients;
+  for (int n = 0; n < 6; ++n) {
+    clients.push_back(std::make_unique<RawClient>(path()));
+    const int before = handler.answered + handler.refused;
+    for (uint64_t i = 1; i <= 40; ++i) {
+      clients.back()->say_framed(RawClient::kMessage, encode_control(ControlRequest{i, "x", "", Value::record({})}));
+    }
+    while (handler.answered + handler.refused < before + 40) std::this_thread::yield();
+  }
+  EXPECT_LE(handler.answered, 64 + 6);
+  auto other =
+      ControlClient::connect({tcp_endpoint_, directory_ + "/reader.key", server_keys_.public_keys(), 30'000}).value();
+  const auto answer = other->call("x", Value::record({}));
+  EXPECT_TRUE(answer.ok()) << answer.error().message;
+  clients.clear();
+  loop_.reset();  // it uses the handler
+}
+
+TEST_F(ControlTest, a_large_request_of_who_may_only_look_is_refused_unread) {
+  serve_tcp();
+  auto client =
+      ControlClient::connect({tcp_endpoint_, directory_ + "/reader.key", server_keys_.public_keys(), 30'000}).value();
+  const auto refused = client->call("echo", Value::bytes(Bytes(16 << 10)));
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().code, ErrorCode::kRefused);
+  EXPECT_NE(refused.error().message.find("at most 16384"), std::string::npos) << refused.error().message;
+  EXPECT_TRUE(client->call("echo", Value::bytes(Bytes(15 << 10))).ok());
 }
 
 TEST(ControlMessages, a_request_id_over_the_limit_is_bad_input_and_not_damage) {
