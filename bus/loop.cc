@@ -123,6 +123,8 @@ class BusLoop final : public Loop {
     return status.appended_events - status.durable_events;
   }
   Result<std::shared_ptr<Outbox>> open_link(const DialOptions& dial_options);
+  // Who isn't there needs no goodbye.
+  static bool is_away(const DialedLink& link) { return !link.outbox()->status().connected; }
   void begin_hang_up(const std::shared_ptr<Outbox>& outbox, uint64_t deadline_ns, const HungUp& done);
   void go_on_hanging_up(const Now& now);
 
@@ -215,9 +217,7 @@ void BusLoop::begin_hang_up(const std::shared_ptr<Outbox>& outbox, uint64_t dead
 void BusLoop::go_on_hanging_up(const Now& at) {
   for (size_t i = 0; i < leaving_.size();) {
     auto& leaving = leaving_[i];
-    // Who isn't there needs no goodbye.
-    const bool finished =
-        leaving.link->finished() || (leaving.link->all_durable() && !leaving.link->outbox()->status().connected);
+    const bool finished = leaving.link->finished() || (leaving.link->all_durable() && is_away(*leaving.link));
     if (finished && leaving.finished_ns == 0) leaving.finished_ns = at.monotonic_ns;
     const bool left = finished && at.monotonic_ns - leaving.finished_ns >= kGoodbyeLingerNs;
     if (!left && at.monotonic_ns < leaving.deadline_ns) {
@@ -280,12 +280,14 @@ void BusLoop::send_replies() {
 bool BusLoop::stop_is_done(const Now& at) {
   if (!stop_begun_) return false;
   std::lock_guard lock(mutex_);
-  const bool finished = std::all_of(links_.begin(), links_.end(), [](DialedLink* link) { return link->finished(); });
+  const auto nobody_waits = [](const DialedLink* link) { return link->all_durable() || link->outbox()->demoted(); };
+  const bool finished = std::ranges::all_of(
+      links_, [&](const DialedLink* link) { return link->finished() || (nobody_waits(link) && is_away(*link)); });
   if (finished && goodbyes_said_ns_ == 0) goodbyes_said_ns_ = at.monotonic_ns;
   // A moment for the goodbyes to leave: the sockets close without lingering.
   const bool left = finished && (links_.empty() || at.monotonic_ns - goodbyes_said_ns_ >= kGoodbyeLingerNs);
   if (!left && at.monotonic_ns < stop_deadline_ns_) return false;
-  everything_durable_ = std::all_of(links_.begin(), links_.end(), [](DialedLink* link) { return link->all_durable(); });
+  everything_durable_ = std::ranges::all_of(links_, nobody_waits);
   return true;
 }
 

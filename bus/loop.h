@@ -81,8 +81,8 @@ class Loop {
   virtual void reply(const CurveKey& peer, Bytes control_message) = 0;
   virtual Result<void> serve(const ServeOptions& options, ControlHandler& handler) = 0;
 
-  // Sends goodbyes, waits up to `grace_ms` until every outbox is durable at its auditor, then closes all sockets and
-  // joins the thread. False if something was left unacknowledged. Idempotent.
+  // Sends goodbyes, waits up to `grace_ms` until every outbox is durable, then closes all sockets and joins the thread.
+  // False if something was left unacknowledged, but by a demoted one; if that is away, nobody waits for it. Idempotent.
   virtual bool stop(uint64_t grace_ms) = 0;
 };
 

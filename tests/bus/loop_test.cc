@@ -8,6 +8,7 @@
 #include <unistd.h>
 #include <zmq.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -49,6 +50,11 @@ class Log {
       if (line.find(part) != std::string::npos) return true;
     }
     return false;
+  }
+  size_t count(const std::string& part) {
+    std::lock_guard lock(mutex_);
+    return static_cast<size_t>(
+        std::ranges::count_if(lines_, [&](const std::string& line) { return line.find(part) != std::string::npos; }));
   }
   std::string all() {
     std::lock_guard lock(mutex_);
@@ -471,6 +477,35 @@ TEST_F(LoopTest, nobody_waits_for_a_demoted_link) {
   outbox_->when_room(ActorId{}, [&] { woken = true; });
   EXPECT_FALSE(woken) << "it is waited for again";
   outbox_->forget_waker(ActorId{});
+}
+
+// Stops the node and says how long it took.
+std::pair<bool, uint64_t> stop_and_time(Loop& node, uint64_t grace_ms) {
+  const auto begun = std::chrono::steady_clock::now();
+  const bool all_durable = node.stop(grace_ms);
+  const auto took = std::chrono::steady_clock::now() - begun;
+  return {all_durable, std::chrono::duration_cast<std::chrono::milliseconds>(took).count()};
+}
+
+TEST_F(LoopTest, stopping_doesnt_wait_for_a_demoted_auditor_that_is_gone_nor_counts_it) {
+  open_auditor();
+  open_node(auditor_keys_.public_keys());
+  emit(0);
+  expect_all_stored(1);
+  close_auditor();
+  emit(1);
+  outbox_->demote(true);
+  ASSERT_TRUE(eventually([&] { return !outbox_->status().connected; }));
+  const auto [all_durable, took_ms] = stop_and_time(*node_, 20'000);
+  EXPECT_TRUE(all_durable);
+  EXPECT_LT(took_ms, 10'000u);
+}
+
+TEST_F(LoopTest, stopping_doesnt_wait_for_an_auditor_that_never_came) {
+  open_node(auditor_keys_.public_keys());
+  const auto [all_durable, took_ms] = stop_and_time(*node_, 20'000);
+  EXPECT_TRUE(all_durable);
+  EXPECT_LT(took_ms, 10'000u);
 }
 
 TEST_F(LoopTest, after_stop_calls_do_nothing_and_stop_says_if_something_was_left) {
