@@ -117,7 +117,7 @@ std::vector<Bytes> Gatekeeper::decide(const std::vector<Bytes>& request, const N
   if (!curve || gate == gates_.end()) return answer("400", "nobody comes in here", "");
   gate->second->refresh(now, around_);
   if (gate->second->admit(*curve) == nullptr) {
-    if (slow_log_.due(curve->hex(), now.monotonic_ns)) {
+    if (slow_log_.due(gate->first, now.monotonic_ns)) {  // not the key: a stranger has as many as he likes
       around_.log(str_cat("refused a connection from ", escape(request[3]), ": its key (CURVE ", curve->short_hex(),
                           ") has no fitting role in ", gate->second->path()));
     }

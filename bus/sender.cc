@@ -89,7 +89,7 @@ void Sender::tick(uint64_t now_ns) {
 
 // Closes the session; the transport connects anew.
 void Sender::lose(const std::string& why, uint64_t now_ns) {
-  if (state_ == State::kOpen) options_.log(str_cat("auditor ", options_.auditor, ": ", why, "; connecting again"));
+  if (state_ == State::kOpen) say(str_cat("auditor ", options_.auditor, ": ", why, "; connecting again"), now_ns);
   if (refused_reason_.empty()) {
     window_.set_error(
         str_cat(why, " from auditor ", options_.auditor, " at ", options_.endpoint,
@@ -104,6 +104,10 @@ void Sender::lose(const std::string& why, uint64_t now_ns) {
   hello_queued_ = false;
   hello_due_ns_ = 0;
   heard_ns_ = now_ns;
+}
+
+void Sender::say(const std::string& line, uint64_t now_ns) {
+  if (const auto passed = line_limit_.pass(line, now_ns)) options_.log(*passed);
 }
 
 void Sender::complain_if_waited_for(uint64_t now_ns) {
@@ -162,7 +166,7 @@ void Sender::stop_link(const std::string& reason, uint64_t now_ns) {
   const std::string text =
       str_cat("auditor ", options_.auditor, " at ", options_.endpoint, " contradicts this node's record: ", reason,
               ". Restore its store, or take it out of the node's configuration and restart the node");
-  if (refused_reason_ != text) options_.log(text);
+  if (refused_reason_ != text) say(text, now_ns);
   refused_reason_ = text;
   window_.set_connected(false);
   window_.set_error(text);
@@ -186,8 +190,9 @@ void Sender::on_welcome(const Welcome& welcome, uint64_t now_ns) {
                      now_ns);
   }
   if (state_ != State::kOpen) {
-    options_.log(str_cat(was_open_ ? "connected again to auditor " : "connected to auditor ", options_.auditor, " at ",
-                         options_.endpoint));
+    say(str_cat(was_open_ ? "connected again to auditor " : "connected to auditor ", options_.auditor, " at ",
+                options_.endpoint),
+        now_ns);
     state_ = State::kOpen;
     was_open_ = true;
     refused_reason_.clear();
@@ -256,7 +261,7 @@ void Sender::on_nack(uint64_t expected, uint64_t now_ns) {
 void Sender::on_refuse(const Refuse& refuse, uint64_t now_ns) {
   const std::string text =
       str_cat("auditor ", options_.auditor, " refused this node: ", escape(as_bytes(refuse.reason)));
-  if (refused_reason_ != text) options_.log(text);
+  if (refused_reason_ != text) say(text, now_ns);
   refused_reason_ = text;
   window_.set_connected(false);
   window_.set_error(text);
@@ -266,7 +271,7 @@ void Sender::on_refuse(const Refuse& refuse, uint64_t now_ns) {
 
 void Sender::on_handshake_failed(const std::string& why, uint64_t now_ns) {
   const std::string text = str_cat("auditor ", options_.auditor, " at ", options_.endpoint, ": ", why);
-  if (refused_reason_ != text) options_.log(text);
+  if (refused_reason_ != text) say(text, now_ns);
   refused_reason_ = text;
   window_.set_connected(false);
   window_.set_error(text);
@@ -278,7 +283,7 @@ void Sender::on_handshake_failed(const std::string& why, uint64_t now_ns) {
 
 void Sender::on_disconnected(uint64_t now_ns) {
   if (state_ != State::kOpen) return;
-  options_.log(str_cat("auditor ", options_.auditor, ": the connection broke; connecting again"));
+  say(str_cat("auditor ", options_.auditor, ": the connection broke; connecting again"), now_ns);
   window_.set_connected(false);
   window_.set_error(str_cat("the connection to auditor ", options_.auditor, " at ", options_.endpoint, " broke"));
   state_ = State::kGreeting;

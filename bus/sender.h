@@ -26,6 +26,7 @@
 #include <string>
 
 #include "base/ids.h"
+#include "base/line_limit.h"
 #include "bus/messages.h"
 #include "bus/receipts.h"
 #include "bus/window.h"
@@ -103,6 +104,7 @@ class Sender {
   void stop_link(const std::string& reason, uint64_t now_ns);
   void lose(const std::string& why, uint64_t now_ns);
   void complain_if_waited_for(uint64_t now_ns);
+  void say(const std::string& line, uint64_t now_ns);  // what the auditor may bring about
   bool seal_next(uint64_t now_ns, uint64_t wall_ns);
   bool has_unsigned() const { return options_.signer != nullptr && unsigned_bytes_ > 0; }
   // When a tip has to be sent even if there is nothing else to send; UINT64_MAX: there is nothing to sign.
@@ -127,6 +129,7 @@ class Sender {
   bool reopen_when_due_ = false;
   uint64_t hello_due_ns_ = 0, heard_ns_ = 0, progress_ns_ = 0, partial_since_ns_ = 0, complained_ns_ = 0;
   std::string refused_reason_;
+  LineLimit line_limit_;
 };
 
 }  // namespace theater::bus

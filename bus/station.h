@@ -42,7 +42,8 @@ struct Surroundings {
   }
 };
 
-// Logs at most one line of a kind in a while, so that a stranger who tries keys all day doesn't fill the disk.
+// Logs at most one line of a kind in a while, so that a stranger who tries keys all day doesn't fill the disk. What a
+// kind is isn't the stranger's to say.
 class SlowLog {
  public:
   bool due(const std::string& kind, uint64_t now_ns);

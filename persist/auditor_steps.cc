@@ -43,12 +43,14 @@ std::optional<Accepted> AuditorSteps::take_in(bus::Inbound& message) {
     auto verdict = receiver_.on_control(message.peer, message.identity, message.bytes, now_ns);
     reply(message.peer, std::move(verdict.reply));
     if (verdict.fetch) answer_fetch(message.peer, verdict.stream, *verdict.fetch);
-    if (!verdict.note.empty()) say(verdict.note);
+    if (!verdict.note.empty()) say_of(message.peer, verdict.note);
     return std::nullopt;
   }
   auto verdict = receiver_.on_frame(message.peer, message.bytes, now_ns);
   reply(message.peer, std::move(verdict.reply));
-  if (verdict.verdict == bus::Receiver::Verdict::kRefused) say(str_cat("a frame was refused: ", verdict.reason));
+  if (verdict.verdict == bus::Receiver::Verdict::kRefused) {
+    say_of(message.peer, str_cat("a frame was refused: ", verdict.reason));
+  }
   if (verdict.verdict != bus::Receiver::Verdict::kAccept) return std::nullopt;
   under_way_.fetch_add(1, std::memory_order_acq_rel);
   return Accepted{message.peer,
@@ -63,14 +65,23 @@ std::optional<Accepted> AuditorSteps::take_in(bus::Inbound& message) {
 // an answer.
 void AuditorSteps::answer_fetch(const bus::CurveKey& peer, const bus::StreamId& stream, const bus::Fetch& fetch) {
   auto part = read_blob_part(*store_, fetch.hash, fetch.offset, bus::kFetchedBytesMax);
-  if (!part.ok()) return say(part.error().message);
-  if (const auto certain = store_->certain(); !certain.ok()) return say(certain.error().message);
+  if (!part.ok()) return say_of(peer, part.error().message);
+  if (const auto certain = store_->certain(); !certain.ok()) return say_of(peer, certain.error().message);
   bus::Fetched answer{fetch.hash, fetch.offset, part->has_value(), 0, {}};
   if (*part) {
     answer.length = (*part)->length;
     answer.bytes = std::move((*part)->bytes);
   }
   reply(peer, bus::Receiver::fetched(stream, std::move(answer)));
+}
+
+void AuditorSteps::say_of(const bus::CurveKey& peer, const std::string& line) {
+  std::optional<std::string> passed;
+  {
+    std::lock_guard lock(limits_mutex_);
+    passed = line_limits_[peer].pass(line, options_.clock->monotonic_ns());
+  }
+  if (passed) say(*passed);
 }
 
 void AuditorSteps::tick() {
@@ -83,7 +94,7 @@ Result<void> AuditorSteps::verify(const Accepted& accepted) {
   for (const auto& alarm : outcome.alarms) say(alarm);
   const bus::StreamId& stream = accepted.frame.header.stream;
   if (!outcome.refused.empty()) {
-    say(str_cat("the stream of node ", accepted.node.short_hex(), " is refused: ", outcome.refused));
+    say_of(accepted.peer, str_cat("the stream of node ", accepted.node.short_hex(), " is refused: ", outcome.refused));
     reply(accepted.peer, receiver_.refuse(accepted.peer, stream, outcome.refused, outcome.for_good));
   } else {
     next_.acks[{accepted.peer, stream}] = accepted.mark;

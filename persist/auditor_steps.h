@@ -17,8 +17,10 @@
 
 #include <atomic>
 #include <map>
+#include <mutex>
 #include <optional>
 
+#include "base/line_limit.h"
 #include "bus/receiver.h"
 #include "persist/auditor.h"
 #include "persist/recorder.h"
@@ -79,6 +81,8 @@ class AuditorSteps {
 
   Result<bus::StreamMark> durable_mark(const PublicKey& node, const bus::StreamId& stream) const;
   void answer_fetch(const bus::CurveKey& peer, const bus::StreamId& stream, const bus::Fetch& fetch);
+  // What a peer may bring about as often as it likes.
+  void say_of(const bus::CurveKey& peer, const std::string& line);
   void say(const LogLine& line) const {
     if (options_.log) options_.log(line);
   }
@@ -92,6 +96,8 @@ class AuditorSteps {
   bus::Receiver receiver_;
   Commit next_;  // goes with what is in the recorder
   std::atomic<size_t> under_way_{0};
+  std::mutex limits_mutex_;
+  std::map<bus::CurveKey, LineLimit> line_limits_;  // as many as there are authorized keys
 };
 
 }  // namespace theater::persist

@@ -479,6 +479,24 @@ TEST_F(LoopTest, nobody_waits_for_a_demoted_link) {
   outbox_->forget_waker(ActorId{});
 }
 
+TEST_F(LoopTest, a_stranger_with_a_new_key_each_time_fills_no_log) {
+  open_auditor();
+  ZmqContext context(1);
+  for (int i = 0; i < 5; ++i) {
+    const SecretKeys stranger = SecretKeys::generate();
+    const SocketSecurity security{&stranger, auditor_keys_.public_keys().curve, ""};
+    auto made = ZmqSocket::make(context, SocketRole::kTalk, security, 4096).value();
+    auto watch = made.watch(context).value();
+    auto socket = std::move(made);  // closed before its watcher
+    ASSERT_TRUE(socket.connect(control_).ok());
+    EXPECT_TRUE(eventually([&] {
+      const auto watched = watch.next_watched();
+      return watched && watched->event == WatchEvent::kRefusedKey;
+    }));
+  }
+  EXPECT_EQ(auditor_log_.count("refused a connection"), 1u) << auditor_log_.all();
+}
+
 // Stops the node and says how long it took.
 std::pair<bool, uint64_t> stop_and_time(Loop& node, uint64_t grace_ms) {
   const auto begun = std::chrono::steady_clock::now();

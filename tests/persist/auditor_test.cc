@@ -203,6 +203,27 @@ TEST(Auditor, AFloodingPeerFillsHalfOfTheQueueAndTheOthersAreServed) {
   EXPECT_TRUE(delivered) << link.refused();
 }
 
+TEST(Auditor, APeerThatSendsNonsenseFillsNoLog) {
+  SystemClock clock;
+  AuditorOptions options = options_for(clock, {});
+  std::atomic<int> lines = 0;
+  options.log = [&](const LogLine&) { ++lines; };
+  auto auditor = start_auditor_on(std::make_shared<MemoryStore>(), options);
+  ASSERT_TRUE(auditor.ok());
+  const auto bytes = std::make_shared<const Bytes>(Bytes(8, 1));
+  for (int i = 0; i < 1'000; ++i) {
+    bus::Inbound message;
+    message.peer.bytes.fill(7);
+    message.is_frame = i % 2 == 0;
+    message.bytes = *bytes;
+    message.owner = bytes;
+    while (!(*auditor)->offer(message)) std::this_thread::yield();
+  }
+  (*auditor)->stop();
+  EXPECT_GE(lines, 2);
+  EXPECT_LE(lines, 20);
+}
+
 TEST(Auditor, StopsEvenIfTheStoreCannotBeWritten) {
   SystemClock clock;
   TestChain chain({});
