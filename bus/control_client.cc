@@ -181,7 +181,8 @@ Result<uint64_t> SocketClient::send(const std::string& verb, schema::Value args,
 
 Result<ControlResponse> SocketClient::receive(uint64_t id, uint64_t deadline_ns) {
   for (;;) {
-    const auto received = socket_->receive();
+    int left = 1;
+    const auto received = socket_->receive(left);
     if (received) {
       TRY_ASSIGN(ControlResponse response, decode_control_response(received->bytes));
       if (response.id == id || (response.id == 0 && response.error)) return response;

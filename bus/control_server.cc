@@ -284,8 +284,9 @@ void ControlServer::turn(const Now& now) {
 
 void ControlServer::take_requests(const Now&) {
   size_t bytes = 0;
-  for (int i = 0; i < kRequestsATurn && bytes < kRequestBytesATurn; ++i) {
-    auto received = socket_->receive();
+  int left = kRequestsATurn;
+  while (bytes < kRequestBytesATurn) {
+    auto received = socket_->receive(left);
     if (!received) return;
     ControlPeer peer;
     auto client = std::make_shared<OutgoingClient>();

@@ -113,9 +113,8 @@ void DialedLink::listen_to_auditor(const Now& now) {
       case WatchEvent::kAttemptFailed: break;  // not asked for: the sender notices by the answers to its HELLO
     }
   }
-  for (int i = 0; i < kMessagesATurn; ++i) {
-    const auto received = sockets_->talk.receive();
-    if (!received) break;
+  int left = kMessagesATurn;
+  while (const auto received = sockets_->talk.receive(left)) {
     sender_.on_control(received->bytes, now.monotonic_ns);
   }
   while (sockets_->data_watch.next_watched()) {

@@ -66,9 +66,7 @@ void Door::listen(ZmqSocket& watch, ZmqSocket& socket, const std::string& endpoi
 }
 
 void Door::take(ZmqSocket& socket, bool is_frame, int at_most, const Now& now) {
-  for (int i = 0; i < at_most; ++i) {
-    auto received = socket.receive();
-    if (!received) return;
+  while (auto received = socket.receive(at_most)) {
     Inbound inbound;
     inbound.peer = own_process_;
     if (gate_ != nullptr) {

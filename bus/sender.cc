@@ -56,6 +56,7 @@ void Sender::control_sent() {
 }
 
 void Sender::tick(uint64_t now_ns) {
+  check_receipt_if_due(now_ns);
   if (heard_ns_ == 0) heard_ns_ = now_ns;  // the first time: the clock starts
   switch (state_) {
     case State::kGreeting:
@@ -138,7 +139,8 @@ void Sender::on_control(BytesView bytes, uint64_t now_ns) {
   } else if (const auto* fetched = std::get_if<Fetched>(&message->body)) {
     window_.fetches().on_piece(*fetched, now_ns);
   } else if (const auto* receipt = std::get_if<Receipt>(&message->body)) {
-    if (state_ == State::kOpen) on_receipt(*receipt, bytes, now_ns);
+    if (state_ == State::kOpen) on_receipt(*receipt, bytes);
+    check_receipt_if_due(now_ns);
   }
 }
 
@@ -198,7 +200,7 @@ void Sender::on_welcome(const Welcome& welcome, uint64_t now_ns) {
     refused_reason_.clear();
     window_.set_connected(true);
   }
-  cursor_ = welcome.expected;
+  go_back(welcome.expected, now_ns);
   progress_ns_ = now_ns;
   on_ack(welcome.durable, welcome.credit_bytes, welcome.credit_frames, now_ns);
 }
@@ -232,8 +234,16 @@ std::string Sender::went_back(const Welcome& welcome) const {
                  " is the proof; move it away to go on without what was lost");
 }
 
-void Sender::on_receipt(const Receipt& receipt, BytesView bytes, uint64_t now_ns) {
+void Sender::on_receipt(Receipt receipt, BytesView bytes) {
   if (options_.auditor_key.is_zero()) return;
+  receipt_ = Pending{std::move(receipt), Bytes(bytes.begin(), bytes.end())};
+}
+
+void Sender::check_receipt_if_due(uint64_t now_ns) {
+  if (!receipt_ || now_ns - receipt_checked_ns_ < options_.receipt_pause_ns) return;
+  receipt_checked_ns_ = now_ns;
+  const Pending pending = *std::exchange(receipt_, std::nullopt);
+  const Receipt& receipt = pending.receipt;
   if (receipt.auditor != options_.auditor_key || receipt.node != options_.identity ||
       !verify_receipt(options_.stream, receipt)) {
     window_.set_error(str_cat("auditor ", options_.auditor, " sent a receipt that isn't signed by its key"));
@@ -243,7 +253,14 @@ void Sender::on_receipt(const Receipt& receipt, BytesView bytes, uint64_t now_ns
     const std::string reason = contradiction(receipt.durable);
     if (!reason.empty()) return stop_link(reason, now_ns);
   }
-  window_.set_receipt(Bytes(bytes.begin(), bytes.end()));
+  window_.set_receipt(pending.message);
+}
+
+void Sender::go_back(uint64_t expected, uint64_t now_ns) {
+  if (expected < cursor_ && now_ns >= went_back_ns_) {
+    went_back_ns_ = std::max(now_ns, went_back_ns_ == 0 ? 0 : went_back_ns_ + options_.go_back_pause_ns);
+  }
+  cursor_ = expected;
 }
 
 void Sender::on_nack(uint64_t expected, uint64_t now_ns) {
@@ -253,9 +270,8 @@ void Sender::on_nack(uint64_t expected, uint64_t now_ns) {
     return;
   }
   if (state_ != State::kOpen || expected <= durable_.sequence || expected >= cursor_) return;
-  if (went_back_ns_ != 0 && now_ns - went_back_ns_ < options_.go_back_pause_ns) return;
-  went_back_ns_ = now_ns;
-  cursor_ = expected;
+  if (went_back_ns_ != 0 && now_ns < went_back_ns_ + options_.go_back_pause_ns) return;
+  go_back(expected, now_ns);
 }
 
 void Sender::on_refuse(const Refuse& refuse, uint64_t now_ns) {
@@ -298,7 +314,7 @@ uint64_t Sender::tip_due_ns() const {
 }
 
 bool Sender::seal_next(uint64_t now_ns, uint64_t wall_ns) {
-  if (sealed_.sequence >= credit_frames_) return false;
+  if (!may_seal()) return false;
   const bool tip_is_due = now_ns >= tip_due_ns();
   bool partial = frames_.empty() || stopping_ || tip_is_due;
   if (!partial && window_.has_partial()) {
@@ -329,7 +345,7 @@ bool Sender::seal_next(uint64_t now_ns, uint64_t wall_ns) {
 }
 
 const SentFrame* Sender::next_frame(uint64_t now_ns, uint64_t wall_ns) {
-  if (state_ != State::kOpen) return nullptr;
+  if (state_ != State::kOpen || now_ns < went_back_ns_) return nullptr;
   if (cursor_ > sealed_.sequence && !seal_next(now_ns, wall_ns)) return nullptr;
   const SentFrame* frame = frame_at(cursor_);
   CHECK(frame != nullptr, "the cursor left the window");
@@ -358,7 +374,12 @@ uint64_t Sender::wait_ns(uint64_t now_ns) const {
   if (state_ != State::kOpen) return std::min(wait, until(hello_due_ns_));
   if (durable_.sequence < sent_max_)
     wait = std::min(wait, std::max(until(progress_ns_ + options_.stalled_ns), until(hello_due_ns_)));
-  if (partial_since_ns_ != 0) wait = std::min(wait, until(partial_since_ns_ + options_.partial_ns));
+  if (now_ns < went_back_ns_) wait = std::min(wait, until(went_back_ns_));
+  if (receipt_) wait = std::min(wait, until(receipt_checked_ns_ + options_.receipt_pause_ns));
+  // What may not be sealed waits for credit, or for what goes before it.
+  if (partial_since_ns_ != 0 && may_seal() && window_.has_partial()) {
+    wait = std::min(wait, until(partial_since_ns_ + options_.partial_ns));
+  }
   const uint64_t tip_due = tip_due_ns();
   // One that is due and can't be sent waits for credit, which comes as a message.
   if (tip_due > now_ns && tip_due != UINT64_MAX) wait = std::min(wait, until(tip_due));

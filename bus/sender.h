@@ -15,8 +15,9 @@
 // that an auditor sees that nothing was cut off. The bytes of tips are the stream's and not the window's.
 //
 // Going back: frames are sent in order from a cursor. NACK and WELCOME set it to what the auditor expects; nothing is
-// ever skipped. A WELCOME that contradicts what this node sent (a store that lost data, or another's) stops the link:
-// actors that are strict about it wait, status().last_error says what to do, and it asks again every 30 s.
+// ever skipped. Between two times of going back nothing is sent again for go_back_pause_ns, however often it is asked
+// for. A WELCOME that contradicts what this node sent (a store that lost data, or another's) stops the link: actors
+// that are strict about it wait, status().last_error says what to do, and it asks again every 30 s.
 #pragma once
 
 #include <deque>
@@ -62,6 +63,7 @@ class Sender {
     uint64_t refused_final_ns = 30'000'000'000;
     uint64_t partial_ns = 1'000'000;         // a body that isn't full waits this long while others are in flight
     uint64_t go_back_pause_ns = 10'000'000;  // an auditor can't make a node send again and again without end
+    uint64_t receipt_pause_ns = 5'000'000;   // nor check signatures without end
     uint64_t tip_bytes = 1u << 20;
     uint64_t tip_ns = 100'000'000;
     uint64_t checkpoint_ns = 30'000'000'000;
@@ -96,7 +98,9 @@ class Sender {
   void on_ack(const StreamMark& durable, uint64_t credit_bytes, uint64_t credit_frames, uint64_t now_ns);
   void on_nack(uint64_t expected, uint64_t now_ns);
   void on_refuse(const Refuse& refuse, uint64_t now_ns);
-  void on_receipt(const Receipt& receipt, BytesView bytes, uint64_t now_ns);
+  void go_back(uint64_t expected, uint64_t now_ns);
+  void on_receipt(Receipt receipt, BytesView bytes);
+  void check_receipt_if_due(uint64_t now_ns);
   // Whether it went back behind what it signed before this node was started; empty if not.
   std::string went_back(const Welcome& welcome) const;
   // What contradicts this node's stream in the auditor's mark; empty if nothing does.
@@ -105,6 +109,7 @@ class Sender {
   void lose(const std::string& why, uint64_t now_ns);
   void complain_if_waited_for(uint64_t now_ns);
   void say(const std::string& line, uint64_t now_ns);  // what the auditor may bring about
+  bool may_seal() const { return cursor_ > sealed_.sequence && sealed_.sequence < credit_frames_; }
   bool seal_next(uint64_t now_ns, uint64_t wall_ns);
   bool has_unsigned() const { return options_.signer != nullptr && unsigned_bytes_ > 0; }
   // When a tip has to be sent even if there is nothing else to send; UINT64_MAX: there is nothing to sign.
@@ -123,11 +128,17 @@ class Sender {
   uint64_t unsigned_since_ns_ = 0, tip_ns_ = 0;        // when the first of them was sealed, and the newest tip
   uint64_t cursor_ = 1;                                // the frame to send next
   uint64_t sent_max_ = 0;
-  uint64_t went_back_ns_ = 0;
+  uint64_t went_back_ns_ = 0;  // may lie ahead: nothing is sent until then
   uint64_t credit_bytes_ = 0, credit_frames_ = 0;
   bool hello_queued_ = false, reopen_ = false, stopping_ = false, said_goodbye_ = false, was_open_ = false;
   bool reopen_when_due_ = false;
   uint64_t hello_due_ns_ = 0, heard_ns_ = 0, progress_ns_ = 0, partial_since_ns_ = 0, complained_ns_ = 0;
+  struct Pending {
+    Receipt receipt;
+    Bytes message;
+  };
+  std::optional<Pending> receipt_;  // the newest; its signature isn't checked yet
+  uint64_t receipt_checked_ns_ = 0;
   std::string refused_reason_;
   LineLimit line_limit_;
 };

@@ -145,6 +145,8 @@ void set_security(OptionSetter& set, const SocketSecurity& security) {
   }
 }
 
+bool names_sender(SocketRole role) { return role == SocketRole::kAnswer || role == SocketRole::kServe; }
+
 void release_shared(void*, void* hint) { delete static_cast<std::shared_ptr<const Bytes>*>(hint); }
 
 }  // namespace
@@ -179,6 +181,7 @@ ZmqSocket::ZmqSocket(ZmqSocket&& other) noexcept
       role_(other.role_),
       message_max_(other.message_max_),
       watched_(other.watched_),
+      dropping_(other.dropping_),
       guard_(std::move(other.guard_)) {}
 
 ZmqSocket& ZmqSocket::operator=(ZmqSocket&& other) noexcept {
@@ -188,6 +191,7 @@ ZmqSocket& ZmqSocket::operator=(ZmqSocket&& other) noexcept {
     role_ = other.role_;
     message_max_ = other.message_max_;
     watched_ = other.watched_;
+    dropping_ = other.dropping_;
     guard_ = std::move(other.guard_);
   }
   return *this;
@@ -274,33 +278,30 @@ SendOutcome ZmqSocket::send_shared_to(BytesView routing_id, const std::shared_pt
   return named == SendOutcome::kSent ? send_shared(bytes) : named;
 }
 
-std::optional<Received> ZmqSocket::receive() {
-  for (;;) {
+std::optional<Received> ZmqSocket::receive(int& left) {
+  while (left > 0) {
+    --left;
     Received received;
     auto message = std::make_shared<Message>();
     if (!message->receive(socket_)) {
       if (guard_ != nullptr) guard_->emptied();
       return std::nullopt;
     }
-    if (guard_ != nullptr) guard_->came(message->descriptor());
-    if ((role_ == SocketRole::kAnswer || role_ == SocketRole::kServe) && message->more()) {
+    if (guard_ != nullptr && !dropping_) guard_->came(message->descriptor());
+    if (!dropping_ && names_sender(role_) && message->more()) {
       received.routing_id.assign(message->bytes().begin(), message->bytes().end());
       message = std::make_shared<Message>();
       if (!message->receive(socket_)) return std::nullopt;
     }
     if (guard_ != nullptr) guard_->took(message->descriptor(), message->bytes().size());
-    if (!message->more()) {
+    if (!std::exchange(dropping_, message->more()) && !dropping_) {
       received.user = message->user();
       received.bytes = message->bytes();
       received.owner = std::move(message);
       return received;
     }
-    Message rest;  // of more parts than anything of ours has
-    while (rest.receive(socket_)) {
-      if (guard_ != nullptr) guard_->took(rest.descriptor(), rest.bytes().size());
-      if (!rest.more()) break;
-    }
   }
+  return std::nullopt;
 }
 
 std::optional<Watched> ZmqSocket::next_watched() {

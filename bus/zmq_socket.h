@@ -83,8 +83,9 @@ class ZmqSocket {
   SendOutcome send_to(BytesView routing_id, BytesView bytes);
   // The bytes are let go of, on any thread, when libzmq has nothing of them waiting any more. kServe: never kFull.
   SendOutcome send_shared_to(BytesView routing_id, const std::shared_ptr<const Bytes>& bytes);
-  // The next message; nothing if there is none now. Messages of another shape than the role's are dropped.
-  std::optional<Received> receive();
+  // The next message; nothing if there is none now, or `left` is used up: each one that is taken out lowers it, and so
+  // does each part of those that have another shape than the role's, which are dropped.
+  std::optional<Received> receive(int& left);
   std::optional<Watched> next_watched();                         // kWatch
   std::vector<std::string> shut_endless(uint64_t monotonic_ns);  // bus/message_guard.h
   std::optional<std::vector<Bytes>> receive_parts();             // kGatekeeper
@@ -102,6 +103,7 @@ class ZmqSocket {
   SocketRole role_;
   size_t message_max_;
   bool watched_ = false;
+  bool dropping_ = false;                // more parts of a message that is dropped are to come
   std::shared_ptr<MessageGuard> guard_;  // the watched socket's and its watcher's
 };
 

@@ -380,6 +380,53 @@ TEST_F(LinkTest, an_auditor_that_asks_without_end_gets_everything_again_only_now
   EXPECT_EQ(sent, 10u);
 }
 
+TEST_F(LinkTest, an_auditor_that_welcomes_without_end_gets_everything_again_only_now_and_then) {
+  tell_auditor();
+  append(0);
+  ASSERT_EQ(take_frames().size(), 1u);
+  const Bytes welcome = encode_link({sender_options().stream, Welcome{0, {}, 1, 1 << 20, 2'047, kFrameBodyMax, {}}});
+  size_t sent = 0;
+  for (int ms = 0; ms < 100; ++ms) {
+    now_ns_ += 1'000'000;
+    for (int i = 0; i < 50; ++i) {
+      sender_.on_control(welcome, now_ns_);
+      sent += take_frames().size();
+    }
+    EXPECT_GT(sender_.wait_ns(now_ns_), 0u);
+  }
+  EXPECT_EQ(sent, 10u);
+}
+
+TEST_F(LinkTest, what_may_not_be_sealed_keeps_nobody_awake) {
+  tell_auditor();
+  append(0);
+  ASSERT_EQ(take_frames().size(), 1u);
+  append(1);
+  EXPECT_TRUE(take_frames().empty()) << "it waits for more";
+  EXPECT_LE(sender_.wait_ns(now_ns_), sender_options().partial_ns);
+  sender_.on_control(encode_link({sender_options().stream, Ack{{}, 1 << 20, 1}}), now_ns_);
+  now_ns_ += 5'000'000;
+  EXPECT_TRUE(take_frames().empty());
+  EXPECT_GT(sender_.wait_ns(now_ns_), 1'000'000u);
+  sender_.on_control(encode_link({sender_options().stream, Ack{{}, 1 << 20, 9}}), now_ns_);
+  EXPECT_EQ(take_frames().size(), 1u);
+}
+
+TEST_F(LinkTest, an_auditor_that_always_has_another_reason_fills_no_log) {
+  auto options = sender_options();
+  size_t lines = 0;
+  options.log = [&](const std::string&) { ++lines; };
+  Sender sender(options, window_);
+  sender.tick(now_ns_);
+  for (int i = 0; i < 1'000; ++i) {
+    now_ns_ += 1'000'000;
+    sender.on_control(encode_link({options.stream, Refuse{str_cat("reason ", i % 2), false}}), now_ns_);
+    sender.on_handshake_failed("another", now_ns_);
+  }
+  EXPECT_GE(lines, 2u);
+  EXPECT_LE(lines, 10u);
+}
+
 TEST_F(LinkTest, absurd_credit_is_clamped_by_the_window_and_less_than_before_takes_nothing_back) {
   tell_auditor();
   const auto grant = [&](uint64_t bytes, uint64_t frames) {

@@ -193,6 +193,8 @@ TEST_F(SigningTest, goodbye_comes_after_the_last_tip_and_brings_the_last_receipt
   EXPECT_TRUE(said_goodbye_);
   ASSERT_EQ(frames_.size(), 2u);
   EXPECT_TRUE(is_checkpoint(frames_[1]));
+  now_ns_ += 5 * kMs;  // the loop stays a moment
+  sender_->tick(now_ns_);
   const auto kept = check_receipt(window_->status().receipt);
   ASSERT_TRUE(kept.ok()) << kept.error().message;
   EXPECT_EQ(kept->receipt.durable.sequence, 2u);
@@ -237,6 +239,28 @@ TEST_F(SigningTest, a_folder_of_receipts_is_made_again_and_says_what_is_no_recei
   std::filesystem::create_directory(path);
   is_told();
   std::filesystem::remove_all(place);
+}
+
+TEST_F(SigningTest, of_many_receipts_the_newest_is_checked_now_and_then) {
+  run();
+  append(0);
+  run();
+  const auto receive = [&](uint64_t time_ns) {
+    sender_->on_control(
+        encode_link({stream_id_, sign_receipt(auditor_, node_.public_key(), stream_id_, disk_[stream_id_], time_ns)}),
+        now_ns_);
+  };
+  const auto taken = [&] { return check_receipt(window_->status().receipt)->receipt.time_ns; };
+  now_ns_ += 100 * kMs;
+  receive(1);
+  EXPECT_EQ(taken(), 1u);
+  now_ns_ += kMs;
+  for (uint64_t time_ns = 2; time_ns <= 9; ++time_ns) receive(time_ns);
+  EXPECT_EQ(taken(), 1u);
+  EXPECT_LE(sender_->wait_ns(now_ns_), 10 * kMs);
+  now_ns_ += 10 * kMs;
+  sender_->tick(now_ns_);
+  EXPECT_EQ(taken(), 9u);
 }
 
 TEST_F(SigningTest, a_receipt_of_another_key_is_not_taken) {
