@@ -7,6 +7,7 @@
 #include "persist/deltas.h"
 #include "persist/rocks_store.h"
 #include "persist/store_reader.h"
+#include "persist/stored_event.h"
 #include "persist/stored_frame.h"
 
 namespace theater::persist {
@@ -44,14 +45,17 @@ class FrameCache {
 // another auditor gave in rows of their own, and both are in order.
 class SegmentMerge {
  public:
-  // `newest`: what stands in deltas. If that is older than the table, what it holds is there twice, and passed over.
-  SegmentMerge(const Store& store, uint64_t chain, Bytes newest)
-      : newest_(std::move(newest)),
-        live_(store.scan(Table::kSegments, segment_prefix(chain))),
-        fills_(store.scan(Table::kRows, fill_prefix(chain))) {}
+  // Begins about where `first_sequence` is. `newest`: what stands in deltas. If that is older than the table, what it
+  // holds is there twice, and passed over.
+  SegmentMerge(const Store& store, uint64_t chain, Bytes newest, uint64_t first_sequence)
+      : store_(store), chain_(chain), first_(first_sequence), newest_(std::move(newest)) {}
 
   // False at the end. An error's message is the reason alone.
   Result<bool> next(Segment& segment) {
+    if (live_ == nullptr) {
+      TRY_ASSIGN(fills_, scan_from(store_, Table::kRows, fill_prefix(chain_), first_));
+      TRY_ASSIGN(live_, scan_from(store_, Table::kSegments, segment_prefix(chain_), first_));
+    }
     while (true) {
       if (!live_next_ && !live_done_) TRY(read_live());
       if (!fill_next_ && fills_->valid()) TRY(read_fill());
@@ -101,6 +105,8 @@ class SegmentMerge {
     return Ok{};
   }
 
+  const Store& store_;
+  const uint64_t chain_, first_;
   Bytes newest_;
   std::unique_ptr<Cursor> live_, fills_;
   bool in_rows_ = false, in_newest_ = false, live_done_ = false;
@@ -115,7 +121,10 @@ class StoreCursor final : public EventCursor {
   // `newest`: the segments that stand in deltas.
   StoreCursor(const Store& store, FrameCache& frames, const ActorId& actor, uint64_t chain, Bytes newest,
               uint64_t first_sequence)
-      : frames_(frames), actor_(actor), first_(first_sequence), segments_(store, chain, std::move(newest)) {}
+      : frames_(frames),
+        actor_(actor),
+        first_(first_sequence),
+        segments_(store, chain, std::move(newest), first_sequence) {}
 
   Result<std::optional<Item>> next() override {
     while (true) {

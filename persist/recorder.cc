@@ -350,7 +350,7 @@ Result<std::optional<StoredEvent>> Recorder::stored(const ChainEntry& entry, uin
   for (const auto& [commit, events] : recent_) {
     if (const auto it = among(events); it != events.end()) return std::optional(it->event);
   }
-  return find_stored_event(store_, entry.number, sequence, entry.segments);
+  return stored_.find(entry.number, sequence, entry.segments);
 }
 
 void Recorder::close_segments() {

@@ -79,7 +79,7 @@ class Recorder final : private Rules {
 
  private:
   Recorder(Store& store, HoldingLimits limits)
-      : store_(store), holdings_(store, limits), blobs_(store, tip_.next_blob, holdings_) {}
+      : store_(store), holdings_(store, limits), blobs_(store, tip_.next_blob, holdings_), stored_(store) {}
 
   struct StreamKey {
     PublicKey node;
@@ -142,6 +142,7 @@ class Recorder final : private Rules {
   StoreTip tip_;
   Holdings holdings_;
   BlobIntake blobs_;
+  StoredEvents stored_;
   std::atomic<uint64_t> durable_{0};
 
   std::unordered_map<ActorId, ChainEntry, ActorHash> entries_;

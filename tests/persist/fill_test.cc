@@ -18,6 +18,48 @@ using testing::HasSubstr;
 
 const PublicKey kPeer = test_key(9);
 
+// Counts what is read of a store.
+class CountingStore final : public Store {
+ public:
+  explicit CountingStore(std::shared_ptr<Store> store) : store_(std::move(store)) {}
+  Result<std::optional<Bytes>> get(Table table, BytesView key) const override {
+    if (table == Table::kFrames) ++frames;
+    return store_->get(table, key);
+  }
+  std::unique_ptr<Cursor> scan(Table table, BytesView prefix, BytesView from) const override {
+    ++seeks;
+    return std::make_unique<Counting>(store_->scan(table, prefix, from), steps);
+  }
+  std::unique_ptr<Batch> batch() const override { return store_->batch(); }
+  Result<void> commit(Batch& batch, const TipNote& tip) override { return store_->commit(batch, tip); }
+  Result<bool> refresh() override { return store_->refresh(); }
+  Result<void> close() override { return store_->close(); }
+  Result<void> certain() const override { return store_->certain(); }
+  std::optional<TipNote> promised() const override { return store_->promised(); }
+  std::string damage() const override { return store_->damage(); }
+
+  mutable size_t frames = 0, seeks = 0, steps = 0;
+
+ private:
+  class Counting final : public Cursor {
+   public:
+    Counting(std::unique_ptr<Cursor> cursor, size_t& steps) : cursor_(std::move(cursor)), steps_(steps) {}
+    bool valid() const override { return cursor_->valid(); }
+    BytesView key() const override { return cursor_->key(); }
+    BytesView value() const override { return cursor_->value(); }
+    void next() override {
+      ++steps_;
+      cursor_->next();
+    }
+    Result<void> status() const override { return cursor_->status(); }
+
+   private:
+    std::unique_ptr<Cursor> cursor_;
+    size_t& steps_;
+  };
+  std::shared_ptr<Store> store_;
+};
+
 // A store that lacks something, and a recorder at work on it.
 class FillTest : public testing::Test {
  protected:
@@ -536,6 +578,38 @@ TEST_F(FillTest, AChainWhoseEndIsFilledInIsOpenNoLonger) {
   EXPECT_EQ(fill(chain, 3, 3, 4).events, 2u);
   EXPECT_EQ(open_chains(), 1u) << "what is filled in before the end isn't an end once more";
   expect_whole(chain, ChainStatus::kComplete);
+}
+
+TEST_F(FillTest, ReadingNearTheEndOfALongIndexDoesntWalkThroughIt) {
+  const TestChain chain = chain_of(2'000);
+  live(chain, {{0, 0}, {1'500, 1'999}}, 2'000);
+  for (uint64_t i = 1'499; i > 0; --i) ASSERT_EQ(fill(chain, 1, i, i).events, 1u);
+  restart();
+  const auto counting = std::make_shared<CountingStore>(store_);
+  const auto reader = make_chain_reader(counting).value();
+  for (const uint64_t first : {1'480u, 1'500u, 1'990u, 2'000u}) {
+    counting->seeks = counting->steps = 0;
+    EXPECT_EQ(stored_events(*reader, chain.actor(), first).size(), 2'000 - first);
+    EXPECT_LT(counting->seeks + counting->steps, 100u) << "from event " << first;
+  }
+  EXPECT_EQ(stored_events(*reader, chain.actor()), bytes_of(chain));
+}
+
+TEST_F(FillTest, ManyCopiesOfOldEventsReadTheirFrameOnce) {
+  TestChain chain = chain_of(700);
+  live(chain, {{0, 699}}, 700);
+  restart();
+  const auto counting = std::make_shared<CountingStore>(store_);
+  recorder_ = Recorder::open(*counting).value();
+  for (int round = 0; round < 50; ++round) {
+    for (uint64_t i = 100; i < 110; ++i) stream_.put(chain.events[i]);
+  }
+  stream_.seal();
+  const auto added = recorder_->add(stream_.node, 1, *bus::parse_frame(stream_.frames.back()));
+  ASSERT_TRUE(added.ok());
+  EXPECT_TRUE(added->alarms.empty());
+  EXPECT_EQ(counting->frames, 1u);
+  EXPECT_LT(counting->seeks, 50u);
 }
 
 }  // namespace
