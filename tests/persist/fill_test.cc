@@ -9,7 +9,8 @@
 #include "persist/store_reader.h"
 #include "persist/stored_event.h"
 #include "persist/verifier.h"
-#include "test_node.h"
+#include "tests/persist/counting_store.h"
+#include "tests/persist/test_node.h"
 
 namespace theater::persist {
 namespace {
@@ -17,48 +18,6 @@ namespace {
 using testing::HasSubstr;
 
 const PublicKey kPeer = test_key(9);
-
-// Counts what is read of a store.
-class CountingStore final : public Store {
- public:
-  explicit CountingStore(std::shared_ptr<Store> store) : store_(std::move(store)) {}
-  Result<std::optional<Bytes>> get(Table table, BytesView key) const override {
-    if (table == Table::kFrames) ++frames;
-    return store_->get(table, key);
-  }
-  std::unique_ptr<Cursor> scan(Table table, BytesView prefix, BytesView from) const override {
-    ++seeks;
-    return std::make_unique<Counting>(store_->scan(table, prefix, from), steps);
-  }
-  std::unique_ptr<Batch> batch() const override { return store_->batch(); }
-  Result<void> commit(Batch& batch, const TipNote& tip) override { return store_->commit(batch, tip); }
-  Result<bool> refresh() override { return store_->refresh(); }
-  Result<void> close() override { return store_->close(); }
-  Result<void> certain() const override { return store_->certain(); }
-  std::optional<TipNote> promised() const override { return store_->promised(); }
-  std::string damage() const override { return store_->damage(); }
-
-  mutable size_t frames = 0, seeks = 0, steps = 0;
-
- private:
-  class Counting final : public Cursor {
-   public:
-    Counting(std::unique_ptr<Cursor> cursor, size_t& steps) : cursor_(std::move(cursor)), steps_(steps) {}
-    bool valid() const override { return cursor_->valid(); }
-    BytesView key() const override { return cursor_->key(); }
-    BytesView value() const override { return cursor_->value(); }
-    void next() override {
-      ++steps_;
-      cursor_->next();
-    }
-    Result<void> status() const override { return cursor_->status(); }
-
-   private:
-    std::unique_ptr<Cursor> cursor_;
-    size_t& steps_;
-  };
-  std::shared_ptr<Store> store_;
-};
 
 // A store that lacks something, and a recorder at work on it.
 class FillTest : public testing::Test {
