@@ -80,15 +80,20 @@ void Backfill::run() {
 Result<bool> Backfill::round() {
   for (State& state : states_) state.away = false;
   TRY_ASSIGN(auto places, next_places());
+  std::vector<State*> order;
+  for (State& state : states_) order.push_back(&state);
   bool any = false;
   for (Place& place : places) {
-    for (State& from : states_) {
+    std::ranges::stable_sort(order, {}, [](const State* state) { return state->in_vain_ns; });
+    for (State* from : order) {
       if (stopping()) return false;
-      if (from.away || from.distrusted || from.barred.contains(place.actor)) continue;
-      const auto came = fill(from, place);
+      if (from->away || from->distrusted || from->barred.contains(place.actor)) continue;
+      const uint64_t begin_ns = options_.clock->monotonic_ns();
+      const auto came = fill(*from, place);
+      from->in_vain_ns = came.ok() && *came ? 0 : options_.clock->monotonic_ns() - begin_ns;
       if (!came.ok()) {
-        from.away = true;
-        tell(from, came.error().message);
+        from->away = true;
+        tell(*from, came.error().message);
         continue;
       }
       any = any || *came;

@@ -8,6 +8,7 @@
 // the node that sent of it has a claim to it (rules.h).
 //
 // What isn't what the gap says becomes evidence, and that peer isn't asked for that chain again until the process ends.
+// Who took long and gave nothing is asked after the others.
 // Who can't be reached isn't asked again in the same round, nor is who takes long over one gap: then the next peer has
 // its turn, and what came of a blob by then needn't come again.
 //
@@ -73,6 +74,7 @@ class Backfill {
     PeerStatus status;         // mutex_
     bool away = false;         // in this round
     uint64_t deadline_ns = 0;  // for the gap in hand
+    uint64_t in_vain_ns = 0;   // that it last took without giving anything
     bool distrusted = false;
     std::set<ActorId> barred;  // gave something wrong
   };

@@ -324,6 +324,30 @@ TEST_F(BackfillTest, WhoTakesLongOverOneGapGoesOnInALaterRound) {
   EXPECT_EQ(late_.verified(chain.actor()).summary.status, ChainStatus::kOpen);
 }
 
+TEST_F(BackfillTest, WhoTakesLongAndHasNothingIsAskedAfterTheOthers) {
+  for (uint8_t i = 1; i <= 10; ++i) {
+    TestChain chain({.nonce = i});
+    chain.log("1");
+    whole_.stream.put(chain.genesis());
+    whole_.stream.put(chain.events[1]);
+    late_.stream.put(chain.events[1]);
+  }
+  whole_.stream.seal();
+  late_.stream.seal();
+  ASSERT_TRUE(whole_.link.deliver(*whole_.auditor));
+  ManualClock clock;
+  auto slow = std::make_shared<FakePeer>("slow", 8, service());
+  slow->change = [](std::vector<Bytes>& events) { events.clear(); };
+  slow->on_asked = [&](const ActorId&) { clock.advance_ns(4'500'000'000); };
+  auto good = std::make_shared<FakePeer>("good", 7, service());
+  late_.start(clock, {slow, good});
+  ASSERT_TRUE(late_.link.deliver(*late_.auditor));
+  ASSERT_TRUE(late_.wait_for([](const AuditorStatus& status) { return status.gaps == 0; }));
+  late_.auditor->stop();
+  EXPECT_LE(slow->asked, 2);
+  EXPECT_GE(good->asked, 10);
+}
+
 TEST_F(BackfillTest, ANodeWithGapsThatNobodyCanFillHoldsUpNobodyElses) {
   constexpr uint32_t kHopeless = 4'000;
   TestStream hopeless(2, test_key(2));
