@@ -109,7 +109,10 @@ class Gatekeeper final : public Station {
 // A node's end of one link: the sockets around a Sender.
 class DialedLink final : public Station {
  public:
-  ~DialedLink() override { window_->fetches().end_all("this node is stopping"); }
+  ~DialedLink() override {
+    window_->fetches().end_all("this node is stopping");
+    window_->discard();  // whoever waits holds what holds the window
+  }
   static Result<std::unique_ptr<DialedLink>> make(const Surroundings& around, const DialOptions& options);
   std::shared_ptr<Outbox> outbox() const { return window_; }
   void begin_stop() { sender_.begin_stop(); }

@@ -46,6 +46,12 @@ class FakeOutbox final : public bus::Outbox {
     }
     for (auto& waker : wakers) waker(bus::Durability::kDurable);
   }
+  // Whoever waits holds what holds this.
+  void discard() {
+    std::vector<bus::DurabilityWaker> in_vain;
+    std::lock_guard lock(mutex_);
+    in_vain.swap(durable_wakers_);
+  }
   RecordingSubscriber& record() { return record_; }
   uint64_t dropped() const {
     std::lock_guard lock(mutex_);
@@ -199,7 +205,10 @@ class FakeNode {
                                    {kHandleRequest, obey},
                                    {kHandleSend, [](wasm::FakeCall& call) { call.result(ok_state("sent")); }}}});
   }
-  ~FakeNode() { stop(0); }
+  ~FakeNode() {
+    stop(0);
+    for (const auto& outbox : outboxes_) outbox->discard();
+  }
 
   std::map<std::string, std::string> environment;  // the node's, set before its first use
   std::map<std::string, std::string> filters;      // likewise: whose chains an auditor takes, if not all

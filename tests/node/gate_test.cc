@@ -115,8 +115,8 @@ TEST_F(GateTest, TheDiskIsTouchedOnlyWhenTheIntentIsDurable) {
   const auto actor = node_.spawn("writer", folder_grant() + kGated);
   const auto asked = ask(actor, "go");
   wait_until_held(actor);
-  const auto info = show(node_.runtime(), actor);
-  EXPECT_THAT(info->waits_for, HasSubstr("intent isn't durable"));
+  while (show(node_.runtime(), actor)->waits_for.empty()) std::this_thread::yield();  // it counts as held before
+  EXPECT_THAT(show(node_.runtime(), actor)->waits_for, HasSubstr("intent isn't durable"));
   EXPECT_FALSE(file_is_there());
   make_durable(0);
   while (!file_is_there()) std::this_thread::yield();
@@ -206,6 +206,10 @@ class GateChangesTest : public GateTest {
   GateChangesTest() {
     node_.options().bus = &bus_;
     node_.auditor("a");
+  }
+  ~GateChangesTest() override {
+    node_.stop(0);
+    for (const auto& [name, outbox] : bus_.dialed) outbox->discard();
   }
   FakeOutbox& a() { return *node_.outboxes()[0]; }
   FakeOutbox& dialed(const std::string& name) { return *bus_.dialed.at(name); }
