@@ -206,7 +206,7 @@ void AuditLinks::when_durable(uint64_t from, std::function<void()> then) const {
     if (!member.waited_for()) continue;
     holders.push_back({member.outbox, member.whole_from <= std::max(from, whole_from)});
   }
-  node::when_durable(mode_, k_, std::move(holders), std::move(then));
+  node::when_durable(mode_, k_, holders, std::move(then));
 }
 
 }  // namespace theater::node
