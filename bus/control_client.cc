@@ -62,10 +62,6 @@ class SocketClient final : public ControlClient {
   Result<void> look();
   // Waits for the socket; an error if the connection was refused meanwhile.
   Result<void> wait(bool out, uint64_t deadline_ns, const char* what);
-  Error late(const char* what) const {
-    return Error{ErrorCode::kUnavailable,
-                 str_cat(options_.endpoint, " ", what, " within ", options_.timeout_ms, " ms")};
-  }
   uint64_t deadline_ns() { return after_ms(std::min(options_.timeout_ms, kTimeoutMaxMs)); }
   uint64_t after_ms(uint64_t ms) { return clock_.monotonic_ns() + ms * 1'000'000; }
 
@@ -135,7 +131,10 @@ Result<void> SocketClient::await_connection() {
 
 Result<void> SocketClient::wait(bool out, uint64_t deadline_ns, const char* what) {
   const uint64_t now = clock_.monotonic_ns();
-  if (now >= deadline_ns) return late(what);
+  if (now >= deadline_ns) {
+    return Error{ErrorCode::kUnavailable,
+                 str_cat(options_.endpoint, " ", what, " within ", options_.timeout_ms, " ms")};
+  }
   const PollItem items[] = {{socket_.get(), -1, out}, {watch_.get()}};
   poll(items, std::min(deadline_ns - now, kPollMaxNs));
   return look();

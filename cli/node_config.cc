@@ -61,9 +61,8 @@ constexpr ConfigKey kLastKeys[] = {
 AuditorLink read_auditor(const Config::Table& table, const std::string& path) {
   AuditorLink link;
   link.name = table.required_text("name");
-  if (!link.name.empty() && !node::is_actor_name(link.name)) {
-    table.fail("name", str_cat(quote(link.name), " is no name: 1 to ", node::kActorNameMax,
-                               " of the characters a-z A-Z 0-9 - _ . are expected"));
+  if (const auto checked = check_auditor_name(link.name); !link.name.empty() && !checked.ok()) {
+    table.fail("name", checked.error().message);
   }
   link.data = table.required_text("data");
   link.control = table.required_text("control");
@@ -119,6 +118,12 @@ void read_control(const Config::Table& root, const std::string& path, NodeConfig
 }
 
 }  // namespace
+
+Result<void> check_auditor_name(const std::string& name) {
+  if (node::is_actor_name(name)) return Ok{};
+  return Error{ErrorCode::kInvalid, str_cat(quote(name), " is no name: 1 to ", node::kActorNameMax,
+                                            " of the characters a-z A-Z 0-9 - _ . are expected")};
+}
 
 std::span<const ConfigKey> node_config_keys() {
   static const std::vector<ConfigKey> keys = [] {

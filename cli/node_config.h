@@ -46,6 +46,9 @@ struct NodeConfig {
   std::string text;     // of the file: its hash stands in the node's chain
 };
 
+// As a file and the command line name an auditor.
+Result<void> check_auditor_name(const std::string& name);
+
 std::span<const ConfigKey> node_config_keys();
 
 // Reads key files that the configuration names, too.

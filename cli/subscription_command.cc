@@ -6,10 +6,10 @@
 #include "bus/outbox.h"
 #include "cli/commands.h"
 #include "cli/node_client.h"
+#include "cli/node_config.h"
 #include "cli/output.h"
 #include "cli/paths.h"
 #include "node/actor/auditors.h"
-#include "node/actor/manifest.h"
 
 namespace theater::cli {
 namespace {
@@ -22,12 +22,6 @@ struct AddOptions {
   std::string window = "8 MiB";
   std::string actors = "all";
 };
-
-Result<void> check_name(const std::string& name) {
-  if (node::is_actor_name(name)) return Ok{};
-  return Error{ErrorCode::kInvalid,
-               str_cat("an auditor's name has 1 to ", node::kActorNameMax, " of the characters a-z A-Z 0-9 - _ .")};
-}
 
 Result<void> check_window(const std::string& text) {
   const auto window = parse_size_bytes(text);
@@ -176,7 +170,7 @@ void add_subscription_commands(Command& root) {
   verb.option("--actors", adding->actors, "all|name:PATTERN|id:ID",
               "Whose chains it takes (default: all). A pattern has * ? and [] as in a shell");
   add_node_options(verb, adding->node);
-  verb.check("NAME", {nullptr, check_name});
+  verb.check("NAME", {nullptr, check_auditor_name});
   for (const char* endpoint : {"--data", "--control"}) verb.check(endpoint, {nullptr, bus::check_tcp_endpoint});
   verb.check("--auditor-key", {nullptr, check_public_key});
   verb.check("--window", {nullptr, check_window});
